@@ -1,0 +1,28 @@
+# One place for compiler flags. Warnings are errors from the first day.
+add_library(bp_flags INTERFACE)
+target_include_directories(bp_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(bp_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Werror
+  # The same bits everywhere (ARCHITECTURE.md, "Same bits"): no contraction the source does not spell out.
+  -ffp-contract=off -fno-fast-math
+  -march=x86-64-v2 -mtune=generic
+  -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(bp_flags INTERFACE -Wno-gnu-anonymous-struct -Wno-nested-anon-types -Wno-pass-failed)
+  target_link_options(bp_flags INTERFACE -fuse-ld=lld)
+else()
+  target_compile_options(bp_flags INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized -Wno-psabi)
+endif()
+if(BEDPLATE_SANITIZE)
+  target_compile_options(bp_flags INTERFACE -fsanitize=${BEDPLATE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(bp_flags INTERFACE -fsanitize=${BEDPLATE_SANITIZE})
+  if(BEDPLATE_SANITIZE MATCHES "undefined")
+    # signed/unsigned wrap in hashes is meant; shifts, alignment, bounds, overflow of int stay checked
+    target_compile_options(bp_flags INTERFACE -fno-sanitize=vptr)
+  endif()
+endif()
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()

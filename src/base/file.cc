@@ -1,0 +1,118 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <algorithm>
+#include <utility>
+
+#include "base/cat.h"
+
+namespace bedplate {
+namespace {
+
+Status SystemError(std::string_view doing, const std::filesystem::path& path, int error) {
+  const std::string message = Cat(doing, " ", path.string(), ": ", std::strerror(error));
+  if (error == ENOENT) return Status::NotFound(message);
+  return Status::IoError(message);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { if (fd_ >= 0) ::close(fd_); }
+  [[nodiscard]] int get() const { return fd_; }
+  int Close() { return ::close(std::exchange(fd_, -1)); }
+
+ private:
+  int fd_;
+};
+
+Result<size_t> RegularFileSize(int fd, const std::filesystem::path& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return SystemError("cannot read the size of", path, errno);
+  if (!S_ISREG(info.st_mode)) return Status::InvalidArgument(Cat(path.string(), " is not a regular file"));
+  return static_cast<size_t>(info.st_size);
+}
+
+}  // namespace
+
+Result<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError("cannot open", path, errno);
+  BP_ASSIGN_OR_RETURN(const size_t size, RegularFileSize(fd.get(), path));
+  if (size == 0) return MappedFile(path, nullptr, 0);
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (data == MAP_FAILED) return SystemError("cannot map", path, errno);
+  return MappedFile(path, static_cast<const std::byte*>(data), size);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::Release(size_t offset, size_t length) const {
+  if (offset >= size_) return;
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t begin = (offset + page - 1) / page * page;
+  const size_t end = (offset + std::min(length, size_ - offset)) / page * page;
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+Result<std::string> ReadFile(const std::filesystem::path& path, size_t bytes_max) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError("cannot open", path, errno);
+  std::string out;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return SystemError("cannot read", path, errno);
+    if (n == 0) return out;
+    if (out.size() + static_cast<size_t>(n) > bytes_max) {
+      return Status::TooLarge(Cat(path.string(), " is larger than the ", bytes_max, " bytes allowed here"));
+    }
+    out.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
+  const std::filesystem::path partial = path.string() + Cat(".partial.", ::getpid());
+  Descriptor fd(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return SystemError("cannot create", partial, errno);
+  const auto fail = [&](std::string_view doing) {
+    const int error = errno;
+    ::unlink(partial.c_str());
+    return SystemError(doing, path, error);
+  };
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd.get(), bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail("cannot write");
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  if (::fsync(fd.get()) != 0) return fail("cannot sync");
+  if (fd.Close() != 0) return fail("cannot close");
+  if (::rename(partial.c_str(), path.c_str()) != 0) return fail("cannot rename into");
+  return Status::Ok();
+}
+
+}  // namespace bedplate

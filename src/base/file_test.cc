@@ -1,0 +1,46 @@
+// Files are read whole, mapped, and replaced in one step; what is missing or no file is an error that names it.
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/cat.h"
+
+namespace bedplate {
+namespace {
+
+std::filesystem::path TempPath(std::string_view name) {
+  return std::filesystem::temp_directory_path() / Cat("bedplate_file_test_", ::getpid(), "_", name);
+}
+
+TEST(File, WritesReplacesReadsAndMaps) {
+  const auto path = TempPath("a");
+  for (const std::string& text : {std::string("first"), std::string(100000, 'x'), std::string()}) {
+    ASSERT_TRUE(WriteFileAtomically(path, text).ok());
+    EXPECT_EQ(*ReadFile(path), text);
+    const Result<MappedFile> mapped = MappedFile::Open(path);
+    ASSERT_TRUE(mapped.ok());
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size()), text);
+    mapped->Release(0, text.size());
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(File, ErrorsNameThePath) {
+  const auto missing = TempPath("missing");
+  EXPECT_EQ(ReadFile(missing).status().code(), StatusCode::kNotFound);
+  EXPECT_NE(MappedFile::Open(missing).status().message().find(missing.string()), std::string::npos);
+  EXPECT_FALSE(MappedFile::Open(std::filesystem::temp_directory_path()).ok());
+  EXPECT_FALSE(WriteFileAtomically(missing / "below", "x").ok());
+}
+
+TEST(File, ReadHonoursItsCap) {
+  const auto path = TempPath("big");
+  ASSERT_TRUE(WriteFileAtomically(path, std::string(1000, 'x')).ok());
+  EXPECT_EQ(ReadFile(path, 999).status().code(), StatusCode::kTooLarge);
+  EXPECT_TRUE(ReadFile(path, 1000).ok());
+  std::filesystem::remove(path);
+}
+
+}  // namespace
+}  // namespace bedplate
