@@ -1,0 +1,69 @@
+#pragma once
+/// Requests in, tokens out, for one model: admission, scheduler, batch, sampler, on one engine thread.
+///
+///   Result<PreparedRequest> prepared = engine.Prepare(std::move(request));   // caller's thread: template, tokens, limits
+///   auto events = std::make_shared<EventStream>([&] { post to my loop });
+///   Status queued = engine.Submit(std::move(*prepared), events);            // any thread; kResourceExhausted when full
+///   ... events->Take() until RequestFinished or RequestFailed; events->Cancel() to stop early.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "engine/event_stream.h"
+#include "engine/metrics.h"
+#include "model/step_model.h"
+#include "request/request.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace bedplate {
+
+struct EngineOptions {
+  size_t memory_bytes = 0;            // for pages and scratch together; fixed at start. 0 is refused
+  uint32_t context_tokens_max = 0;    // per sequence; 0: the model's own, as far as the pages reach
+  uint32_t step_tokens_max = 512;     // rows in one step: bounds how long a running stream waits for a prefill
+  uint32_t prefill_chunk_max = 256;   // of one sequence, in a step that other sequences share
+  uint32_t sequences_max = 64;        // running at once
+  uint32_t queue_max = 256;           // waiting requests; one more is refused with kResourceExhausted and a retry time
+  bool prefix_cache = true;
+};
+
+/// A model with what belongs to its text side. Immutable but for model, which only the engine thread steps.
+struct LoadedModel {
+  std::string id;                      // the name clients ask for
+  int64_t created_unix_seconds = 0;
+  std::unique_ptr<StepModel> model;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::optional<ChatTemplate> chat_template;  // none: chat requests are refused with kInvalidArgument
+};
+
+/// A request whose prompt is tokens and whose limits have been checked.
+struct PreparedRequest {
+  Request request;
+  std::vector<TokenId> tokens;
+  uint32_t output_tokens_max = 0;   // resolved
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;  // stops: whatever still runs gets RequestFailed(kUnavailable)
+
+  static Result<std::unique_ptr<Engine>> Create(EngineOptions options, LoadedModel model, const Clock& clock);
+
+  [[nodiscard]] virtual const LoadedModel& model() const = 0;
+  [[nodiscard]] virtual uint32_t context_tokens_max() const = 0;
+  /// Errors name the field (Status::param) in the Request's terms: messages, prompt, max_tokens, temperature, ... ; a prompt
+  /// that does not fit is kInvalidArgument with reason "context_length_exceeded" and the numbers. Any thread.
+  virtual Result<PreparedRequest> Prepare(Request request) const = 0;
+  virtual Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events) = 0;
+  /// Refuses new requests from now on; returns at once. Idle() tells when the last one has ended.
+  virtual void Drain() = 0;
+  [[nodiscard]] virtual bool Idle() const = 0;
+  [[nodiscard]] virtual EngineMetrics Metrics() const = 0;
+};
+
+}  // namespace bedplate
