@@ -1,4 +1,5 @@
 #pragma once
+// clang-format off: the tables below are laid out by hand
 /// The definition of the weight formats: what each block means as exact f32 numbers. Every packed layout and kernel is
 /// tested against DequantizeRow; it is written for clarity, not speed.
 ///
@@ -17,25 +18,32 @@
 ///   IQ4_NL 18 B: f16 d; u8 qs[16].                          x = d * kIq4Values[q]
 ///
 ///   Super-blocks of 256 elements.
-///   Q2_K   84 B: u8 scales[16]; u8 qs[64]; f16 d; f16 m.    16 sub-blocks of 16; scales[s]: low nibble scale, high
-///   min.
-///          Elements 128h + 32k + i (h in 0..1, k in 0..3, i in 0..31) sit at bits 2k..2k+1 of qs[32h + i].
+///   Q2_K   84 B: u8 scales[16]; u8 qs[64]; f16 d; f16 m.    16 sub-blocks of 16; scales[s] = scale | min << 4.
+///          Element 128h + 32k + i (h in 0..1, k in 0..3, i in 0..31) sits at bits 2k and 2k+1 of qs[32h + i].
 ///          x = (d * scale) * q - (m * min)
-///   Q3_K  110 B: u8 hmask[32]; u8 qs[64]; u8 scales[12]; f16 d.  Low two bits as Q2_K's; the third, for element
-///          128h + 32k + i, is bit 4h + k of hmask[i]; q = low2 + 4 * bit - 4. 16 scales of 6 bits, minus 32: the low
-///          nibble of scale s is nibble s / 8 of scales[s % 8]; its high two bits are bits 2(s / 4) of scales[8 + s %
-///          4]. x = (d * (scale - 32)) * q
-///   Q4_K  144 B: f16 d; f16 m; u8 scales[12]; u8 qs[128].   8 sub-blocks of 32 with 6-bit scale and min:
-///          s < 4: scale = scales[s] & 63, min = scales[s + 4] & 63; else scale = (scales[s + 4] & 15) | (scales[s - 4]
-///          >> 6) << 4, min = (scales[s + 4] >> 4) | (scales[s] >> 6) << 4. Sub-block 2p is the low nibbles of
-///          qs[32p..], 2p + 1 the high. x = (d * scale) * q - (m * min)
-///   Q5_K  176 B: f16 d; f16 m; u8 scales[12]; u8 qh[32]; u8 qs[128].  As Q4_K; bit 4 of sub-block s, element i is bit
-///   s of qh[i]. Q6_K  210 B: u8 ql[128]; u8 qh[64]; i8 scales[16]; f16 d.  Element 128h + 32k + i: low nibble k / 2 of
-///          ql[64h + 32(k % 2) + i], high two bits at 2k of qh[32h + i]; scale of each 16 elements.
+///   Q3_K   110 B: u8 hmask[32]; u8 qs[64]; u8 scales[12]; f16 d.
+///          Low two bits as in Q2_K; the third of element 128h + 32k + i is bit 4h + k of hmask[i]; q is the three minus 4.
+///          16 scales of 6 bits, minus 32: of scale s the low four are nibble s / 8 of scales[s % 8], the high two are
+///          bits 2(s / 4) and up of scales[8 + s % 4].
+///          x = (d * scale) * q
+///   Q4_K   144 B: f16 d; f16 m; u8 scales[12]; u8 qs[128].  8 sub-blocks of 32, each a 6-bit scale and min:
+///          s < 4:  scale = scales[s] & 63
+///                  min   = scales[s + 4] & 63
+///          s >= 4: scale = scales[s + 4] & 15 | (scales[s - 4] >> 6) << 4
+///                  min   = scales[s + 4] >> 4 | (scales[s] >> 6) << 4
+///          Sub-block 2p is the low nibbles of qs[32p ...], sub-block 2p + 1 the high ones.
+///          x = (d * scale) * q - (m * min)
+///   Q5_K   176 B: f16 d; f16 m; u8 scales[12]; u8 qh[32]; u8 qs[128].
+///          As Q4_K; bit 4 of q for sub-block s, element i is bit s of qh[i].
+///   Q6_K   210 B: u8 ql[128]; u8 qh[64]; i8 scales[16]; f16 d.
+///          Element 128h + 32k + i: low four bits are nibble k / 2 of ql[64h + 32(k % 2) + i], high two are bits 2k and
+///          up of qh[32h + i]; one scale for each 16 elements.
 ///          x = (d * scale) * (q - 32)
-///   IQ4_XS 136 B: f16 d; u16 scales_h; u8 scales_l[4]; u8 qs[128].  8 sub-blocks of 32: scale = nibble s % 2 of
-///          scales_l[s / 2] | bits 2s of scales_h << 4, minus 32; inside a sub-block nibbles lie as in Q4_0.
-///          x = (d * (scale - 32)) * kIq4Values[q]
+///   IQ4_XS 136 B: f16 d; u16 scales_h; u8 scales_l[4]; u8 qs[128].
+///          8 sub-blocks of 32, inside which nibbles lie as in Q4_0. Scale s, minus 32: low four bits are nibble s % 2
+///          of scales_l[s / 2], high two are bits 2s and up of scales_h.
+///          x = (d * scale) * kIq4Values[q]
+// clang-format on
 
 #include <array>
 #include <cstddef>
