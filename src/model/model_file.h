@@ -19,22 +19,12 @@
 #include <vector>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/status.h"
 #include "model/gguf.h"
+#include "model/hf_folder.h"
 #include "model/tensor_view.h"
 
 namespace bedplate {
-
-/// The JSON files of a Hugging Face folder; null or empty where the folder has none.
-struct HfFiles {
-  Json config;                // config.json
-  Json tokenizer;             // tokenizer.json
-  Json tokenizer_config;      // tokenizer_config.json
-  Json generation_config;     // generation_config.json
-  std::string chat_template;  // chat_template.jinja
-  std::string license;        // from the README's front matter
-};
 
 class ModelFile {
  public:
