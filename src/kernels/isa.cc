@@ -16,10 +16,14 @@ bool CpuHas(Isa isa) {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   switch (isa) {
-    case Isa::kScalar: return true;
-    case Isa::kAvx2: return avx2;
-    case Isa::kAvx512: return avx512;
-    case Isa::kAvx512Vnni: return avx512 && __builtin_cpu_supports("avx512vnni");
+    case Isa::kScalar:
+      return true;
+    case Isa::kAvx2:
+      return avx2;
+    case Isa::kAvx512:
+      return avx512;
+    case Isa::kAvx512Vnni:
+      return avx512 && __builtin_cpu_supports("avx512vnni");
   }
   return false;
 }
@@ -42,7 +46,9 @@ const Supported& FindSupported() {
 
 }  // namespace
 
-std::string_view IsaName(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
+std::string_view IsaName(Isa isa) {
+  return kNames[static_cast<size_t>(isa)];
+}
 
 std::optional<Isa> ParseIsa(std::string_view name) {
   for (size_t i = 0; i < kNames.size(); ++i) {
@@ -51,8 +57,12 @@ std::optional<Isa> ParseIsa(std::string_view name) {
   return std::nullopt;
 }
 
-std::span<const Isa> SupportedIsas() { return {FindSupported().isas.data(), FindSupported().count}; }
+std::span<const Isa> SupportedIsas() {
+  return {FindSupported().isas.data(), FindSupported().count};
+}
 
-Isa BestIsa() { return SupportedIsas().back(); }
+Isa BestIsa() {
+  return SupportedIsas().back();
+}
 
 }  // namespace bedplate

@@ -10,17 +10,28 @@
 namespace bedplate {
 
 enum class WeightType : uint8_t {
-  kF32, kF16, kBF16,
-  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0,
-  kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,
-  kIQ4_NL, kIQ4_XS,
+  kF32,
+  kF16,
+  kBF16,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kIQ4_NL,
+  kIQ4_XS,
 };
 inline constexpr size_t kWeightTypeCount = 15;
 
 struct WeightTypeInfo {
   WeightType type;
-  std::string_view name;    // as GGUF tools print it: "Q4_K"
-  uint32_t gguf_id;         // its number in a GGUF tensor record
+  std::string_view name;  // as GGUF tools print it: "Q4_K"
+  uint32_t gguf_id;       // its number in a GGUF tensor record
   uint32_t block_elements;
   uint32_t block_bytes;
 };

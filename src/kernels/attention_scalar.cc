@@ -1,0 +1,11 @@
+#include "kernels/attention_body.h"
+#include "kernels/isa_tables.h"
+#include "kernels/lanes_scalar.h"
+
+namespace bedplate {
+
+AttentionKernels ScalarAttentionKernels() {
+  return AttentionBody<ScalarLanes>::Table();
+}
+
+}  // namespace bedplate

@@ -1,0 +1,82 @@
+#pragma once
+/// Sixteen float lanes as two AVX2 registers. Operations as lanes_scalar.h defines them. Only for *_avx2.cc.
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bedplate {
+
+struct Avx2Lanes {
+  __m256 lo, hi;
+
+  static Avx2Lanes Zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+  static Avx2Lanes Broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static Avx2Lanes Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  static Avx2Lanes LoadFirst(const float* p, size_t n, float fill) {
+    const __m256i m0 = Mask(n, 0), m1 = Mask(n, 8);
+    const __m256 f = _mm256_set1_ps(fill);
+    return {_mm256_blendv_ps(f, _mm256_maskload_ps(p, m0), _mm256_castsi256_ps(m0)),
+            _mm256_blendv_ps(f, _mm256_maskload_ps(p + 8, m1), _mm256_castsi256_ps(m1))};
+  }
+  static Avx2Lanes LoadHalf(const uint16_t* p) {
+    return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+            _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
+  }
+  void Store(float* p) const {
+    _mm256_storeu_ps(p, lo);
+    _mm256_storeu_ps(p + 8, hi);
+  }
+  void StoreFirst(float* p, size_t n) const {
+    _mm256_maskstore_ps(p, Mask(n, 0), lo);
+    _mm256_maskstore_ps(p + 8, Mask(n, 8), hi);
+  }
+  void StoreHalf(uint16_t* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(lo, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8),
+                     _mm256_cvtps_ph(hi, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+
+  friend Avx2Lanes operator+(Avx2Lanes a, Avx2Lanes b) {
+    return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+  }
+  friend Avx2Lanes operator-(Avx2Lanes a, Avx2Lanes b) {
+    return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+  }
+  friend Avx2Lanes operator*(Avx2Lanes a, Avx2Lanes b) {
+    return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+  }
+  friend Avx2Lanes operator/(Avx2Lanes a, Avx2Lanes b) {
+    return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
+  }
+  static Avx2Lanes Fma(Avx2Lanes a, Avx2Lanes b, Avx2Lanes c) {
+    return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+  }
+  static Avx2Lanes Max(Avx2Lanes a, Avx2Lanes b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+  static Avx2Lanes Min(Avx2Lanes a, Avx2Lanes b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
+  static Avx2Lanes SelectLess(Avx2Lanes test, Avx2Lanes limit, Avx2Lanes yes, Avx2Lanes no) {
+    return {_mm256_blendv_ps(no.lo, yes.lo, _mm256_cmp_ps(test.lo, limit.lo, _CMP_LT_OQ)),
+            _mm256_blendv_ps(no.hi, yes.hi, _mm256_cmp_ps(test.hi, limit.hi, _CMP_LT_OQ))};
+  }
+  static Avx2Lanes Round(Avx2Lanes x) {
+    const Avx2Lanes magic = Broadcast(12582912.0f);
+    return (x + magic) - magic;
+  }
+  static Avx2Lanes PowerOfTwo(Avx2Lanes n) { return {PowerOfTwo8(n.lo), PowerOfTwo8(n.hi)}; }
+  static Avx2Lanes Iota() {
+    return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_ps(8, 9, 10, 11, 12, 13, 14, 15)};
+  }
+
+ private:
+  static __m256i Mask(size_t n, int first) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const int count = n > 16 ? 16 : static_cast<int>(n);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count - first), lane);
+  }
+  static __m256 PowerOfTwo8(__m256 n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvttps_epi32(n), _mm256_set1_epi32(127)), 23));
+  }
+};
+
+}  // namespace bedplate

@@ -1,0 +1,54 @@
+#pragma once
+/// Sixteen float lanes as one AVX-512 register. Operations as lanes_scalar.h defines them. Only for *_avx512.cc.
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bedplate {
+
+struct Avx512Lanes {
+  __m512 r;
+
+  static Avx512Lanes Zero() { return {_mm512_setzero_ps()}; }
+  static Avx512Lanes Broadcast(float x) { return {_mm512_set1_ps(x)}; }
+  static Avx512Lanes Load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Avx512Lanes LoadFirst(const float* p, size_t n, float fill) {
+    return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), Mask(n), p)};
+  }
+  static Avx512Lanes LoadHalf(const uint16_t* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+  }
+  void Store(float* p) const { _mm512_storeu_ps(p, r); }
+  void StoreFirst(float* p, size_t n) const { _mm512_mask_storeu_ps(p, Mask(n), r); }
+  void StoreHalf(uint16_t* p) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_cvtps_ph(r, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+
+  friend Avx512Lanes operator+(Avx512Lanes a, Avx512Lanes b) { return {_mm512_add_ps(a.r, b.r)}; }
+  friend Avx512Lanes operator-(Avx512Lanes a, Avx512Lanes b) { return {_mm512_sub_ps(a.r, b.r)}; }
+  friend Avx512Lanes operator*(Avx512Lanes a, Avx512Lanes b) { return {_mm512_mul_ps(a.r, b.r)}; }
+  friend Avx512Lanes operator/(Avx512Lanes a, Avx512Lanes b) { return {_mm512_div_ps(a.r, b.r)}; }
+  static Avx512Lanes Fma(Avx512Lanes a, Avx512Lanes b, Avx512Lanes c) { return {_mm512_fmadd_ps(a.r, b.r, c.r)}; }
+  static Avx512Lanes Max(Avx512Lanes a, Avx512Lanes b) { return {_mm512_max_ps(a.r, b.r)}; }
+  static Avx512Lanes Min(Avx512Lanes a, Avx512Lanes b) { return {_mm512_min_ps(a.r, b.r)}; }
+  static Avx512Lanes SelectLess(Avx512Lanes test, Avx512Lanes limit, Avx512Lanes yes, Avx512Lanes no) {
+    return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(test.r, limit.r, _CMP_LT_OQ), no.r, yes.r)};
+  }
+  static Avx512Lanes Round(Avx512Lanes x) {
+    const Avx512Lanes magic = Broadcast(12582912.0f);
+    return (x + magic) - magic;
+  }
+  static Avx512Lanes PowerOfTwo(Avx512Lanes n) {
+    return {
+        _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvttps_epi32(n.r), _mm512_set1_epi32(127)), 23))};
+  }
+  static Avx512Lanes Iota() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
+
+ private:
+  static __mmask16 Mask(size_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
+};
+
+}  // namespace bedplate

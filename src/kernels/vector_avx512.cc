@@ -1,0 +1,11 @@
+#include "kernels/isa_tables.h"
+#include "kernels/lanes_avx512.h"
+#include "kernels/vector_body.h"
+
+namespace bedplate {
+
+VectorKernels Avx512VectorKernels() {
+  return VectorBody<Avx512Lanes>::Table();
+}
+
+}  // namespace bedplate
