@@ -1,0 +1,31 @@
+#include "kernels/matmul.h"
+
+#include "kernels/matmul_isa.h"
+#include "kernels/quantized_rows.h"
+
+namespace bedplate {
+
+size_t QuantizedBytes(uint32_t rows, uint32_t inputs) {
+  return static_cast<size_t>(rows) * (inputs / kInputBlock) * sizeof(QuantizedBlock);
+}
+
+// Two tiles of codes widened to bytes; see matmul_tiles.h.
+size_t MatmulScratchBytes(uint32_t inputs_max) {
+  return static_cast<size_t>(2) * kTileOutputs * ((inputs_max + kInputBlock - 1) / kInputBlock * kInputBlock);
+}
+
+const MatmulKernels& MatmulKernelsFor(Isa isa) {
+  switch (isa) {
+    case Isa::kScalar:
+      break;
+    case Isa::kAvx2:
+      break;
+    case Isa::kAvx512:
+      break;
+    case Isa::kAvx512Vnni:
+      break;
+  }
+  return kMatmulScalar;
+}
+
+}  // namespace bedplate

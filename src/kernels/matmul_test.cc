@@ -1,0 +1,125 @@
+// Method: random and extreme matrices of every weight type, against the definition of the format (dequantize.h) in
+// double precision for the scalar twin, and against the twin bit for bit for every instruction set this CPU has.
+
+#include "kernels/matmul.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "kernels/dequantize.h"
+#include "kernels/matmul_testing.h"
+#include "kernels/packed_format.h"
+#include "kernels/quantized_rows.h"
+
+namespace bedplate {
+namespace {
+
+using test::Matrix;
+
+TEST(PackedMatrix, GrowsByAtMostThreePercent) {
+  for (const WeightType type : test::AllTypes()) {
+    const double ratio =
+        static_cast<double>(PackedBytes(type, 256, 1536)) / static_cast<double>(256 * RowBytes(type, 1536));
+    EXPECT_LE(ratio, 1.03) << InfoOf(type).name;
+  }
+}
+
+TEST(PackedMatrix, LosesNothing) {
+  Prng rng(TestSeed());
+  for (const WeightType type : test::AllTypes()) {
+    for (const uint32_t outputs : {1u, 16u, 37u}) {
+      const uint32_t inputs = test::RandomInputs(rng, type);
+      const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom);
+      std::vector<float> want(inputs), tile(16 * static_cast<size_t>(inputs));
+      for (uint32_t o = 0; o < outputs; ++o) {
+        DequantizeRow(type, m.rows.data() + o * RowBytes(type, inputs), inputs, want.data());
+        if (o % 16 == 0)
+          DequantizeTile(type, inputs, m.packed.data() + o / 16 * PackedTileBytes(type, inputs), tile.data());
+        ASSERT_EQ(0, std::memcmp(want.data(), tile.data() + o % 16 * static_cast<size_t>(inputs), inputs * 4))
+            << InfoOf(type).name << " output " << o << " inputs " << inputs;
+      }
+    }
+  }
+}
+
+TEST(QuantizeRows, RoundsToNearestEvenInBlocksOf32) {
+  std::vector<float> x(96, 0.0f);
+  x[0] = 127.0f;
+  x[1] = -0.5f;  // ties go to even
+  x[2] = 1.5f;
+  x[3] = 2.5f;
+  x[32] = 0x1p-101f;  // below the floor: counts as zero
+  x[64] = INFINITY;
+  x[65] = 1.0f;
+  std::vector<QuantizedBlock> out(3);
+  ASSERT_EQ(QuantizedBytes(1, 96), sizeof(QuantizedBlock) * 3);
+  MatmulKernelsFor(Isa::kScalar).quantize_rows(x.data(), 1, 96, 0, 1, reinterpret_cast<std::byte*>(out.data()));
+  EXPECT_EQ(out[0].scale, 1.0f);
+  EXPECT_EQ(out[0].q[0], 127);
+  EXPECT_EQ(out[0].q[1], 0);
+  EXPECT_EQ(out[0].q[2], 2);
+  EXPECT_EQ(out[0].q[3], 2);
+  EXPECT_EQ(out[0].sum[0][0], 127);
+  EXPECT_EQ(out[0].sum[0][1], 4);
+  EXPECT_EQ(out[0].total, 131.0f);
+  EXPECT_EQ(out[1].scale, 0.0f);
+  EXPECT_EQ(out[1].q[0], 0);
+  EXPECT_TRUE(std::isnan(out[2].scale));
+  EXPECT_EQ(out[2].q[1], 0);
+}
+
+/// sum |parts of w| |x| of one output, the measure that rounding errors are relative to.
+double Magnitude(const Matrix& m, uint32_t output, const std::vector<double>& x) {
+  double sum = 0;
+  if (!NeedsQuantizedInput(m.type)) {
+    std::vector<float> w(m.inputs);
+    DequantizeRow(m.type, m.rows.data() + output * RowBytes(m.type, m.inputs), m.inputs, w.data());
+    for (uint32_t i = 0; i < m.inputs; ++i) sum += std::fabs(static_cast<double>(w[i]) * x[i]);
+    return sum;
+  }
+  const std::byte* tile = m.packed.data() + output / 16 * PackedTileBytes(m.type, m.inputs);
+  TileBlock block;
+  for (uint32_t i = 0; i < m.inputs; ++i) {
+    if (i % 32 == 0) ReadTileBlock(m.type, tile, i / 32, block);
+    const uint32_t o = output % 16, s = i % 32 / 16;
+    const double main =
+        static_cast<double>(F16ToF32(block.d[o])) * block.sub[s][o] * CodeValue(m.type, block.code[i % 32][o]);
+    const double min = static_cast<double>(F16ToF32(block.m[o])) * block.min[s][o];
+    sum += (std::fabs(main) + std::fabs(min)) * std::fabs(x[i]);
+  }
+  return sum;
+}
+
+TEST(MatmulScalar, MeetsDoublePrecision) {
+  Prng rng(TestSeed());
+  for (const WeightType type : test::AllTypes()) {
+    const uint32_t outputs = 21, inputs = test::RandomInputs(rng, type), rows = 3;
+    const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom);
+    const test::Rows x = test::QuantizedOf(rng.Floats(static_cast<size_t>(rows) * inputs), rows, inputs, type);
+    std::vector<float> got(rows * outputs);
+    MatmulKernelsFor(Isa::kScalar).matmul(m.View(), 0, x.View(), 0, m.View().tiles(), got.data(), outputs, nullptr);
+    for (uint32_t r = 0; r < rows; ++r) {
+      const std::vector<double> xs = x.Dequantized(r);
+      for (uint32_t o = 0; o < outputs; ++o) {
+        std::vector<float> w(inputs);
+        DequantizeRow(type, m.rows.data() + o * RowBytes(type, inputs), inputs, w.data());
+        double want = 0;
+        for (uint32_t i = 0; i < inputs; ++i) want += static_cast<double>(w[i]) * xs[i];
+        // A chain of n fmas errs by n half-ulps of sum |terms|; a step's scale product, the reference's own w, and
+        // the second-order rest by one each.
+        const double steps = NeedsQuantizedInput(type) ? 2.0 * inputs / 32 : inputs;
+        const double tolerance = (steps + 3) * 0x1p-24 * Magnitude(m, o, xs);
+        ASSERT_NEAR(got[r * outputs + o], want, tolerance) << InfoOf(type).name << " inputs " << inputs;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bedplate

@@ -1,0 +1,134 @@
+#pragma once
+/// Matrices for the matmul tests and benchmarks.
+
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/random.h"
+#include "kernels/dequantize.h"
+#include "kernels/matmul.h"
+#include "kernels/quantized_rows.h"
+
+namespace bedplate::test {
+
+inline std::vector<WeightType> AllTypes() {
+  std::vector<WeightType> types;
+  for (size_t i = 0; i < kWeightTypeCount; ++i) types.push_back(static_cast<WeightType>(i));
+  return types;
+}
+
+/// kRandom: any code bits, scales of about 2^-10. kHigh: all bits set (largest codes, sub-scales -1 or largest). kLow:
+/// all code and sub-scale bits clear. kMost: the codes and sub-scales of the largest magnitude that signed fields have.
+enum class Fill { kRandom, kHigh, kLow, kMost };
+
+/// GGUF rows, and the same packed.
+struct Matrix {
+  WeightType type;
+  uint32_t outputs, inputs, experts;
+  std::vector<std::byte> rows;
+  Buffer packed;
+
+  [[nodiscard]] PackedMatrix View() const { return {type, outputs, inputs, experts, packed.data()}; }
+};
+
+inline uint32_t RandomInputs(Prng& rng, WeightType type) {
+  const uint32_t unit = InfoOf(type).block_elements;
+  return unit * static_cast<uint32_t>(unit == 1 ? rng.Range(1, 300) : unit == 32 ? rng.Range(1, 20) : rng.Range(1, 4));
+}
+
+/// Sets the f16 scales of a block to finite values, since random bits may spell NaN.
+inline void SetScales(WeightType type, std::byte* block, uint16_t d, uint16_t m) {
+  using enum WeightType;
+  const auto put = [&](size_t at, uint16_t v) { std::memcpy(block + at, &v, 2); };
+  switch (type) {
+    case kF32:
+    case kF16:
+    case kBF16:
+      return;
+    case kQ4_0:
+    case kQ5_0:
+    case kQ8_0:
+    case kIQ4_NL:
+    case kIQ4_XS:
+      return put(0, d);
+    case kQ4_1:
+    case kQ5_1:
+    case kQ4_K:
+    case kQ5_K:
+      put(0, d);
+      return put(2, m);
+    case kQ2_K:
+      put(80, d);
+      return put(82, m);
+    case kQ3_K:
+      return put(108, d);
+    case kQ6_K:
+      return put(208, d);
+  }
+}
+
+inline Matrix RandomMatrix(Prng& rng, WeightType type, uint32_t outputs, uint32_t inputs, Fill fill,
+                           uint32_t experts = 1, float scale = 0x1p-10f) {
+  const size_t row_bytes = RowBytes(type, inputs);
+  Matrix m{type, outputs, inputs, experts, std::vector<std::byte>(row_bytes * outputs * experts), {}};
+  const WeightTypeInfo& info = InfoOf(type);
+  for (size_t at = 0; at < m.rows.size(); at += info.block_bytes) {
+    std::byte* block = m.rows.data() + at;
+    for (size_t i = 0; i < info.block_bytes; ++i) {
+      const uint64_t bits = fill == Fill::kRandom ? rng.Next()
+                            : fill == Fill::kHigh ? 0xFF
+                            : fill == Fill::kMost ? 0x80
+                                                  : 0;
+      block[i] = static_cast<std::byte>(bits);
+    }
+    const auto value = [&] { return (rng.Unit() * 2.0f - 1.0f) * scale; };
+    SetScales(type, block, F32ToF16(value()), F32ToF16(value()));
+    const float weight = value();
+    const uint16_t f16 = F32ToF16(weight), bf16 = F32ToBf16(weight);
+    if (type == WeightType::kF32) std::memcpy(block, &weight, 4);
+    if (type == WeightType::kF16) std::memcpy(block, &f16, 2);
+    if (type == WeightType::kBF16) std::memcpy(block, &bf16, 2);
+  }
+  const size_t bytes = PackedBytes(type, outputs, inputs);
+  Result<Buffer> packed = Buffer::Allocate(bytes * experts);
+  BP_CHECK(packed.ok());
+  m.packed = std::move(packed.value());
+  for (uint32_t e = 0; e < experts; ++e) {
+    PackTiles(type, outputs, inputs, m.rows.data() + e * row_bytes * outputs, 0, m.View().tiles(),
+              m.packed.data() + e * bytes);
+  }
+  return m;
+}
+
+/// Rows of x in both forms.
+struct Rows {
+  uint32_t rows, inputs;
+  std::vector<float> values;
+  std::vector<std::byte> quantized;
+
+  [[nodiscard]] MatmulInput View() const { return {rows, inputs, values.data(), quantized.data()}; }
+  /// Row r as a matmul sees it.
+  [[nodiscard]] std::vector<double> Dequantized(uint32_t r) const {
+    std::vector<double> x(inputs);
+    const size_t blocks = inputs / kInputBlock;
+    const auto* block = reinterpret_cast<const QuantizedBlock*>(quantized.data()) + r * blocks;
+    for (uint32_t i = 0; i < inputs; ++i) {
+      x[i] = quantized.empty() ? static_cast<double>(values[static_cast<size_t>(r) * inputs + i])
+                               : static_cast<double>(block[i / 32].scale) * block[i / 32].q[i % 32];
+    }
+    return x;
+  }
+};
+
+inline Rows QuantizedOf(std::vector<float> values, uint32_t rows, uint32_t inputs, WeightType type) {
+  Rows x{rows, inputs, std::move(values), {}};
+  if (!NeedsQuantizedInput(type)) return x;
+  x.quantized.resize(QuantizedBytes(rows, inputs));
+  MatmulKernelsFor(Isa::kScalar).quantize_rows(x.values.data(), rows, inputs, 0, rows, x.quantized.data());
+  return x;
+}
+
+}  // namespace bedplate::test
