@@ -1,10 +1,12 @@
 #pragma once
 /// The raw material of a tokenizer, in one form for GGUF metadata and tokenizer.json, with GGUF's field meanings. text/
-/// builds tokenizers; this room only reads files.
+/// builds tokenizers; this room only reads files. A folder's NFC normaliser (Qwen) is not carried over: GGUF files do
+/// not state it, and text is taken as the user wrote it.
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -25,18 +27,17 @@ struct TokenizerData {
   std::vector<uint8_t> types;       // TokenType by id; never empty (kNormal when the file has none)
   std::vector<std::string> merges;  // "left right", best first; empty for "llama"
 
-  std::optional<uint32_t> bos, eos, eot, unknown, separator, padding;  // ids, each < tokens.size()
-  std::vector<uint32_t>
-      stops;  // every id that ends a turn by the file's own word (generation_config.json lists), eos included
+  std::optional<uint32_t> bos, eos, eot, eom, unknown, separator, padding;  // ids, each < tokens.size()
+  // Every id that ends a turn by the file's own word, ascending: eos, eot, eom, and generation_config.json's list.
+  std::vector<uint32_t> stops;
   std::optional<bool> add_bos;  // absent: the model's custom
   std::optional<bool> add_eos;
   std::optional<bool> add_space_prefix;
   std::optional<bool> remove_extra_whitespaces;
-  bool ignore_merges = false;  // a piece that is a token as a whole is taken whole (Llama 3)
-  bool byte_fallback = true;   // "llama" models
+  std::optional<bool> ignore_merges;  // a piece that is a token as a whole is taken whole (Llama 3)
 
   std::string chat_template;                                         // Jinja; empty when the file has none
-  std::vector<std::pair<std::string, std::string>> named_templates;  // e.g. "tool_use"
+  std::vector<std::pair<std::string, std::string>> named_templates;  // others by name: "tool_use"
 };
 
 /// Errors: kDataLoss for arrays of differing length or ids out of range, by key; kUnimplemented for a tokenizer model

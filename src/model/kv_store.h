@@ -1,0 +1,41 @@
+#pragma once
+/// The bytes behind page numbers: keys and values (f16) of every layer, one allocation per page group. A page holds its
+/// positions for all layers of its group, layer after layer; inside a layer as attention.h lays them out.
+///
+/// Owns the memory; whose page is whose is the page pool's business. Threads: disjoint pages may be written at once.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "kernels/attention.h"
+#include "model/model_config.h"
+#include "model/step_model.h"
+
+namespace bedplate {
+
+class KvStore {
+ public:
+  explicit KvStore(const ModelConfig& config);
+
+  /// Full layers first, then sliding ones; a model with one kind has one group.
+  [[nodiscard]] std::span<const PageGroup> groups() const { return groups_; }
+  Status Allocate(std::span<const uint32_t> pages_per_group);
+  [[nodiscard]] uint32_t GroupOf(uint32_t layer) const { return places_[layer].group; }
+  [[nodiscard]] KvLayout Layer(uint32_t layer) const;
+
+ private:
+  struct Place {
+    uint32_t group;
+    uint32_t index;
+  };  // the index-th layer of its group
+  uint32_t kv_heads_;
+  uint32_t head_dim_;
+  std::vector<PageGroup> groups_;
+  std::vector<Place> places_;   // by layer
+  std::vector<Buffer> memory_;  // by group
+};
+
+}  // namespace bedplate

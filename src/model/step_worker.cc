@@ -1,0 +1,326 @@
+#include "model/step_worker.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kernels/rope.h"
+
+namespace bedplate {
+namespace {
+
+// Tiles that a thread claims at once: small enough to balance, large enough that claiming costs nothing.
+uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads) {
+  return std::clamp(tiles / (threads * 12), 2u, 32u);
+}
+
+RopePairs PairsOf(RopeConfig::Style style) {
+  return style == RopeConfig::kInterleaved ? RopePairs::kNeighbours : RopePairs::kHalves;
+}
+
+constexpr size_t kAlign = 64;
+size_t Aligned(size_t bytes) {
+  return (bytes + kAlign - 1) / kAlign * kAlign;
+}
+
+// Hands out 64-byte aligned parts of one allocation; with no base it only adds up.
+class Carver {
+ public:
+  explicit Carver(std::byte* base) : base_(base) {}
+  template <class T>
+  T* Take(size_t n) {
+    std::byte* at = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += Aligned(n * sizeof(T));
+    return reinterpret_cast<T*>(at);
+  }
+  [[nodiscard]] size_t used() const { return used_; }
+
+ private:
+  std::byte* base_;
+  size_t used_ = 0;
+};
+
+size_t Carve(const ModelConfig& c, const StepLimits& limits, uint32_t inputs_max, uint32_t threads, std::byte* base,
+             StepBuffers& b) {
+  const size_t rows = std::max(limits.rows_max, limits.logit_rows_max);
+  const size_t q_width = size_t{c.heads} * c.head_dim, kv_width = size_t{c.kv_heads} * c.head_dim;
+  Carver carver(base);
+  b.x = carver.Take<float>(rows * c.width);
+  b.normed = carver.Take<float>(rows * c.width);
+  b.branch = carver.Take<float>(rows * c.width);
+  b.q = carver.Take<float>(rows * q_width);
+  b.attended = carver.Take<float>(rows * q_width);
+  b.k = carver.Take<float>(rows * kv_width);
+  b.v = carver.Take<float>(rows * kv_width);
+  b.hidden = carver.Take<float>(rows * c.ffn_width);
+  b.gate = carver.Take<float>(rows * c.ffn_width);
+  b.rope[0] = carver.Take<float>(rows * c.rope.dims);
+  b.rope[1] = carver.Take<float>(rows * c.rope_local.dims);
+  b.quantized = carver.Take<std::byte>(QuantizedBytes(static_cast<uint32_t>(rows), (inputs_max + 31) / 32 * 32));
+  b.matmul_scratch.resize(threads);
+  b.attention_scratch.resize(threads);
+  for (uint32_t t = 0; t < threads; ++t) {
+    b.matmul_scratch[t] = carver.Take<std::byte>(MatmulScratchBytes(inputs_max));
+    b.attention_scratch[t] = carver.Take<float>(AttentionScratchFloats(c.head_dim, c.heads / c.kv_heads));
+  }
+  return carver.used();
+}
+
+}  // namespace
+
+size_t StepBuffers::Bytes(const ModelConfig& config, const StepLimits& limits, uint32_t inputs_max, uint32_t threads) {
+  StepBuffers none;
+  return Carve(config, limits, inputs_max, threads, nullptr, none);
+}
+
+Result<std::unique_ptr<StepBuffers>> StepBuffers::Allocate(const ModelConfig& config, const StepLimits& limits,
+                                                           uint32_t inputs_max, uint32_t threads) {
+  auto buffers = std::make_unique<StepBuffers>();
+  buffers->limits = limits;
+  BP_ASSIGN_OR_RETURN(buffers->memory, Buffer::Allocate(Bytes(config, limits, inputs_max, threads)));
+  Carve(config, limits, inputs_max, threads, buffers->memory.data(), *buffers);
+  buffers->row_sequence.reserve(limits.rows_max);
+  buffers->row_position.reserve(limits.rows_max);
+  buffers->attention_tasks.reserve(limits.rows_max);
+  return buffers;
+}
+
+StepWorker::StepWorker(const StepContext& context, ThreadTeam::Member member) : c_(context), member_(member) {}
+
+StepWorker::Range StepWorker::Share(uint32_t n) const {
+  const uint64_t i = member_.index(), count = member_.count();
+  return {static_cast<uint32_t>(n * i / count), static_cast<uint32_t>(n * (i + 1) / count)};
+}
+
+void StepWorker::Finish() {
+  // The other counter's users have all passed the barrier before; its next users come after this one.
+  if (member_.index() == 0) c_.buffers.next_task[(call_ + 1) & 1].store(0, std::memory_order_relaxed);
+  member_.Barrier();
+  ++call_;
+}
+
+void StepWorker::Embed() {
+  StepBuffers& b = c_.buffers;
+  const Range share = Share(rows());
+  for (uint32_t r = share.begin; r < share.end; ++r) {
+    float* x = b.x + size_t{r} * c_.config.width;
+    c_.weights.Embed(static_cast<uint32_t>(c_.batch.tokens[r].value), x);
+    if (c_.config.embedding_scale != 1.0f) c_.vector.scale(x, c_.config.embedding_scale, c_.config.width, x);
+    const RopeConfig* ropes[2] = {&c_.config.rope, &c_.config.rope_local};
+    for (int i = 0; i < 2; ++i) {
+      if (i == 1 && c_.config.sliding_window == 0) break;
+      const uint32_t n = ropes[i]->dims / 2;
+      float* cosines = b.rope[i] + size_t{r} * 2 * n;
+      RopeAngles(b.row_position[r], c_.rope_frequencies[i], ropes[i]->yarn_magnitude, cosines, cosines + n);
+    }
+  }
+  Finish();
+}
+
+void StepWorker::Quantize(const float* values, uint32_t n_rows, uint32_t width) {
+  if (width % kInputBlock == 0) {  // other widths only meet unquantised matrices: Weights::Load has checked
+    const Range share = Share(n_rows);
+    if (share.begin < share.end)
+      c_.matmul.quantize_rows(values, n_rows, width, share.begin, share.end, c_.buffers.quantized);
+  }
+  Finish();
+}
+
+MatmulInput StepWorker::Input(const float* values, uint32_t n_rows, uint32_t width) const {
+  return {n_rows, width, values, c_.buffers.quantized};
+}
+
+template <class Done>
+void StepWorker::Project(std::span<const Linear* const> linears, std::span<float* const> outs, const MatmulInput& input,
+                         Done done) {
+  uint32_t total = 0;
+  for (const Linear* linear : linears) total += linear->matrix.tiles();
+  const uint32_t at_once = TilesAtOnce(total, member_.count());
+  uint32_t chunks = 0;
+  for (const Linear* linear : linears) chunks += (linear->matrix.tiles() + at_once - 1) / at_once;
+  std::byte* scratch = c_.buffers.matmul_scratch[member_.index()];
+  for (;;) {
+    uint32_t chunk = next_task().fetch_add(1, std::memory_order_relaxed);
+    if (chunk >= chunks) break;
+    size_t i = 0;
+    for (uint32_t n; chunk >= (n = (linears[i]->matrix.tiles() + at_once - 1) / at_once); ++i) chunk -= n;
+    const PackedMatrix& m = linears[i]->matrix;
+    const uint32_t begin = chunk * at_once, end = std::min(begin + at_once, m.tiles());
+    c_.matmul.matmul(m, 0, input, begin, end, outs[i], m.outputs, scratch);
+    const uint32_t first = begin * kTileOutputs, count = std::min(end * kTileOutputs, m.outputs) - first;
+    for (uint32_t r = 0; r < input.rows; ++r) {
+      float* out = outs[i] + size_t{r} * m.outputs + first;
+      if (!linears[i]->bias.empty()) c_.vector.add(out, linears[i]->bias.data() + first, count, out);
+      done(r, first, count, out);
+    }
+  }
+  Finish();
+}
+
+void StepWorker::Norm(const std::vector<float>& gain) {
+  const uint32_t width = c_.config.width;
+  const Range share = Share(rows());
+  for (uint32_t r = share.begin; r < share.end; ++r) {
+    c_.vector.rms_norm(c_.buffers.x + size_t{r} * width, gain.data(), width, c_.config.norm_epsilon,
+                       c_.buffers.normed + size_t{r} * width);
+  }
+  Quantize(c_.buffers.normed, rows(), width);  // the same share, so no barrier lies between
+}
+
+void StepWorker::ProjectQkv(const LayerWeights& layer) {
+  const Linear* linears[] = {&layer.q, &layer.k, &layer.v};
+  float* outs[] = {c_.buffers.q, c_.buffers.k, c_.buffers.v};
+  Project(linears, outs, Input(c_.buffers.normed, rows(), c_.config.width),
+          [](uint32_t, uint32_t, uint32_t, float*) {});
+}
+
+void StepWorker::NormHeads(const LayerWeights& layer) {
+  const ModelConfig& c = c_.config;
+  const Range share = Share(rows());
+  const auto norm = [&](float* row, uint32_t heads, const std::vector<float>& gain) {
+    for (uint32_t h = 0; h < heads; ++h) {
+      float* head = row + size_t{h} * c.head_dim;
+      c_.vector.rms_norm(head, gain.data(), c.head_dim, c.norm_epsilon, head);
+    }
+  };
+  for (uint32_t r = share.begin; r < share.end; ++r) {
+    norm(c_.buffers.q + size_t{r} * c.heads * c.head_dim, c.heads, layer.q_norm);
+    norm(c_.buffers.k + size_t{r} * c.kv_heads * c.head_dim, c.kv_heads, layer.k_norm);
+  }
+  // No barrier: RotateAndStore takes the same share of rows.
+}
+
+void StepWorker::RotateAndStore(uint32_t layer) {
+  const ModelConfig& c = c_.config;
+  StepBuffers& b = c_.buffers;
+  const bool sliding = c.layer_is_sliding[layer];
+  const RopeConfig& rope = sliding ? c.rope_local : c.rope;
+  const uint32_t n = rope.dims / 2;
+  const KvLayout kv = c_.kv.Layer(layer);
+  const uint32_t group = c_.kv.GroupOf(layer);
+  const Range share = Share(rows());
+  for (uint32_t r = share.begin; r < share.end; ++r) {
+    const float* cosines = b.rope[sliding ? 1 : 0] + size_t{r} * 2 * n;
+    float* q = b.q + size_t{r} * c.heads * c.head_dim;
+    float* k = b.k + size_t{r} * c.kv_heads * c.head_dim;
+    const float* v = b.v + size_t{r} * c.kv_heads * c.head_dim;
+    Rotate(PairsOf(rope.style), cosines, cosines + n, n, c.heads, c.head_dim, q);
+    Rotate(PairsOf(rope.style), cosines, cosines + n, n, c.kv_heads, c.head_dim, k);
+    const uint32_t position = b.row_position[r];
+    const PageId page = c_.batch.sequences[b.row_sequence[r]].page_tables[group][position / kPageTokens];
+    BP_DCHECK(page != kNoPage);
+    c_.attention.store(kv, k, v, page.value, position % kPageTokens);
+  }
+  Finish();
+}
+
+void StepWorker::Attend(uint32_t layer) {
+  const ModelConfig& c = c_.config;
+  StepBuffers& b = c_.buffers;
+  const KvLayout kv = c_.kv.Layer(layer);
+  const uint32_t group = c_.kv.GroupOf(layer);
+  const size_t stride = size_t{c.heads} * c.head_dim;
+  const auto tasks = static_cast<uint32_t>(b.attention_tasks.size()) * c.kv_heads;
+  for (;;) {
+    const uint32_t task = next_task().fetch_add(1, std::memory_order_relaxed);
+    if (task >= tasks) break;
+    const StepBuffers::AttentionTask& t = b.attention_tasks[task / c.kv_heads];
+    const SequenceSlice& slice = c_.batch.sequences[t.sequence];
+    AttentionRows a;
+    a.queries = b.q + t.first_row * stride;
+    a.out = b.attended + t.first_row * stride;
+    a.row_stride = stride;
+    a.rows = slice.rows;
+    a.start = slice.start;
+    a.group = c.heads / c.kv_heads;
+    a.sliding_window = c.layer_is_sliding[layer] ? c.sliding_window : 0;
+    a.scale = c.attention_scale;
+    a.softcap = c.attention_softcap;
+    a.pages = slice.page_tables[group].data();
+    c_.attention.attend(kv, a, task % c.kv_heads, t.row_begin, t.row_end, b.attention_scratch[member_.index()]);
+  }
+  Finish();
+  Quantize(b.attended, rows(), static_cast<uint32_t>(stride));
+}
+
+void StepWorker::AddResidual(const Linear& linear, const float* values) {
+  const Linear* linears[] = {&linear};
+  float* outs[] = {c_.buffers.branch};
+  const uint32_t width = c_.config.width;
+  Project(linears, outs, Input(values, rows(), linear.matrix.inputs),
+          [&](uint32_t r, uint32_t first, uint32_t count, const float* out) {
+            float* x = c_.buffers.x + size_t{r} * width + first;
+            c_.vector.add(x, out, count, x);
+          });
+}
+
+void StepWorker::AddNormed(const Linear& linear, const float* values, const std::vector<float>& post_norm) {
+  const Linear* linears[] = {&linear};
+  float* outs[] = {c_.buffers.branch};
+  Project(linears, outs, Input(values, rows(), linear.matrix.inputs), [](uint32_t, uint32_t, uint32_t, float*) {});
+  const uint32_t width = c_.config.width;
+  const Range share = Share(rows());
+  for (uint32_t r = share.begin; r < share.end; ++r) {
+    float* branch = c_.buffers.branch + size_t{r} * width;
+    float* x = c_.buffers.x + size_t{r} * width;
+    c_.vector.rms_norm(branch, post_norm.data(), width, c_.config.norm_epsilon, branch);
+    c_.vector.add(x, branch, width, x);
+  }
+  // No barrier: what follows is a Norm, which takes the same share of rows.
+}
+
+void StepWorker::AddAttention(const Linear& output) {
+  AddResidual(output, c_.buffers.attended);
+}
+void StepWorker::AddHidden(const Linear& down) {
+  AddResidual(down, c_.buffers.hidden);
+}
+void StepWorker::AddAttention(const Linear& output, const std::vector<float>& post_norm) {
+  AddNormed(output, c_.buffers.attended, post_norm);
+}
+void StepWorker::AddHidden(const Linear& down, const std::vector<float>& post_norm) {
+  AddNormed(down, c_.buffers.hidden, post_norm);
+}
+
+void StepWorker::GatedHidden(const LayerWeights& layer) {
+  StepBuffers& b = c_.buffers;
+  const MatmulInput input = Input(b.normed, rows(), c_.config.width);
+  const PackedMatrix& gate = layer.gate.matrix;
+  const PackedMatrix& up = layer.up.matrix;
+  const auto activate = c_.config.activation == Activation::kSilu ? c_.vector.silu_multiply : c_.vector.gelu_multiply;
+  const uint32_t at_once = TilesAtOnce(gate.tiles(), member_.count());
+  std::byte* scratch = b.matmul_scratch[member_.index()];
+  for (;;) {
+    const uint32_t begin = next_task().fetch_add(1, std::memory_order_relaxed) * at_once;
+    if (begin >= gate.tiles()) break;
+    const uint32_t end = std::min(begin + at_once, gate.tiles());
+    c_.matmul.matmul(gate, 0, input, begin, end, b.gate, gate.outputs, scratch);
+    c_.matmul.matmul(up, 0, input, begin, end, b.hidden, up.outputs, scratch);
+    const uint32_t first = begin * kTileOutputs, count = std::min(end * kTileOutputs, gate.outputs) - first;
+    for (uint32_t r = 0; r < input.rows; ++r) {
+      const size_t at = size_t{r} * gate.outputs + first;
+      activate(b.gate + at, b.hidden + at, count, b.hidden + at);
+    }
+  }
+  Finish();
+  Quantize(b.hidden, rows(), gate.outputs);
+}
+
+void StepWorker::Logits(float* logits) {
+  const ModelConfig& c = c_.config;
+  const auto n = static_cast<uint32_t>(c_.batch.logit_rows.size());
+  if (n == 0) return;
+  Finish();  // the last layer may have ended without a barrier, and rows are gathered across shares here
+  const Range share = Share(n);
+  for (uint32_t i = share.begin; i < share.end; ++i) {
+    c_.vector.rms_norm(c_.buffers.x + size_t{c_.batch.logit_rows[i]} * c.width, c_.weights.output_norm().data(),
+                       c.width, c.norm_epsilon, c_.buffers.normed + size_t{i} * c.width);
+  }
+  Quantize(c_.buffers.normed, n, c.width);
+  const Linear* linears[] = {&c_.weights.head()};
+  float* outs[] = {logits};
+  Project(linears, outs, Input(c_.buffers.normed, n, c.width), [&](uint32_t, uint32_t, uint32_t count, float* out) {
+    if (c.final_softcap != 0.0f) c_.vector.softcap(out, c.final_softcap, count, out);
+  });
+}
+
+}  // namespace bedplate

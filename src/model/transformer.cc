@@ -1,0 +1,106 @@
+#include "model/transformer.h"
+
+#include <algorithm>
+
+#include "base/cat.h"
+#include "model/architecture.h"
+#include "model/rope_scaling.h"
+#include "model/step_worker.h"
+
+namespace bedplate {
+namespace {
+
+// Query rows of one attention task: enough to share widened keys, few enough to spread over threads.
+constexpr uint32_t kAttentionTaskRows = 16;
+constexpr uint32_t kHeadGroupMax = 64;  // attention_body.h keeps a table of this size
+
+Status CheckSupported(const ModelConfig& c) {
+  if (c.experts > 0)
+    return Status::Unimplemented(
+        "mixture-of-experts models are not supported yet; register another server as provider");
+  if (c.head_dim != c.value_head_dim || c.head_dim % 16 != 0) {
+    return Status::Unimplemented(Cat("heads of ", c.head_dim, " (keys) and ", c.value_head_dim,
+                                     " (values) dims are not supported; both must be equal and a multiple of 16"));
+  }
+  if (c.heads / c.kv_heads > kHeadGroupMax) {
+    return Status::Unimplemented(
+        Cat(c.heads / c.kv_heads, " query heads per key head; allowed: up to ", kHeadGroupMax));
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Transformer>> Transformer::Load(ModelFile file, const TransformerOptions& options) {
+  BP_ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig(file));
+  BP_RETURN_IF_ERROR(CheckSupported(config));
+  auto team = std::make_unique<ThreadTeam>(options.threads);
+  BP_ASSIGN_OR_RETURN(Weights weights, Weights::Load(file, config, *team));
+  return std::unique_ptr<Transformer>(
+      new Transformer(std::move(file), std::move(config), std::move(weights), std::move(team), options.isa));
+}
+
+Transformer::Transformer(ModelFile file, ModelConfig config, Weights weights, std::unique_ptr<ThreadTeam> team, Isa isa)
+    : file_(std::move(file)),
+      config_(std::move(config)),
+      weights_(std::move(weights)),
+      kv_(config_),
+      team_(std::move(team)),
+      isa_(isa) {
+  rope_frequencies_[0] = ScaledRopeFrequencies(config_.rope, weights_.rope_factors());
+  rope_frequencies_[1] = ScaledRopeFrequencies(config_.rope_local, {});
+}
+
+Transformer::~Transformer() = default;
+
+size_t Transformer::ScratchBytes(const StepLimits& limits) const {
+  return StepBuffers::Bytes(config_, limits, weights_.inputs_max(), team_->size());
+}
+
+Status Transformer::Reserve(const StepLimits& limits, std::span<const uint32_t> pages_per_group) {
+  BP_ASSIGN_OR_RETURN(buffers_, StepBuffers::Allocate(config_, limits, weights_.inputs_max(), team_->size()));
+  return kv_.Allocate(pages_per_group);
+}
+
+void Transformer::Forward(const BatchView& batch, float* logits) {
+  BP_CHECK(buffers_ != nullptr);
+  StepBuffers& b = *buffers_;
+  BP_CHECK(!batch.tokens.empty() && batch.tokens.size() <= b.limits.rows_max);
+  BP_CHECK(batch.logit_rows.size() <= std::max(b.limits.rows_max, b.limits.logit_rows_max));
+  b.row_sequence.clear();
+  b.row_position.clear();
+  b.attention_tasks.clear();
+  for (uint32_t s = 0; s < batch.sequences.size(); ++s) {
+    const SequenceSlice& slice = batch.sequences[s];
+    const auto first = static_cast<uint32_t>(b.row_position.size());
+    for (uint32_t i = 0; i < slice.rows; ++i) {
+      b.row_sequence.push_back(s);
+      b.row_position.push_back(slice.start + i);
+    }
+    for (uint32_t i = 0; i < slice.rows; i += kAttentionTaskRows) {
+      b.attention_tasks.push_back({s, first, i, std::min(i + kAttentionTaskRows, slice.rows)});
+    }
+  }
+  BP_CHECK(b.row_position.size() == batch.tokens.size());
+  b.next_task[0].store(0);
+  b.next_task[1].store(0);
+
+  const StepContext context{config_,
+                            weights_,
+                            kv_,
+                            MatmulKernelsFor(isa_),
+                            VectorKernelsFor(isa_),
+                            AttentionKernelsFor(isa_),
+                            {rope_frequencies_[0], rope_frequencies_[1]},
+                            batch,
+                            b};
+  const LayerForward layer_forward = LayerOf(config_.architecture);
+  team_->Run([&](ThreadTeam::Member member) {
+    StepWorker step(context, member);
+    step.Embed();
+    for (uint32_t i = 0; i < config_.layers; ++i) layer_forward(step, weights_.layers()[i], i);
+    step.Logits(logits);
+  });
+}
+
+}  // namespace bedplate

@@ -1,0 +1,58 @@
+#pragma once
+/// A decoder-only transformer on this machine's processors: weights, keys and values, and the forward pass.
+
+#include <memory>
+
+#include "base/thread_team.h"
+#include "kernels/isa.h"
+#include "model/kv_store.h"
+#include "model/model_config.h"
+#include "model/model_file.h"
+#include "model/step_model.h"
+#include "model/weights.h"
+
+namespace bedplate {
+
+/// Changes whenever the same inputs may give other bits. Sent with packed files and between nodes; results are only
+/// exchanged between equal versions.
+inline constexpr uint32_t kNumericsVersion = 1;
+
+struct TransformerOptions {
+  uint32_t threads = 1;
+  Isa isa = Isa::kScalar;
+};
+
+struct StepBuffers;
+
+/// Threads: Forward and Reserve from one thread at a time; it brings its own team.
+class Transformer final : public StepModel {
+ public:
+  /// Takes the file (the embedding's rows stay in it). Packs the weights: takes a second or so per gigabyte.
+  static Result<std::unique_ptr<Transformer>> Load(ModelFile file, const TransformerOptions& options);
+  ~Transformer() override;
+
+  [[nodiscard]] const ModelConfig& config() const { return config_; }
+  [[nodiscard]] const ModelFile& file() const { return file_; }
+  [[nodiscard]] size_t weight_bytes() const { return weights_.bytes(); }
+
+  [[nodiscard]] uint32_t vocabulary() const override { return config_.vocabulary; }
+  [[nodiscard]] uint32_t context_length() const override { return config_.context_length; }
+  [[nodiscard]] std::span<const PageGroup> page_groups() const override { return kv_.groups(); }
+  [[nodiscard]] size_t ScratchBytes(const StepLimits& limits) const override;
+  Status Reserve(const StepLimits& limits, std::span<const uint32_t> pages_per_group) override;
+  void Forward(const BatchView& batch, float* logits) override;
+
+ private:
+  Transformer(ModelFile file, ModelConfig config, Weights weights, std::unique_ptr<ThreadTeam> team, Isa isa);
+
+  ModelFile file_;
+  ModelConfig config_;
+  Weights weights_;
+  KvStore kv_;
+  std::unique_ptr<ThreadTeam> team_;
+  Isa isa_;
+  std::vector<double> rope_frequencies_[2];  // full and sliding layers, scaling applied
+  std::unique_ptr<StepBuffers> buffers_;
+};
+
+}  // namespace bedplate

@@ -1,0 +1,172 @@
+// Plan: walk the wanted tensors twice with the same code. The first walk checks shapes and adds up packed bytes; the
+// second carves the arena and packs. So nothing is allocated before everything is known to fit together.
+#include "model/weights.h"
+
+#include <atomic>
+#include <functional>
+
+#include "base/cat.h"
+#include "kernels/dequantize.h"
+
+namespace bedplate {
+namespace {
+
+constexpr size_t kAlign = 64;
+size_t Aligned(size_t n) {
+  return (n + kAlign - 1) / kAlign * kAlign;
+}
+
+std::string ShapeText(const std::vector<uint64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += Cat(i == 0 ? "" : " x ", shape[i]);
+  return text + "]";
+}
+
+Result<const TensorView*> Find(const ModelFile& file, const std::string& name, const std::vector<uint64_t>& shape) {
+  const TensorView* tensor = file.FindTensor(name);
+  if (tensor == nullptr) {
+    return Status::DataLoss(
+        Cat(file.path().string(), ": tensor \"", name, "\" is missing; the model needs it as ", ShapeText(shape)));
+  }
+  if (tensor->shape != shape) {
+    return Status::DataLoss(Cat(file.path().string(), ": tensor \"", name, "\" has shape ", ShapeText(tensor->shape),
+                                "; the model's settings ask for ", ShapeText(shape)));
+  }
+  return tensor;
+}
+
+}  // namespace
+
+class WeightsLoader {
+ public:
+  WeightsLoader(const ModelFile& file, const ModelConfig& config) : file_(file), config_(config) {}
+
+  Result<size_t> Measure() {
+    BP_RETURN_IF_ERROR(Walk());
+    return packed_bytes_;
+  }
+
+  Result<Weights> Load(ThreadTeam& team) {
+    BP_RETURN_IF_ERROR(Walk());
+    BP_ASSIGN_OR_RETURN(weights_.arena_, Buffer::Allocate(packed_bytes_));
+    team_ = &team;
+    packed_bytes_ = 0;
+    BP_RETURN_IF_ERROR(Walk());
+    return std::move(weights_);
+  }
+
+ private:
+  Status Walk() {
+    const ModelConfig& c = config_;
+    const uint64_t q_width = uint64_t{c.heads} * c.head_dim, kv_width = uint64_t{c.kv_heads} * c.head_dim;
+    weights_.width_ = c.width;
+    weights_.layers_.assign(c.layers, {});
+    BP_ASSIGN_OR_RETURN(weights_.embedding_, Find(file_, "token_embd.weight", {c.vocabulary, c.width}));
+    for (uint32_t i = 0; i < c.layers; ++i) {
+      LayerWeights& layer = weights_.layers_[i];
+      const std::string blk = Cat("blk.", i, ".");
+      BP_RETURN_IF_ERROR(Norm(blk + "attn_norm.weight", c.width, layer.attention_norm));
+      BP_RETURN_IF_ERROR(Matrix(blk + "attn_q", q_width, c.width, c.attention_bias, layer.q));
+      BP_RETURN_IF_ERROR(Matrix(blk + "attn_k", kv_width, c.width, c.attention_bias, layer.k));
+      BP_RETURN_IF_ERROR(Matrix(blk + "attn_v", kv_width, c.width, c.attention_bias, layer.v));
+      BP_RETURN_IF_ERROR(
+          Matrix(blk + "attn_output", c.width, q_width, c.attention_output_bias, layer.attention_output));
+      if (c.qk_norm) {
+        BP_RETURN_IF_ERROR(Norm(blk + "attn_q_norm.weight", c.head_dim, layer.q_norm));
+        BP_RETURN_IF_ERROR(Norm(blk + "attn_k_norm.weight", c.head_dim, layer.k_norm));
+      }
+      if (c.post_norms) {
+        BP_RETURN_IF_ERROR(Norm(blk + "post_attention_norm.weight", c.width, layer.post_attention_norm));
+        BP_RETURN_IF_ERROR(Norm(blk + "post_ffw_norm.weight", c.width, layer.post_ffn_norm));
+      }
+      BP_RETURN_IF_ERROR(Norm(blk + "ffn_norm.weight", c.width, layer.ffn_norm));
+      BP_RETURN_IF_ERROR(Matrix(blk + "ffn_gate", c.ffn_width, c.width, false, layer.gate));
+      BP_RETURN_IF_ERROR(Matrix(blk + "ffn_up", c.ffn_width, c.width, false, layer.up));
+      BP_RETURN_IF_ERROR(Matrix(blk + "ffn_down", c.width, c.ffn_width, false, layer.down));
+    }
+    BP_RETURN_IF_ERROR(Norm("output_norm.weight", c.width, weights_.output_norm_));
+    BP_RETURN_IF_ERROR(
+        Matrix(c.tied_embeddings ? "token_embd" : "output", c.vocabulary, c.width, false, weights_.head_));
+    if (file_.FindTensor("rope_freqs.weight") != nullptr) {
+      BP_RETURN_IF_ERROR(Vector("rope_freqs.weight", c.rope.dims / 2, weights_.rope_factors_));
+    }
+    return Status::Ok();
+  }
+
+  Status Vector(const std::string& name, uint64_t n, std::vector<float>& out) {
+    BP_ASSIGN_OR_RETURN(const TensorView* tensor, Find(file_, name, {n}));
+    if (n % InfoOf(tensor->type).block_elements != 0) {
+      return Status::DataLoss(Cat(file_.path().string(), ": tensor \"", name, "\" of ", n, " elements can't be ",
+                                  InfoOf(tensor->type).name));
+    }
+    out.resize(n);
+    DequantizeRow(tensor->type, tensor->bytes.data(), n, out.data());
+    return Status::Ok();
+  }
+
+  Status Norm(const std::string& name, uint64_t n, std::vector<float>& out) {
+    BP_RETURN_IF_ERROR(Vector(name, n, out));
+    if (config_.norm_plus_one) {
+      for (float& v : out) v += 1.0f;
+    }
+    return Status::Ok();
+  }
+
+  Status Matrix(const std::string& name, uint64_t outputs, uint64_t inputs, bool bias, Linear& out) {
+    BP_ASSIGN_OR_RETURN(const TensorView* tensor, Find(file_, name + ".weight", {outputs, inputs}));
+    const uint32_t unit =
+        NeedsQuantizedInput(tensor->type) ? std::max(InfoOf(tensor->type).block_elements, kInputBlock) : 1;
+    if (inputs % unit != 0) {
+      return Status::DataLoss(Cat(file_.path().string(), ": tensor \"", tensor->name, "\" has ", inputs, " inputs; ",
+                                  InfoOf(tensor->type).name, " needs a multiple of ", unit));
+    }
+    weights_.inputs_max_ = std::max(weights_.inputs_max_, static_cast<uint32_t>(inputs));
+    PackedMatrix& m = out.matrix;
+    m.type = tensor->type;
+    m.outputs = static_cast<uint32_t>(outputs);
+    m.inputs = static_cast<uint32_t>(inputs);
+    if (team_ != nullptr) {
+      std::byte* packed = weights_.arena_.data() + packed_bytes_;
+      Pack(m, *tensor, packed);
+      m.data = packed;
+      if (tensor != weights_.embedding_) file_.ReleasePages(*tensor);
+    }
+    packed_bytes_ += Aligned(PackedBytes(m.type, m.outputs, m.inputs));
+    if (bias) return Vector(name + ".bias", outputs, out.bias);
+    return Status::Ok();
+  }
+
+  void Pack(const PackedMatrix& m, const TensorView& tensor, std::byte* packed) {
+    constexpr uint32_t kTilesAtOnce = 16;
+    std::atomic<uint32_t> next{0};
+    team_->Run([&](ThreadTeam::Member) {
+      for (;;) {
+        const uint32_t begin = next.fetch_add(kTilesAtOnce);
+        if (begin >= m.tiles()) return;
+        PackTiles(m.type, m.outputs, m.inputs, tensor.bytes.data(), begin, std::min(begin + kTilesAtOnce, m.tiles()),
+                  packed);
+      }
+    });
+  }
+
+  const ModelFile& file_;
+  const ModelConfig& config_;
+  ThreadTeam* team_ = nullptr;  // null in the measuring walk
+  size_t packed_bytes_ = 0;
+  Weights weights_;
+};
+
+Result<Weights> Weights::Load(const ModelFile& file, const ModelConfig& config, ThreadTeam& team) {
+  return WeightsLoader(file, config).Load(team);
+}
+
+Result<size_t> Weights::PackedBytesOf(const ModelFile& file, const ModelConfig& config) {
+  return WeightsLoader(file, config).Measure();
+}
+
+void Weights::Embed(uint32_t token, float* out) const {
+  const size_t row_bytes = RowBytes(embedding_->type, width_);
+  DequantizeRow(embedding_->type, embedding_->bytes.data() + token * row_bytes, width_, out);
+}
+
+}  // namespace bedplate
