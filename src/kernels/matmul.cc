@@ -17,13 +17,11 @@ size_t MatmulScratchBytes(uint32_t inputs_max) {
 const MatmulKernels& MatmulKernelsFor(Isa isa) {
   switch (isa) {
     case Isa::kScalar:
-      break;
+      return kMatmulScalar;
     case Isa::kAvx2:
-      break;
     case Isa::kAvx512:
-      break;
     case Isa::kAvx512Vnni:
-      break;
+      return kMatmulAvx2;
   }
   return kMatmulScalar;
 }

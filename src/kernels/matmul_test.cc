@@ -5,10 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -117,6 +118,107 @@ TEST(MatmulScalar, MeetsDoublePrecision) {
         const double tolerance = (steps + 3) * 0x1p-24 * Magnitude(m, o, xs);
         ASSERT_NEAR(got[r * outputs + o], want, tolerance) << InfoOf(type).name << " inputs " << inputs;
       }
+    }
+  }
+}
+
+/// Kernels under test: what this CPU runs, and (matmul_emulated_test.cc) the code for other CPUs through emulation.
+void ExpectEqualsTwin(const Matrix& m, const test::Rows& x, uint32_t expert, Prng& rng, std::string_view what) {
+  const uint32_t tiles = m.View().tiles(), stride = m.outputs + static_cast<uint32_t>(rng.Range(0, 3));
+  std::vector<float> want(static_cast<size_t>(x.rows) * stride, -7.0f);
+  MatmulKernelsFor(Isa::kScalar).matmul(m.View(), expert, x.View(), 0, tiles, want.data(), stride, nullptr);
+  Result<Buffer> scratch = Buffer::Allocate(MatmulScratchBytes(m.inputs));
+  ASSERT_TRUE(scratch.ok());
+  for (const test::NamedKernels& kernels : test::VectorMatmuls()) {
+    test::Guarded got(want.size() * sizeof(float));
+    float* out = reinterpret_cast<float*>(got.data());
+    std::fill(out, out + want.size(), -7.0f);
+    uint32_t begin = 0;
+    while (begin < tiles) {  // any split into tiles gives the same
+      const auto end = static_cast<uint32_t>(rng.Range(begin + 1, tiles));
+      kernels.table->matmul(m.View(), expert, x.View(), begin, end, out, stride, scratch.value().data());
+      begin = end;
+    }
+    ASSERT_EQ(0, std::memcmp(want.data(), out, want.size() * sizeof(float)))
+        << kernels.name << " " << InfoOf(m.type).name << " outputs " << m.outputs << " inputs " << m.inputs << " rows "
+        << x.rows << " " << what;
+  }
+}
+
+TEST(Matmul, EveryIsaEqualsScalarBitForBit) {
+  Prng rng(TestSeed());
+  for (const WeightType type : test::AllTypes()) {
+    for (int round = 0; round < 14; ++round) {
+      const uint32_t inputs = test::RandomInputs(rng, type), outputs = static_cast<uint32_t>(rng.Range(1, 80));
+      const uint32_t rows = static_cast<uint32_t>(round < 8 ? round + 1 : rng.Range(9, 40));
+      const float scale = rng.Pick({0x1p-10f, 1.0f, 0x1p-20f});
+      const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom, 1, scale);
+      const auto values = rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1e-20f, 1e10f}));
+      ExpectEqualsTwin(m, test::QuantizedOf(values, rows, inputs, type), 0, rng, "random");
+    }
+  }
+}
+
+TEST(Matmul, ExtremesDoNotOverflow) {
+  Prng rng(TestSeed());
+  for (const WeightType type : test::AllTypes()) {
+    for (const test::Fill fill : {test::Fill::kHigh, test::Fill::kLow, test::Fill::kMost}) {
+      for (const uint32_t rows : {1u, 5u, 30u}) {
+        const uint32_t inputs = InfoOf(type).block_elements == 256 ? 512 : 96;
+        const Matrix m = test::RandomMatrix(rng, type, 33, inputs, fill);
+        std::vector<float> values(static_cast<size_t>(rows) * inputs);
+        // Every q is 127, -127, of alternating sign, or zero in whole blocks.
+        const int pattern = static_cast<int>(rng.Range(0, 3));
+        for (size_t i = 0; i < values.size(); ++i) {
+          const float sign = pattern == 0 ? 1.0f : pattern == 1 ? -1.0f : rng.Chance(0.5) ? 1.0f : -1.0f;
+          values[i] = pattern == 3 && i / 32 % 2 == 0 ? 0.0f : sign;
+        }
+        ExpectEqualsTwin(m, test::QuantizedOf(values, rows, inputs, type), 0, rng, "extremes");
+      }
+    }
+  }
+}
+
+TEST(Matmul, PicksTheExpert) {
+  Prng rng(TestSeed());
+  for (const WeightType type : test::AllTypes()) {
+    const uint32_t inputs = 256, outputs = 40, experts = 3, rows = 2;
+    const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom, experts);
+    const test::Rows x = test::QuantizedOf(rng.Floats(rows * inputs), rows, inputs, type);
+    for (uint32_t e = 0; e < experts; ++e) {
+      ExpectEqualsTwin(m, x, e, rng, "expert");
+      // The same as that expert's rows packed as a matrix of their own.
+      Matrix one{type, outputs, inputs, 1, {}, {}};
+      one.packed = std::move(Buffer::Allocate(PackedBytes(type, outputs, inputs)).value());
+      const size_t expert_bytes = RowBytes(type, inputs) * outputs;
+      PackTiles(type, outputs, inputs, m.rows.data() + e * expert_bytes, 0, one.View().tiles(), one.packed.data());
+      std::vector<float> want(rows * outputs), got(rows * outputs);
+      MatmulKernelsFor(Isa::kScalar).matmul(one.View(), 0, x.View(), 0, 3, want.data(), outputs, nullptr);
+      MatmulKernelsFor(Isa::kScalar).matmul(m.View(), e, x.View(), 0, 3, got.data(), outputs, nullptr);
+      EXPECT_EQ(0, std::memcmp(want.data(), got.data(), want.size() * 4)) << InfoOf(type).name;
+    }
+  }
+}
+
+TEST(QuantizeRows, EveryIsaEqualsScalarByteForByte) {
+  Prng rng(TestSeed());
+  for (int round = 0; round < 200; ++round) {
+    const uint32_t rows = static_cast<uint32_t>(rng.Range(1, 4)), inputs = 32 * static_cast<uint32_t>(rng.Range(1, 9));
+    std::vector<float> x =
+        rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1e-30f, 1e-38f, 1e38f, 0.0f}));
+    if (round % 5 == 0) x[static_cast<size_t>(rng.Range(0, 31))] = rng.Pick({INFINITY, -INFINITY, NAN, -0.0f, 1e-45f});
+    if (round % 3 == 0) {  // ties
+      for (float& v : x) v = static_cast<float>(rng.Range(-254, 254)) * 0.5f;
+      x[0] = 127.0f;
+    }
+    test::Guarded want(QuantizedBytes(rows, inputs));
+    MatmulKernelsFor(Isa::kScalar).quantize_rows(x.data(), rows, inputs, 0, rows, want.data());
+    for (const test::NamedKernels& kernels : test::VectorMatmuls()) {
+      test::Guarded got(want.size());
+      const auto middle = static_cast<uint32_t>(rng.Range(0, rows));
+      kernels.table->quantize_rows(x.data(), rows, inputs, middle, rows, got.data());
+      kernels.table->quantize_rows(x.data(), rows, inputs, 0, middle, got.data());
+      ASSERT_EQ(0, std::memcmp(want.data(), got.data(), want.size())) << kernels.name << " round " << round;
     }
   }
 }

@@ -1,8 +1,10 @@
 #pragma once
 /// Matrices for the matmul tests and benchmarks.
 
-#include <bit>
+#include <sys/mman.h>
+
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "base/buffer.h"
@@ -129,6 +131,41 @@ inline Rows QuantizedOf(std::vector<float> values, uint32_t rows, uint32_t input
   x.quantized.resize(QuantizedBytes(rows, inputs));
   MatmulKernelsFor(Isa::kScalar).quantize_rows(x.values.data(), rows, inputs, 0, rows, x.quantized.data());
   return x;
+}
+
+/// Bytes that end where a page without access begins, so that a store or load past them stops the program.
+class Guarded {
+ public:
+  explicit Guarded(size_t size) : size_(size), mapped_((size + 2 * kPage - 1) / kPage * kPage) {
+    base_ = static_cast<std::byte*>(mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    BP_CHECK(base_ != MAP_FAILED);
+    BP_CHECK(mprotect(base_ + mapped_ - kPage, kPage, PROT_NONE) == 0);
+  }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() { munmap(base_, mapped_); }
+
+  [[nodiscard]] std::byte* data() const { return base_ + mapped_ - kPage - size_; }
+  [[nodiscard]] size_t size() const { return size_; }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  size_t size_, mapped_;
+  std::byte* base_ = nullptr;
+};
+
+struct NamedKernels {
+  std::string_view name;
+  const MatmulKernels* table;
+};
+
+/// Every vector version that can run here.
+inline std::vector<NamedKernels> VectorMatmuls() {
+  std::vector<NamedKernels> all;
+  for (const Isa isa : SupportedIsas()) {
+    if (isa != Isa::kScalar) all.push_back({IsaName(isa), &MatmulKernelsFor(isa)});
+  }
+  return all;
 }
 
 }  // namespace bedplate::test

@@ -1,0 +1,588 @@
+#pragma once
+/// The vector matmul, written once over a vocabulary M of 16-lane operations (matmul_math_avx2.h,
+/// matmul_math_avx512.h). Lanes are outputs. Include the vocabulary first; only for the files of one instruction set.
+///
+/// A row group (1 to M::kRows rows) runs down one or more tiles at once. In a block of 32 inputs, 8 lines of weights
+/// (16 outputs x 4 inputs each) meet 8 dwords of each row. Without VNNI the products of several lines are summed in 16
+/// bits before one multiply-add widens them, and that multiplier is the sub-scale, so sub-scales cost nothing:
+///   codes up to 15: 8 lines * 2 products * 15 * 127 = 30,480 fits.
+///   codes up to 31: 4 lines * 2 * 31 * 127 = 31,496 fits.
+///   codes with an offset c: the sum starts at -c * (sum of x), so that its final value is that of (code - c) products:
+///     8 lines * 2 * 16 * 127 = 32,512 (5 bits), 4 lines * 2 * 32 * 127 = 32,512 (6 bits) fit; on the way there 16-bit
+///     sums may wrap, which modular addition undoes. One vpmaddubsw is at most 2 * 63 * 127 = 16,002 and does not
+///     saturate.
+/// With VNNI they are summed in 32 bits, and sub-scales multiply as floats: exact, see matmul_scalar.cc.
+///
+/// Few rows: codes are unpacked in registers, again for each row group. Many rows: two tiles at a time are unpacked to
+/// bytes in scratch, 64 bytes a line (K * 32 bytes: L2), and all row groups read them there. Scales are always read
+/// from the packed tile.
+
+#include "kernels/matmul.h"
+#include "kernels/packed_format.h"
+#include "kernels/quantized_rows.h"
+
+namespace bedplate {
+namespace {
+
+template <int kValue>
+struct Const {
+  static constexpr int value = kValue;
+};
+
+/// f(Const<kFrom>), ..., f(Const<kTo - 1>).
+template <int kFrom, int kTo, class F>
+BP_INLINE void Unrolled(const F& f) {
+  if constexpr (kFrom < kTo) {
+    f(Const<kFrom>{});
+    Unrolled<kFrom + 1, kTo>(f);
+  }
+}
+#define BP_EACH [&](auto index) __attribute__((always_inline))
+
+alignas(16) constexpr int8_t kIq4Levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                               1,    13,   25,  38,  53,  69,  89,  113};
+
+BP_INLINE __m128i Load16(const void* p) {
+  return _mm_load_si128(static_cast<const __m128i*>(p));
+}
+
+template <WeightType kType>
+constexpr PackedFormat kFormat = MakePackedFormat(kType);
+
+/// Weights with a sign of their own (bytes and table values), rather than unsigned codes with an offset.
+template <WeightType kType>
+constexpr bool kIsSigned = kFormat<kType>.has_bytes || kFormat<kType>.code_is_index;
+
+// ---- Lines of a block
+// ------------------------------------------------------------------------------------------------
+
+template <class M, int kPosition, int kMask>
+BP_INLINE typename M::Bytes BitsAt(typename M::Bytes v, Const<kPosition>, Const<kMask>) {
+  // Moves the bits at kPosition.. (negative: up) down to the mask's place.
+  if constexpr (kPosition > 0) v = M::template ShiftRight<kPosition>(v);
+  if constexpr (kPosition < 0) v = M::template ShiftLeft<-kPosition>(v);
+  return M::AndByte(v, kMask);
+}
+
+/// Line kLine of a packed block as one byte a weight: a signed weight, or an unsigned code.
+template <class M, WeightType kType, int kLine>
+BP_INLINE typename M::Bytes PackedLine(const std::byte* block) {
+  constexpr PackedFormat f = kFormat<kType>;
+  if constexpr (f.has_bytes) {
+    return M::Load(block + 64 * kLine);
+  } else {
+    typename M::Bytes code;
+    constexpr int kBase = f.has_nibbles ? 4 : f.has_twos ? 2 : 0;
+    if constexpr (f.has_nibbles) {
+      code = BitsAt<M>(M::Load(block + 64 * (kLine % 4)), Const<kLine / 4 * 4>{}, Const<15>{});
+      if constexpr (f.has_twos) {
+        const typename M::Bytes twos = M::Load(block + f.twos_at + 64 * (kLine / 4));
+        code = M::Or(code, BitsAt<M>(twos, Const<2 * (kLine % 4) - 4>{}, Const<0x30>{}));
+      }
+    } else {
+      code = BitsAt<M>(M::Load(block + f.twos_at + 64 * (kLine / 4)), Const<2 * (kLine % 4)>{}, Const<3>{});
+    }
+    if constexpr (f.has_bits) {
+      const typename M::Bytes bits = M::Load(block + f.bits_at);
+      code = M::Or(code, BitsAt<M>(bits, Const<kLine - kBase>{}, Const<(1 << kBase)>{}));
+    }
+    if constexpr (f.code_is_index) code = M::LookUp(Load16(kIq4Levels), code);
+    return code;
+  }
+}
+
+template <class M, WeightType kType, bool kUnpacked, int kLine>
+BP_INLINE typename M::Bytes Line(const std::byte* block) {
+  if constexpr (kUnpacked) {
+    return M::Load(block + 64 * kLine);
+  } else {
+    return PackedLine<M, kType, kLine>(block);
+  }
+}
+
+/// Lines in the order 0 4 1 5 2 6 3 7 share the loads of nibble planes; used where all 8 make one sum.
+constexpr int NibbleOrder(int i) {
+  return i / 2 + i % 2 * 4;
+}
+
+// ---- Sub-scales
+// ------------------------------------------------------------------------------------------------------
+
+/// Sixteen sub-scale bytes of sub-block kSub (0, 1) of block k of a chunk.
+template <WeightType kType, int kSub>
+BP_INLINE __m128i SubBytes(const std::byte* header, uint32_t k) {
+  constexpr PackedFormat f = kFormat<kType>;
+  const std::byte* sub = header + f.sub_at;
+  if constexpr (kType == WeightType::kQ3_K) {
+    const __m128i low_bits = Load16(sub + 16 * k), high_bits = Load16(sub + 128 + 16 * (k / 2));
+    const __m128i low = kSub == 0 ? low_bits : _mm_srli_epi16(low_bits, 4);
+    const __m128i high = _mm_srl_epi16(high_bits, _mm_cvtsi32_si128(static_cast<int>(4 * (k % 2) + 2 * kSub)));
+    const __m128i code =
+        _mm_or_si128(_mm_and_si128(low, _mm_set1_epi8(15)), _mm_slli_epi16(_mm_and_si128(high, _mm_set1_epi8(3)), 4));
+    return _mm_sub_epi8(code, _mm_set1_epi8(32));
+  } else if constexpr (kType == WeightType::kQ2_K) {
+    return _mm_and_si128(Load16(sub + 16 * (2 * k + kSub)), _mm_set1_epi8(15));
+  } else if constexpr (f.sub == SubScales::kPer16) {
+    return Load16(sub + 16 * (2 * k + kSub));
+  } else {
+    return Load16(sub + 16 * k);
+  }
+}
+
+template <WeightType kType, int kSub>
+BP_INLINE __m128i MinBytes(const std::byte* header, uint32_t k) {
+  constexpr PackedFormat f = kFormat<kType>;
+  if constexpr (kType == WeightType::kQ2_K) {
+    const __m128i both = Load16(header + f.sub_at + 16 * (2 * k + kSub));
+    return _mm_and_si128(_mm_srli_epi16(both, 4), _mm_set1_epi8(15));
+  } else {
+    return Load16(header + f.mins_at + 16 * k);
+  }
+}
+
+template <WeightType kType>
+constexpr bool kSubIsSigned = kType == WeightType::kQ3_K || kType == WeightType::kQ6_K || kType == WeightType::kIQ4_XS;
+
+template <class M, WeightType kType, int kSub>
+BP_INLINE typename M::Ints SubPairs(const std::byte* header, uint32_t k) {
+  if constexpr (kFormat<kType>.sub == SubScales::kNone) {
+    return M::Ones16();
+  } else if constexpr (kSubIsSigned<kType>) {
+    return M::PairsOfSigned(SubBytes<kType, kSub>(header, k));
+  } else {
+    return M::PairsOfUnsigned(SubBytes<kType, kSub>(header, k));
+  }
+}
+
+template <class M, WeightType kType, int kSub>
+BP_INLINE typename M::Floats SubFloats(const std::byte* header, uint32_t k) {
+  if constexpr (kSubIsSigned<kType>) {
+    return M::FloatsOfSigned(SubBytes<kType, kSub>(header, k));
+  } else {
+    return M::FloatsOfUnsigned(SubBytes<kType, kSub>(header, k));
+  }
+}
+
+// ---- The exact dot product of a block
+// --------------------------------------------------------------------------------
+
+/// A tile as a row group walks it.
+struct TileCursor {
+  const std::byte* header;  // of the chunk
+  const std::byte* codes;   // of the block: packed planes, or unpacked lines
+};
+
+/// Sums in 16 bits (see the top). dot[tile][row], exact integers with offsets and sub-scales in.
+template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+                       typename M::Floats (&dot)[kTiles][kRows]) {
+  using Ints = typename M::Ints;
+  constexpr PackedFormat f = kFormat<kType>;
+  constexpr bool kOneSum = f.sub != SubScales::kPer16 && (!f.has_bits || f.code_offset != 0);
+  constexpr int kLines = kOneSum ? 8 : 4;
+  Ints total[kTiles][kRows];
+  Unrolled<0, 8 / kLines>(BP_EACH {
+    constexpr int kGroup = decltype(index)::value;
+    Ints sum[kTiles][kRows];
+    for (int r = 0; r < kRows; ++r) {
+      Ints start = M::Zero();
+      if constexpr (f.code_offset != 0) {
+        start = M::Broadcast4(x[r]->sum[kGroup]);
+        if constexpr (kOneSum) start = M::Add16(start, M::Broadcast4(x[r]->sum[1]));
+        start = M::Times16(start, static_cast<int16_t>(-f.code_offset));
+      }
+      for (int t = 0; t < kTiles; ++t) sum[t][r] = start;
+    }
+    Unrolled<0, kLines>(BP_EACH {
+      constexpr int kOrder = decltype(index)::value;
+      constexpr int kLine = kOneSum && f.has_nibbles ? NibbleOrder(kOrder) : kGroup * kLines + kOrder;
+      typename M::Bytes w[kTiles];
+      for (int t = 0; t < kTiles; ++t) w[t] = Line<M, kType, kUnpacked, kLine>(tiles[t].codes);
+      for (int r = 0; r < kRows; ++r) {
+        const Ints four = M::Broadcast4(x[r]->q + 4 * kLine);
+        for (int t = 0; t < kTiles; ++t) sum[t][r] = M::Add16(sum[t][r], M::DotPairs(w[t], four));
+      }
+    });
+    for (int t = 0; t < kTiles; ++t) {
+      const Ints sub = SubPairs<M, kType, kGroup>(tiles[t].header, k);
+      for (int r = 0; r < kRows; ++r) {
+        const Ints wide = M::DotPairs16(sum[t][r], sub);
+        total[t][r] = kGroup == 0 ? wide : M::Add32(total[t][r], wide);
+      }
+    }
+  });
+  for (int t = 0; t < kTiles; ++t) {
+    for (int r = 0; r < kRows; ++r) dot[t][r] = M::ToFloats(total[t][r]);
+  }
+}
+
+/// Signed weights without VNNI: each line is widened on its own.
+template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+                         typename M::Floats (&dot)[kTiles][kRows]) {
+  using Ints = typename M::Ints;
+  Ints sum[kTiles][kRows];
+  for (int t = 0; t < kTiles; ++t) {
+    for (int r = 0; r < kRows; ++r) sum[t][r] = M::Zero();
+  }
+  Unrolled<0, 8>(BP_EACH {
+    constexpr int kLine = decltype(index)::value;
+    for (int t = 0; t < kTiles; ++t) {
+      const typename M::SignedLine w = M::PrepareSigned(Line<M, kType, kUnpacked, kLine>(tiles[t].codes));
+      for (int r = 0; r < kRows; ++r) sum[t][r] = M::DotSigned(sum[t][r], w, M::Broadcast4(x[r]->q + 4 * kLine));
+    }
+  });
+  for (int t = 0; t < kTiles; ++t) {
+    for (int r = 0; r < kRows; ++r) {
+      dot[t][r] = M::ToFloats(sum[t][r]);
+      if constexpr (kFormat<kType>.sub == SubScales::kPer32) {
+        dot[t][r] = M::Multiply(dot[t][r], SubFloats<M, kType, 0>(tiles[t].header, k));
+      }
+    }
+  }
+}
+
+/// VNNI: all in 32 bits. Signed weights are met as weight + 128.
+template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+                       typename M::Floats (&dot)[kTiles][kRows]) {
+  using Ints = typename M::Ints;
+  using Floats = typename M::Floats;
+  constexpr PackedFormat f = kFormat<kType>;
+  constexpr bool kPer16 = f.sub == SubScales::kPer16;
+  constexpr int kOffset = kIsSigned<kType> ? 128 : f.code_offset;
+  constexpr int kLines = kPer16 ? 4 : 8;
+  Unrolled<0, 8 / kLines>(BP_EACH {
+    constexpr int kGroup = decltype(index)::value;
+    Ints sum[kTiles][kRows];
+    for (int r = 0; r < kRows; ++r) {
+      Ints start = M::Zero();
+      // Of a half's offset; that of the whole comes below, as a float.
+      if constexpr (kPer16 && kOffset != 0)
+        start = M::DotPairs16(M::Broadcast4(x[r]->sum[kGroup]), M::Same16(-kOffset));
+      for (int t = 0; t < kTiles; ++t) sum[t][r] = start;
+    }
+    Unrolled<0, kLines>(BP_EACH {
+      constexpr int kOrder = decltype(index)::value;
+      constexpr int kLine = !kPer16 && f.has_nibbles ? NibbleOrder(kOrder) : kGroup * kLines + kOrder;
+      typename M::Bytes w[kTiles];
+      for (int t = 0; t < kTiles; ++t) {
+        w[t] = Line<M, kType, kUnpacked, kLine>(tiles[t].codes);
+        if constexpr (kIsSigned<kType>) w[t] = M::FlipSigns(w[t]);
+      }
+      for (int r = 0; r < kRows; ++r) {
+        const Ints four = M::Broadcast4(x[r]->q + 4 * kLine);
+        for (int t = 0; t < kTiles; ++t) sum[t][r] = M::DotFours(sum[t][r], w[t], four);
+      }
+    });
+    for (int t = 0; t < kTiles; ++t) {
+      Floats sub;
+      if constexpr (f.sub != SubScales::kNone) sub = SubFloats<M, kType, kGroup>(tiles[t].header, k);
+      for (int r = 0; r < kRows; ++r) {
+        Floats part = M::ToFloats(sum[t][r]);
+        if constexpr (!kPer16 && kOffset != 0) {
+          part = M::MultiplyAdd(M::SameFloat(static_cast<float>(-kOffset)), M::BroadcastFloat(&x[r]->total), part);
+        }
+        if constexpr (f.sub == SubScales::kPer32) part = M::Multiply(part, sub);
+        if constexpr (kPer16) part = kGroup == 0 ? M::Multiply(part, sub) : M::MultiplyAdd(part, sub, dot[t][r]);
+        dot[t][r] = part;
+      }
+    }
+  });
+}
+
+// ---- The chains
+// ------------------------------------------------------------------------------------------------------
+
+/// The min's step of a block: acc - float(min_sum) * (m * scale), or + for Q4_1 and Q5_1.
+template <class M, WeightType kType, int kTiles, int kRows>
+BP_INLINE void AddMins(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const typename M::Floats* m,
+                       typename M::Floats (&acc)[kTiles][kRows]) {
+  using Floats = typename M::Floats;
+  constexpr PackedFormat f = kFormat<kType>;
+  for (int t = 0; t < kTiles; ++t) {
+    if constexpr (f.sub == SubScales::kNone) {
+      for (int r = 0; r < kRows; ++r) {
+        const Floats scale = M::Multiply(m[t], M::BroadcastFloat(&x[r]->scale));
+        acc[t][r] = M::MultiplyAdd(M::BroadcastFloat(&x[r]->total), scale, acc[t][r]);
+      }
+    } else if constexpr (f.sub == SubScales::kPer32) {
+      const Floats min = M::FloatsOfUnsigned(MinBytes<kType, 0>(tiles[t].header, k));
+      for (int r = 0; r < kRows; ++r) {
+        const Floats scale = M::Multiply(m[t], M::BroadcastFloat(&x[r]->scale));
+        const Floats min_sum = M::Multiply(min, M::BroadcastFloat(&x[r]->total));  // exact: |63 * 32 * 127| < 2^24
+        acc[t][r] = M::NegMultiplyAdd(min_sum, scale, acc[t][r]);
+      }
+    } else {
+      const typename M::Ints first = M::PairsOfUnsigned(MinBytes<kType, 0>(tiles[t].header, k));
+      const typename M::Ints second = M::PairsOfUnsigned(MinBytes<kType, 1>(tiles[t].header, k));
+      for (int r = 0; r < kRows; ++r) {
+        const Floats scale = M::Multiply(m[t], M::BroadcastFloat(&x[r]->scale));
+        const typename M::Ints min_sum = M::Add32(M::DotPairs16(first, M::Broadcast4(x[r]->sum[0])),
+                                                  M::DotPairs16(second, M::Broadcast4(x[r]->sum[1])));
+        acc[t][r] = M::NegMultiplyAdd(M::ToFloats(min_sum), scale, acc[t][r]);
+      }
+    }
+  }
+}
+
+/// A block's steps of all chains of the group.
+template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+BP_INLINE void BlockSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+                          const typename M::Floats* d, const typename M::Floats* m,
+                          typename M::Floats (&acc)[kTiles][kRows]) {
+  typename M::Floats dot[kTiles][kRows];
+  if constexpr (M::kDotsInInt32) {
+    DotIn32<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, dot);
+  } else if constexpr (kIsSigned<kType>) {
+    DotSigned<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, dot);
+  } else {
+    DotIn16<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, dot);
+  }
+  for (int t = 0; t < kTiles; ++t) {
+    for (int r = 0; r < kRows; ++r) {
+      acc[t][r] = M::MultiplyAdd(dot[t][r], M::Multiply(d[t], M::BroadcastFloat(&x[r]->scale)), acc[t][r]);
+    }
+  }
+  if constexpr (kFormat<kType>.has_min) AddMins<M, kType, kTiles, kRows>(tiles, k, x, m, acc);
+}
+
+/// Where results go: full tiles are stored whole, a matrix's last one only as far as it has outputs.
+template <class M>
+BP_INLINE void StoreOutputs(float* out, uint32_t count, typename M::Floats v) {
+  if (count >= kTileOutputs) return M::StoreFloats(out, v);
+  alignas(64) float whole[kTileOutputs];
+  M::StoreFloats(whole, v);
+  for (uint32_t o = 0; o < count; ++o) out[o] = whole[o];
+}
+
+/// What one call works on.
+struct Job {
+  uint32_t inputs;
+  uint32_t outputs;  // of the matrix
+  size_t tile_bytes;
+  const std::byte* packed;  // tile 0 of the expert
+  MatmulInput x;
+  float* out;
+  size_t out_stride;
+};
+
+// How far ahead of use one row's weights are asked for: at 10 bytes a cycle, 4 KiB are 400 cycles, about DRAM's
+// latency.
+constexpr size_t kPrefetchAhead = 4096;
+
+/// Rows [row, row + kRows) times tiles [tile, tile + kTiles).
+template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+__attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t row, const std::byte* unpacked) {
+  using Floats = typename M::Floats;
+  constexpr PackedFormat f = kFormat<kType>;
+  constexpr uint32_t kChunkBlocks = f.chunk_inputs / kInputBlock;
+  const uint32_t blocks = job.inputs / kInputBlock;
+  const QuantizedBlock* x[kRows];
+  for (int r = 0; r < kRows; ++r) {
+    x[r] = reinterpret_cast<const QuantizedBlock*>(job.x.quantized) + (row + static_cast<size_t>(r)) * blocks;
+  }
+  TileCursor tiles[kTiles];
+  const std::byte* header[kTiles];
+  for (int t = 0; t < kTiles; ++t) {
+    header[t] = job.packed + (tile + static_cast<size_t>(t)) * job.tile_bytes;
+    tiles[t].codes = unpacked + static_cast<size_t>(t) * job.inputs * kTileOutputs;
+  }
+  Floats acc[kTiles][kRows], d[kTiles], m[kTiles];
+  for (int t = 0; t < kTiles; ++t) {
+    for (int r = 0; r < kRows; ++r) acc[t][r] = M::ZeroFloats();
+  }
+  for (uint32_t begin = 0; begin < blocks; begin += kChunkBlocks) {
+    const uint32_t count = blocks - begin < kChunkBlocks ? blocks - begin : kChunkBlocks;
+    for (int t = 0; t < kTiles; ++t) {
+      tiles[t].header = header[t];
+      if constexpr (!kUnpacked) tiles[t].codes = header[t] + f.header_bytes;
+      header[t] += f.chunk_bytes;
+      if constexpr (f.d_count == 1) d[t] = M::LoadF16(tiles[t].header);
+      if constexpr (f.d_count == 1 && f.has_min) m[t] = M::LoadF16(tiles[t].header + f.m_at);
+      if constexpr (!kUnpacked) {
+        for (uint32_t at = 0; at < f.header_bytes; at += 64) __builtin_prefetch(tiles[t].header + kPrefetchAhead + at);
+      }
+    }
+    for (uint32_t k = 0; k < count; ++k) {
+      for (int t = 0; t < kTiles; ++t) {
+        if constexpr (f.d_count != 1) d[t] = M::LoadF16(tiles[t].header + 32 * k);
+        if constexpr (f.d_count != 1 && f.has_min) m[t] = M::LoadF16(tiles[t].header + f.m_at + 32 * k);
+        if constexpr (!kUnpacked) {
+          for (uint32_t at = 0; at < f.block_bytes; at += 64) __builtin_prefetch(tiles[t].codes + kPrefetchAhead + at);
+        }
+      }
+      BlockSteps<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, m, acc);
+      for (int t = 0; t < kTiles; ++t) tiles[t].codes += kUnpacked ? 512 : f.block_bytes;
+      for (int r = 0; r < kRows; ++r) ++x[r];
+    }
+  }
+  for (int t = 0; t < kTiles; ++t) {
+    const uint32_t first = (tile + static_cast<uint32_t>(t)) * kTileOutputs;
+    for (int r = 0; r < kRows; ++r) {
+      StoreOutputs<M>(job.out + (row + static_cast<size_t>(r)) * job.out_stride + first, job.outputs - first,
+                      acc[t][r]);
+    }
+  }
+}
+
+/// All rows in groups of kRows, then the rest in one smaller group.
+template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+void RowGroups(const Job& job, uint32_t tile, uint32_t row, const std::byte* unpacked) {
+  for (; row + kRows <= job.x.rows; row += kRows) {
+    RowGroup<M, kType, kUnpacked, kTiles, kRows>(job, tile, row, unpacked);
+  }
+  if constexpr (kRows > 1) {
+    if (row < job.x.rows) RowGroups<M, kType, kUnpacked, kTiles, kRows - 1>(job, tile, row, unpacked);
+  }
+}
+
+// ---- Unpacking for many rows
+// -----------------------------------------------------------------------------------------
+
+/// Rows from which unpacking to scratch pays: it costs about as much as one row group spends on unpacking.
+template <class M>
+constexpr uint32_t kManyRows = 2 * M::kRows + 1;
+
+template <class M, WeightType kType>
+__attribute__((noinline)) void UnpackTile(const std::byte* tile, uint32_t inputs, std::byte* to) {
+  constexpr PackedFormat f = kFormat<kType>;
+  constexpr uint32_t kChunkBlocks = f.chunk_inputs / kInputBlock;
+  const uint32_t blocks = inputs / kInputBlock;
+  for (uint32_t block = 0; block < blocks; ++block) {
+    const std::byte* from = tile + static_cast<size_t>(block / kChunkBlocks) * f.chunk_bytes + f.header_bytes +
+                            static_cast<size_t>(block % kChunkBlocks) * f.block_bytes;
+    Unrolled<0, 8>(BP_EACH {
+      constexpr int kLine = decltype(index)::value;
+      M::Store(to + 64 * kLine, PackedLine<M, kType, kLine>(from));
+    });
+    to += 512;
+  }
+}
+
+template <class M, WeightType kType>
+void QuantizedTiles(const Job& job, uint32_t tile, uint32_t tile_end, std::byte* scratch) {
+  if (job.x.rows < kManyRows<M> || kFormat<kType>.has_bytes) {
+    for (; tile < tile_end; ++tile) RowGroups<M, kType, false, 1, M::kRows>(job, tile, 0, nullptr);
+    return;
+  }
+  const size_t unpacked_bytes = static_cast<size_t>(job.inputs) * kTileOutputs;
+  while (tile < tile_end) {
+    const uint32_t tiles = tile_end - tile < 2 ? 1 : 2;
+    for (uint32_t t = 0; t < tiles; ++t) {
+      UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, scratch + t * unpacked_bytes);
+    }
+    if (tiles == 2 && M::kTiles == 2) {
+      RowGroups<M, kType, true, M::kTiles, M::kRows>(job, tile, 0, scratch);
+    } else {
+      for (uint32_t t = 0; t < tiles; ++t) {
+        RowGroups<M, kType, true, 1, M::kRows>(job, tile + t, 0, scratch + t * unpacked_bytes);
+      }
+    }
+    tile += tiles;
+  }
+}
+
+// ---- F32, F16, BF16
+// --------------------------------------------------------------------------------------------------
+
+template <class M, WeightType kType>
+BP_INLINE typename M::Floats LoadWeights(const std::byte* p) {
+  if constexpr (kType == WeightType::kF32) return M::LoadF32(p);
+  if constexpr (kType == WeightType::kF16) return M::LoadF16(p);
+  if constexpr (kType == WeightType::kBF16) return M::LoadBf16(p);
+}
+
+template <class M, WeightType kType, int kTiles, int kRows>
+__attribute__((noinline)) void FloatGroup(const Job& job, uint32_t tile, uint32_t row) {
+  constexpr size_t kBytes = kTileOutputs * (kType == WeightType::kF32 ? 4 : 2);
+  const std::byte* w = job.packed + tile * job.tile_bytes;
+  const float* x = job.x.values + static_cast<size_t>(row) * job.inputs;
+  typename M::Floats acc[kTiles][kRows];
+  for (int t = 0; t < kTiles; ++t) {
+    for (int r = 0; r < kRows; ++r) acc[t][r] = M::ZeroFloats();
+  }
+  for (size_t i = 0; i < job.inputs; ++i) {
+    typename M::Floats weights[kTiles];
+    for (int t = 0; t < kTiles; ++t) {
+      weights[t] = LoadWeights<M, kType>(w + static_cast<size_t>(t) * job.tile_bytes + i * kBytes);
+    }
+    for (int r = 0; r < kRows; ++r) {
+      const typename M::Floats each = M::BroadcastFloat(x + static_cast<size_t>(r) * job.inputs + i);
+      for (int t = 0; t < kTiles; ++t) acc[t][r] = M::MultiplyAdd(weights[t], each, acc[t][r]);
+    }
+  }
+  for (int t = 0; t < kTiles; ++t) {
+    const uint32_t first = (tile + static_cast<uint32_t>(t)) * kTileOutputs;
+    for (int r = 0; r < kRows; ++r) {
+      StoreOutputs<M>(job.out + (row + static_cast<size_t>(r)) * job.out_stride + first, job.outputs - first,
+                      acc[t][r]);
+    }
+  }
+}
+
+template <class M, WeightType kType, int kTiles>
+void FloatRows(const Job& job, uint32_t tile) {
+  uint32_t row = 0;
+  if constexpr (kTiles == 1) {
+    for (; row + M::kFloatRows <= job.x.rows; row += M::kFloatRows)
+      FloatGroup<M, kType, 1, M::kFloatRows>(job, tile, row);
+  }
+  for (; row < job.x.rows; ++row) FloatGroup<M, kType, kTiles, 1>(job, tile, row);
+}
+
+template <class M, WeightType kType>
+void FloatTiles(const Job& job, uint32_t tile, uint32_t tile_end) {
+  // A chain's steps wait for each other, so few rows run several tiles at once.
+  if (job.x.rows < M::kFloatRows) {
+    constexpr uint32_t kTiles = M::kFloatTilesOneRow;
+    for (; tile + kTiles <= tile_end; tile += kTiles) FloatRows<M, kType, M::kFloatTilesOneRow>(job, tile);
+  }
+  for (; tile < tile_end; ++tile) FloatRows<M, kType, 1>(job, tile);
+}
+
+// ---- The entry
+// -------------------------------------------------------------------------------------------------------
+
+template <class M>
+void TiledMatmul(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, uint32_t tile_end,
+                 float* out, size_t out_stride, std::byte* scratch) {
+  using enum WeightType;
+  const std::byte* packed = w.data + expert * PackedBytes(w.type, w.outputs, w.inputs);
+  const Job job = {w.inputs, w.outputs, PackedTileBytes(w.type, w.inputs), packed, x, out, out_stride};
+  switch (w.type) {
+    case kF32:
+      return FloatTiles<M, kF32>(job, tile_begin, tile_end);
+    case kF16:
+      return FloatTiles<M, kF16>(job, tile_begin, tile_end);
+    case kBF16:
+      return FloatTiles<M, kBF16>(job, tile_begin, tile_end);
+    case kQ4_0:
+      return QuantizedTiles<M, kQ4_0>(job, tile_begin, tile_end, scratch);
+    case kQ4_1:
+      return QuantizedTiles<M, kQ4_1>(job, tile_begin, tile_end, scratch);
+    case kQ5_0:
+      return QuantizedTiles<M, kQ5_0>(job, tile_begin, tile_end, scratch);
+    case kQ5_1:
+      return QuantizedTiles<M, kQ5_1>(job, tile_begin, tile_end, scratch);
+    case kQ8_0:
+      return QuantizedTiles<M, kQ8_0>(job, tile_begin, tile_end, scratch);
+    case kQ2_K:
+      return QuantizedTiles<M, kQ2_K>(job, tile_begin, tile_end, scratch);
+    case kQ3_K:
+      return QuantizedTiles<M, kQ3_K>(job, tile_begin, tile_end, scratch);
+    case kQ4_K:
+      return QuantizedTiles<M, kQ4_K>(job, tile_begin, tile_end, scratch);
+    case kQ5_K:
+      return QuantizedTiles<M, kQ5_K>(job, tile_begin, tile_end, scratch);
+    case kQ6_K:
+      return QuantizedTiles<M, kQ6_K>(job, tile_begin, tile_end, scratch);
+    case kIQ4_NL:
+      return QuantizedTiles<M, kIQ4_NL>(job, tile_begin, tile_end, scratch);
+    case kIQ4_XS:
+      return QuantizedTiles<M, kIQ4_XS>(job, tile_begin, tile_end, scratch);
+  }
+}
+
+}  // namespace
+}  // namespace bedplate
