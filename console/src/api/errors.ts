@@ -66,5 +66,5 @@ function kindOf(status: number, code: string | undefined, message: string): Fail
 /// The failure in whatever a promise rejected with. Aborts are the caller's own doing and must be told apart before.
 export function failureOf(error: unknown): Failure {
   if (error instanceof ApiError) return error.failure;
-  return { kind: "offline", message: "The server can't be reached." };
+  return { kind: "offline", message: "No answer came from it. Your message is kept here; try again once it is back." };
 }

@@ -75,7 +75,7 @@ export function Composer() {
       </div>
       <p id="composer-hint" class="hint">
         <span class="keys"><kbd>Enter</kbd> sends, <kbd>Shift</kbd> <kbd>Enter</kbd> starts a line.</span>
-        <span> Models make mistakes: check what matters.</span>
+        <span>Models make mistakes: check what matters.</span>
       </p>
     </form>
   );

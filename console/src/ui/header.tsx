@@ -5,10 +5,6 @@ import { IconButton } from "./icon.tsx";
 import { startChat } from "./sidebar.tsx";
 import { drawer, narrow, page } from "./view.ts";
 
-function contextText(tokens: number): string {
-  return tokens >= 1024 ? `${new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 }).format(tokens / 1024)}K` : String(tokens);
-}
-
 function ModelPicker() {
   const listed = models.value;
   const wanted = current.value.model;
@@ -18,7 +14,7 @@ function ModelPicker() {
   return (
     <select id="model" class="model-picker" aria-label="Model" value={model_in_use.value} onChange={(event) => change({ model: event.currentTarget.value })}>
       {listed.map((model) => (
-        <option value={model.id} selected={model.id === model_in_use.value}>{model.id}{model.context_length ? ` · ${contextText(model.context_length)} context` : ""}</option>
+        <option value={model.id} selected={model.id === model_in_use.value}>{model.id}</option>
       ))}
     </select>
   );

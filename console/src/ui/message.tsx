@@ -166,7 +166,7 @@ function Answer({ message, busy }: { message: Message; busy: boolean }) {
         <div class="actions">
           <Siblings message={message} />
           {message.content !== "" && <CopyButton text={() => message.content} label="Copy answer" />}
-          <IconButton icon="refresh-cw" label="Answer again" size={16} disabled={busy} onClick={() => askAgain(message)} />
+          {!message.failure && <IconButton icon="refresh-cw" label="Answer again" size={16} disabled={busy} onClick={() => askAgain(message)} />}
         </div>
       )}
     </article>

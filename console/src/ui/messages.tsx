@@ -11,6 +11,7 @@ export function Messages() {
   const list = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const following = useRef(true);
+  const last_top = useRef(0);
   const away = useSignal(false);
 
   const toEnd = () => {
@@ -20,10 +21,13 @@ export function Messages() {
   };
   const onScroll = () => {
     const { scrollTop, clientHeight, scrollHeight } = list.current!;
-    following.current = scrollHeight - scrollTop - clientHeight < kNearPx;
+    // Being far from the end does not mean that the reader left it: a whole code block may have just arrived. Only
+    // moving up does.
+    if (scrollHeight - scrollTop - clientHeight < kNearPx) following.current = true;
+    else if (scrollTop < last_top.current) following.current = false;
+    last_top.current = scrollTop;
     away.value = !following.current;
   };
-  const onWheel = (event: WheelEvent) => { if (event.deltaY < 0) following.current = false; };
 
   // A new question always brings its end into view; so does opening another chat.
   const questions = branch.value.filter((message) => message.role === "user").length;
@@ -37,7 +41,7 @@ export function Messages() {
 
   return (
     <div class="messages-frame">
-      <div ref={list} class="messages" onScroll={onScroll} onWheel={onWheel} tabIndex={0} role="region" aria-label="Conversation">
+      <div ref={list} class="messages" onScroll={onScroll} tabIndex={0} role="region" aria-label="Conversation">
         <div ref={content} class="column">
           {branch.value.map((message) => <MessageView key={message.id} message={message} busy={answering.value} />)}
         </div>

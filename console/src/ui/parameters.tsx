@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Parameters as Values } from "../api/client.ts";
-import { change, current, setParameter } from "../state/chat.ts";
+import { change, current, model_in_use, setParameter } from "../state/chat.ts";
+import { models } from "../state/server.ts";
 import { setParametersOpen } from "../state/settings.ts";
 import { IconButton } from "./icon.tsx";
 import { drawer, focusComposer, narrow } from "./view.ts";
@@ -39,7 +40,7 @@ export function parseKnob(text: string, { min, max, step }: Pick<Knob, "min" | "
   return value;
 }
 
-function NumberKnob({ knob }: { knob: Knob }) {
+function NumberKnob({ knob, note = "" }: { knob: Knob; note?: string }) {
   const value = current.value.parameters[knob.name];
   const [text, setText] = useState(value === undefined ? "" : String(value));
   const parsed = parseKnob(text, knob);
@@ -63,7 +64,7 @@ function NumberKnob({ knob }: { knob: Knob }) {
         <input type="range" aria-label={`${knob.label}, slider`} min={knob.min} max={knob.max} step={knob.step} value={value ?? knob.neutral}
           aria-valuetext={value === undefined ? "server's default" : String(value)} onInput={(event) => take(event.currentTarget.value)} />
       )}
-      <p id={`${id}-help`} class={wrong ? "help wrong" : "help"}>{wrong ?? knob.help}</p>
+      <p id={`${id}-help`} class={wrong ? "help wrong" : "help"}>{wrong ?? knob.help}{note}</p>
     </div>
   );
 }
@@ -97,6 +98,8 @@ export function closeParameters(): void {
 export function ParametersPanel() {
   const { system, parameters, mode } = current.value;
   const [round, setRound] = useState(0);
+  const context = models.value.find((model) => model.id === model_in_use.value)?.context_length;
+  const context_note = context ? ` Prompt and answer together: at most ${new Intl.NumberFormat().format(context)}.` : "";
   const touched = Object.keys(parameters).length > 0 || system !== "";
   return (
     <aside class="parameters" id="parameters" aria-label="Parameters">
@@ -105,21 +108,23 @@ export function ParametersPanel() {
         <IconButton icon="x" label="Close parameters" onClick={closeParameters} />
       </div>
       <div class="panel-body" key={round}>
-        <fieldset class="modes">
-          <legend>What the model does</legend>
-          {([["chat", "Chat"], ["complete", "Continue a text"]] as const).map(([value, label]) => (
-            <label class={mode === value ? "chosen" : undefined}>
-              <input type="radio" class="off-screen" name="mode" checked={mode === value} onChange={() => change({ mode: value })} />{label}
-            </label>
-          ))}
-        </fieldset>
+        <div class="knob">
+          <span id="modes-label" class="label">What the model does</span>
+          <div class="modes" role="radiogroup" aria-labelledby="modes-label">
+            {([["chat", "Chat"], ["complete", "Continue a text"]] as const).map(([value, label]) => (
+              <label class={mode === value ? "chosen" : undefined}>
+                <input type="radio" class="off-screen" name="mode" checked={mode === value} onChange={() => change({ mode: value })} />{label}
+              </label>
+            ))}
+          </div>
+        </div>
         {mode === "chat" && (
           <div class="knob">
             <label for="system">System prompt</label>
             <textarea id="system" class="field" rows={4} dir="auto" value={system} placeholder="How the model should behave" onInput={(event) => change({ system: event.currentTarget.value })} />
           </div>
         )}
-        {kKnobs.map((knob) => <NumberKnob key={knob.name} knob={knob} />)}
+        {kKnobs.map((knob) => <NumberKnob key={knob.name} knob={knob} note={knob.name === "max_tokens" ? context_note : ""} />)}
         <StopTexts />
         <button type="button" class="button" disabled={!touched} onClick={() => { change({ system: "", parameters: {} }); setRound(round + 1); }}>Reset all to defaults</button>
         <p class="help">They belong to this chat. A new chat starts with the ones used last.</p>
