@@ -18,7 +18,7 @@ function Chat() {
   return (
     <>
       {branch.value.length === 0 ? <Welcome /> : <Messages />}
-      <Composer />
+      <div class="composer-frame"><Composer /></div>
     </>
   );
 }
