@@ -32,6 +32,7 @@ namespace bedplate {
 class BpeModel;
 class PreTokenizer;
 class SentencePieceModel;
+class TokenIndex;
 class TokenMatcher;
 
 /// GGUF's tokenizer.ggml.token_type, whose values are these plus one.
@@ -117,26 +118,35 @@ class Tokenizer {
   bool adds_space_prefix() const { return adds_space_prefix_; }
   std::string_view model() const { return spec_.model; }
   std::string_view pre() const { return spec_.pre; }
-  /// Bytes that no sequence of tokens can spell; empty for most models. Text loses them.
+  /// Bytes without a token of their own; none for most models. gpt2: text loses them. llama: a character that is no
+  /// piece and needs one of them becomes the unknown token.
   const std::bitset<256>& missing_bytes() const { return missing_bytes_; }
 
  private:
-  struct Text;  // the segments joined, and which bytes are trusted
+  struct Text;
   Tokenizer();
   Status Load(TokenizerSpec spec);
-  void AppendStretch(std::string_view text, bool after_special, std::vector<TokenId>& ids) const;
+  Status LoadBpe();
+  Status LoadSentencePiece();
+  void FillTokenBytes();
+  void AppendTokenBytes(TokenId id);
+  void FillSpecials();
+  void FillEndOfGeneration();
+  void AppendStretch(std::string_view text, std::vector<TokenId>& ids) const;
 
-  TokenizerSpec spec_;  // merges and scores are dropped once the model is built
+  TokenizerSpec spec_;  // without merges and scores once loaded
   bool adds_bos_ = false;
   bool adds_eos_ = false;
   bool adds_space_prefix_ = false;
   std::bitset<256> missing_bytes_;
   std::vector<TokenId> end_of_generation_;  // ascending
   std::string bytes_;                       // the TokenBytes of all tokens, end to end
-  std::vector<uint32_t> byte_offsets_;      // size() + 1
+  std::vector<uint32_t> byte_offsets_;      // size() + 1: where each token's begin
+  std::unique_ptr<TokenIndex> by_text_;
   std::unique_ptr<const TokenMatcher> specials_;
-  std::unique_ptr<const BpeModel> bpe_;  // exactly one of these two
-  std::unique_ptr<const SentencePieceModel> sentencepiece_;
+  std::unique_ptr<const PreTokenizer> pre_;                  // gpt2
+  std::unique_ptr<const BpeModel> bpe_;                      // gpt2
+  std::unique_ptr<const SentencePieceModel> sentencepiece_;  // llama
 };
 
 }  // namespace bedplate
