@@ -1,0 +1,99 @@
+"""Runs the bedplate binary for tests and proofs: one command to its end, or a server that is waited for, asked and stopped.
+
+The binary is BEDPLATE_BINARY or build/release/bin/bedplate. Only Python's standard library.
+"""
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARY = os.environ.get("BEDPLATE_BINARY", str(ROOT / "build/release/bin/bedplate"))
+MODEL = "smollm2-135m"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def command(*arguments, data=None, timeout=300, limit=None, stdin=None):
+    """(exit status, all output as text); a status below zero is the signal that killed it. data: the data folder."""
+    env = os.environ | ({"BEDPLATE_DATA": str(data)} if data else {})
+    done = subprocess.run([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                          env=env, preexec_fn=limit, input=stdin)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+class Server:
+    """`bedplate serve MODEL` on a free port of 127.0.0.1. As a context manager it is stopped at the end."""
+
+    def __init__(self, *arguments, model=MODEL, data=None, port=None):
+        self.port = port or free_port()
+        self._log = tempfile.TemporaryFile()
+        env = os.environ | ({"BEDPLATE_DATA": str(data)} if data else {})
+        self.started = time.monotonic()
+        self.process = subprocess.Popen([BINARY, "serve", str(model), "--listen", f"127.0.0.1:{self.port}", *map(str, arguments)],
+                                        stdout=self._log, stderr=subprocess.STDOUT, env=env)
+
+    def __enter__(self):
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def output(self):
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def wait_ready(self, timeout=60):
+        """Seconds from start to an answer of 200 on /ready."""
+        while time.monotonic() - self.started < timeout:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with status {self.process.returncode}:\n{self.output()}")
+            try:
+                if self.request("GET", "/ready", timeout=2)[0] == 200:
+                    return time.monotonic() - self.started
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise RuntimeError(f"the server was not ready in {timeout} s:\n{self.output()}")
+
+    def request(self, method, path, body=None, timeout=120):
+        """(status, parsed JSON or text)"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            response = connection.getresponse()
+            text = response.read().decode(errors="replace")
+            return response.status, json.loads(text) if "json" in response.getheader("Content-Type", "") else text
+        finally:
+            connection.close()
+
+    def completion(self, prompt, timeout=120, **parameters):
+        status, answer = self.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt} | parameters, timeout=timeout)
+        if status != 200:
+            raise RuntimeError(f"POST /v1/completions answered {status}: {answer}")
+        return answer
+
+    def stop(self, timeout=30):
+        """SIGTERM, and the exit status once it has drained."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()

@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+"""Faults from outside, against the real binary: missing and damaged models, kill -9, a full disk, a taken port, drains.
+
+Method: each test drives build/release/bin/bedplate as a user would and checks the exit status, that the message names what is wrong, and that
+the next attempt works. A death by signal that we did not send fails any test. Needs smollm2-135m (`bedplate pull smollm2-135m`); no
+network: the hub that downloads come from is a small server here. Ends with `N passed, N failed`.
+
+    tests/faults/run.py [NAME...]      only the tests whose name contains one of these
+"""
+import contextlib
+import hashlib
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import bedplate_process  # noqa: E402
+from bedplate_process import MODEL, Server, command  # noqa: E402
+
+
+def require(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def refused(status, output, *words):
+    """A clean refusal: not zero, not a signal or an abort, and it names each of the words (any of them, if a tuple)."""
+    require(0 < status < 126, f"exit status {status}; expected a clean refusal. Output:\n{output}")
+    for word in words:
+        choices = word if isinstance(word, tuple) else (word,)
+        require(any(choice.lower() in output.lower() for choice in choices), f"the message does not name {word!r}:\n{output}")
+
+
+def model_path():
+    status, output = command("models", "--json")
+    require(status == 0, f"`bedplate models --json` ended with {status}:\n{output}")
+    listed = json.loads(output)
+    for model in listed["models"] if isinstance(listed, dict) else listed:
+        if model.get("name") == MODEL and model.get("path"):
+            return pathlib.Path(model["path"])
+    raise AssertionError(f"{MODEL} is not pulled; run: build/release/bin/bedplate pull {MODEL}")
+
+
+class Hub:
+    """A model hub on this machine: /OWNER/REPO/resolve/main/FILE, with ranges, as slow and as unreliable as a test asks."""
+
+    def __init__(self, content, bytes_per_second=None, cut_after=None):
+        self.content, self.bytes_per_second, self.cut_after = content, bytes_per_second, cut_after
+        self.requests = []  # the Range header of each GET, or None
+        self.sent = 0
+        hub = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self, with_body):
+                if not self.path.startswith("/owner/repo/"):
+                    self.send_error(404)
+                    return
+                first, asked = 0, self.headers.get("Range")
+                if with_body:
+                    hub.requests.append(asked)
+                if asked:
+                    first = int(asked.removeprefix("bytes=").split("-")[0])
+                body = hub.content[first:]
+                self.send_response(206 if asked else 200)
+                if asked:
+                    self.send_header("Content-Range", f"bytes {first}-{len(hub.content) - 1}/{len(hub.content)}")
+                self.send_header("Accept-Ranges", "bytes")
+                self.send_header("ETag", '"' + hashlib.sha256(hub.content).hexdigest() + '"')
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if with_body:
+                    self.send_body(body)
+
+            def send_body(self, body):
+                for at in range(0, len(body), 1 << 16):
+                    if hub.cut_after is not None and hub.sent >= hub.cut_after:
+                        self.connection.shutdown(socket.SHUT_RDWR)
+                        return
+                    chunk = body[at:at + (1 << 16)]
+                    self.wfile.write(chunk)
+                    hub.sent += len(chunk)
+                    if hub.bytes_per_second:
+                        time.sleep(len(chunk) / hub.bytes_per_second)
+
+            def do_GET(self):
+                with contextlib.suppress(OSError):
+                    self.answer(with_body=True)
+
+            def do_HEAD(self):
+                self.answer(with_body=False)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        os.environ["HF_ENDPOINT"] = self.endpoint
+        return self
+
+    def __exit__(self, *_):
+        del os.environ["HF_ENDPOINT"]
+        self._server.shutdown()
+
+
+HUB_NAME = "hf:owner/repo:model.gguf"
+
+
+def stored_copies(folder, content):
+    """Files in the folder that hold exactly this content."""
+    return [p for p in folder.rglob("*") if p.is_file() and p.stat().st_size == len(content) and p.read_bytes() == content]
+
+
+# --- models that are not there, or not whole
+
+def test_missing_file_is_named(folder):
+    missing = folder / "nowhere.gguf"
+    for arguments in [("serve", missing, "--listen", "127.0.0.1:0"), ("inspect", missing), ("chat", missing)]:
+        refused(*command(*arguments, stdin=b""), "nowhere.gguf", ("no such file", "does not exist", "not found", "there is no"))
+
+
+def test_unknown_name_lists_what_there_is(folder):
+    refused(*command("serve", "smolm2-135m", "--listen", "127.0.0.1:0", data=folder), "smolm2-135m", MODEL)
+    refused(*command("pull", "smolm2-135m", data=folder), "smolm2-135m", MODEL)
+
+
+def test_truncated_model_is_refused_at_every_length(folder):
+    whole = model_path()
+    size, cut = whole.stat().st_size, folder / "cut.gguf"
+    shutil.copyfile(whole, cut)
+    for length in [size - 1, size // 2, 1_000_000, 4096, 100, 24, 7, 4, 0]:
+        os.truncate(cut, length)
+        refused(*command("inspect", cut), "cut.gguf")
+        if length in (size - 1, size // 2, 4096, 0):
+            refused(*command("serve", cut, "--listen", "127.0.0.1:0"), "cut.gguf")
+
+
+def test_damaged_header_never_crashes(folder):
+    draw = random.Random(7)
+    with open(model_path(), "rb") as f:
+        head = bytearray(f.read(1 << 16))
+    for n in range(40):
+        bad = bytearray(head)
+        for _ in range(draw.randrange(1, 9)):
+            bad[draw.randrange(0, 4096)] = draw.randrange(256)
+        path = folder / "bad.gguf"
+        path.write_bytes(bad)
+        status, output = command("inspect", path)
+        require(0 < status < 126, f"round {n}: exit status {status} on a damaged header:\n{output}")
+
+
+def test_wrong_kind_of_file_is_named(folder):
+    path = folder / "notes.gguf"
+    path.write_text("This is not a model.\n" * 100)
+    refused(*command("serve", path, "--listen", "127.0.0.1:0"), "notes.gguf", "gguf")
+
+
+def test_too_little_memory_says_how_much_is_needed(folder):
+    refused(*command("serve", MODEL, "--listen", "127.0.0.1:0", "--memory", "32MiB"), "memory", ("MiB", "GiB", "MB", "GB"))
+
+
+# --- kill -9
+
+def test_kill_during_pull_then_resume(folder):
+    content = random.Random(3).randbytes(12_000_000)
+    with Hub(content, bytes_per_second=6_000_000) as hub:
+        process = subprocess.Popen([bedplate_process.BINARY, "pull", HUB_NAME], env=os.environ | {"BEDPLATE_DATA": str(folder)},
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while hub.sent < len(content) // 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        require(hub.sent >= len(content) // 3, "the download did not get going in 30 s")
+        require(not stored_copies(folder, content), "a third of a file can't be whole")
+        listed = command("models", "--json", data=folder)
+        require(listed[0] == 0, f"`bedplate models` after a kill -9: {listed}")
+        hub.bytes_per_second = None
+        status, output = command("pull", HUB_NAME, data=folder)
+        require(status == 0, f"the second pull ended with {status}:\n{output}")
+        require(len(stored_copies(folder, content)) == 1, "the resumed file differs from the hub's")
+        require(any(r and r != "bytes=0-" for r in hub.requests), f"nothing was resumed; ranges asked for: {hub.requests}")
+
+
+def test_connection_cut_during_pull(folder):
+    content = random.Random(4).randbytes(3_000_000)
+    with Hub(content, cut_after=1_000_000) as hub:
+        status, output = command("pull", HUB_NAME, data=folder)
+        if status != 0:  # giving up is fine, if it says so and a later attempt ends well
+            refused(status, output, ("resume", "again", "connection", "closed", "transfer"))
+            hub.cut_after = None
+            status, output = command("pull", HUB_NAME, data=folder)
+        require(status == 0, f"pull after a cut connection ended with {status}:\n{output}")
+        require(len(stored_copies(folder, content)) == 1, "the file differs from the hub's")
+
+
+def test_kill_during_serve_then_start_again(folder):
+    for _ in range(3):
+        with Server() as server:
+            stream = threading.Thread(target=swallow, args=(lambda s=server: s.completion("Once upon a time", max_tokens=200),),
+                                      daemon=True)
+            stream.start()
+            time.sleep(0.3)
+            server.process.send_signal(signal.SIGKILL)
+            server.process.wait()
+            port = server.port
+        with Server(port=port) as again:  # the same port, at once
+            require(again.completion("2 + 2 =", max_tokens=2)["choices"][0]["text"] is not None, "no text")
+
+
+def swallow(action):
+    with contextlib.suppress(Exception):
+        action()
+
+
+# --- a full disk
+
+@contextlib.contextmanager
+def small_disk(folder, mib):
+    """A folder that holds so many MiB: a tmpfs where we may mount one; else None."""
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder],
+                                           stderr=subprocess.DEVNULL).returncode != 0:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+def test_full_disk_during_pull(folder):
+    content = random.Random(5).randbytes(9_000_000)
+    disk = folder / "disk"
+    disk.mkdir()
+    with Hub(content), small_disk(disk, 4) as mounted:
+        limit = None
+        if mounted is None:  # without the right to mount, a file-size limit refuses the write in the same place
+
+            def limit():
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, 4 << 20))
+
+        status, output = command("pull", HUB_NAME, data=disk, limit=limit)
+        refused(status, output, ("no space", "space left", "disk", "too large", "room"))
+        require(not stored_copies(disk, content), "it can't be whole")
+        if mounted:
+            subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        status, output = command("pull", HUB_NAME, data=disk)
+        require(status == 0, f"pull after room was made ended with {status}:\n{output}")
+        require(len(stored_copies(disk, content)) == 1, "the file differs from the hub's")
+
+
+def test_full_disk_still_serves(folder):
+    """The packed weights can't be cached on a full disk; serving goes on without the cache, and says so."""
+    path = model_path()
+    disk = folder / "disk"
+    disk.mkdir()
+    with small_disk(disk, 1) as mounted:
+        if mounted is None:
+            raise Skip("mounting a small disk needs root")
+        with Server(model=path, data=disk) as server:
+            status, models = server.request("GET", "/v1/models")
+            require(status == 200, f"/v1/models answered {status}")
+            status, answer = server.request("POST", "/v1/completions",
+                                            {"model": models["data"][0]["id"], "prompt": "2 + 2 =", "max_tokens": 2})
+            require(status == 200, f"a completion on a full disk answered {status}: {answer}")
+
+
+# --- ports, signals, clients
+
+def test_taken_port_is_named(folder):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        port = s.getsockname()[1]
+        refused(*command("serve", MODEL, "--listen", f"127.0.0.1:{port}", timeout=60), str(port), ("in use", "taken"))
+
+
+def test_sigterm_drains(folder):
+    with Server() as server:
+        answers = []
+        client = threading.Thread(target=lambda: answers.append(
+            server.request("POST", "/v1/completions", {"model": MODEL, "prompt": "Count: 1 2 3", "max_tokens": 60,
+                                                       "ignore_eos": True})))
+        client.start()
+        time.sleep(0.3)
+        require(server.stop(timeout=60) == 0, f"SIGTERM did not end in status 0:\n{server.output()}")
+        client.join(60)
+        require(answers and answers[0][0] == 200, f"the running request was not finished: {answers}")
+
+
+def test_second_sigterm_stops_at_once(folder):
+    with Server() as server:
+        threading.Thread(target=swallow, args=(lambda: server.completion("Once upon", max_tokens=4000),), daemon=True).start()
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        start = time.monotonic()
+        server.process.wait(10)
+        require(time.monotonic() - start < 3, "the second SIGTERM took more than 3 seconds")
+
+
+def test_clients_that_vanish_leave_a_working_server(folder):
+    with Server() as server:
+        body = json.dumps({"model": MODEL, "prompt": "Tell me a very long story.", "max_tokens": 2000, "stream": True})
+        for n in range(20):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            connection.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
+            if n % 2:
+                connection.getresponse().read(10)
+            connection.sock.close()
+            connection.close()
+        start = time.monotonic()
+        answer = server.completion("2 + 2 =", max_tokens=4)
+        require(answer["usage"]["completion_tokens"] >= 1, f"no tokens: {answer}")
+        require(time.monotonic() - start < 20, "vanished clients still hold the engine")
+
+
+class Skip(Exception):
+    pass
+
+
+def main():
+    wanted = sys.argv[1:]
+    tests = [(name, f) for name, f in globals().items() if name.startswith("test_")]
+    passed, failed = 0, 0
+    for name, test in tests:
+        if wanted and not any(w in name for w in wanted):
+            continue
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                test(pathlib.Path(folder))
+                verdict, passed = "ok     ", passed + 1
+            except Skip as reason:
+                verdict = f"skipped ({reason})"
+            except Exception as error:  # noqa: BLE001: whatever goes wrong is this test's failure
+                if not isinstance(error, (AssertionError, RuntimeError)):
+                    traceback.print_exc()
+                verdict, failed = f"FAILED  {error}\n       ", failed + 1
+        print(f"{verdict} {name.removeprefix('test_')} ({time.monotonic() - start:.1f} s)", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
