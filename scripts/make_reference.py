@@ -58,10 +58,10 @@ def stage_reference(args):
         print(f"reference: {window['name']}, {len(window['tokens'])} positions", file=sys.stderr, flush=True)
     nll, count = 0.0, 0
     for chunk in windows["perplexity"]:
-        rows = reference_model.log_probs(model, chunk)
-        for i in range(len(chunk) // 2, len(chunk) - 1):
-            nll -= float(rows[i, chunk[i + 1]])
-            count += 1
+        first = len(chunk) // 2
+        rows = reference_model.log_probs(model, chunk, first)[:-1]
+        nll -= float(rows[np.arange(len(rows)), chunk[first + 1:]].astype(np.float64).sum())
+        count += len(rows)
     (args.folder / "reference.json").write_text(json.dumps({
         "perplexity": float(np.exp(nll / count)), "scored": count,
         "made_with": {"torch": torch.__version__, "transformers": transformers.__version__}}))

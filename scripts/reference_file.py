@@ -105,7 +105,7 @@ def read(path):
 
 def kl(reference, reference_rest, ours):
     """Sum of p log(p / q) over the candidates and the rest, in nats; ours: our log-probabilities of the same candidates."""
-    total = math.fsum(math.exp(p) * (p - q) for p, q in zip(reference, ours))
+    total = math.fsum(math.exp(p) * (p - q) for p, q in zip(reference, ours, strict=True))
     ours_mass = math.fsum(math.exp(q) for q in ours)
     ours_rest = math.log(max(1.0 - ours_mass, 1e-12))
     return total + math.exp(reference_rest) * (reference_rest - ours_rest)

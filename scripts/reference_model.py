@@ -141,7 +141,10 @@ def reset_buffers(model, config):
 
 
 @torch.no_grad()
-def log_probs(model, tokens):
-    """float32 [len(tokens), vocabulary]: row i is the distribution of token i + 1 given tokens 0 .. i."""
-    logits = model(torch.tensor([tokens]), use_cache=False).logits[0]
-    return torch.log_softmax(logits.double(), dim=-1).float().numpy()
+def log_probs(model, tokens, first=0):
+    """float32 [len(tokens) - first, vocabulary]: row i is the distribution of token first + i + 1 given all tokens before it."""
+    logits = model(torch.tensor([tokens]), use_cache=False, logits_to_keep=len(tokens) - first).logits[0]
+    out = torch.empty_like(logits)
+    for i, row in enumerate(logits):  # one row at a time: the whole in double would be gigabytes
+        out[i] = torch.log_softmax(row.double(), dim=-1)
+    return out.numpy()
