@@ -38,7 +38,7 @@ if [[ ! -e $venv/.complete ]]; then
       ;;
     reference)
       # A CPU wheel of torch, where the index offers one by its plain name, is a tenth of the size; any torch will do.
-      "${pip[@]}" torch transformers==5.23.0 tokenizers==0.23.3 gguf==0.19.0 jinja2 sentencepiece >&2
+      "${pip[@]}" torch transformers==5.23.0 tokenizers==0.23.3 gguf==0.19.0 jinja2 sentencepiece protobuf >&2
       ;;
     clients) "${pip[@]}" -r tests/clients/requirements.txt >&2 ;;
   esac
