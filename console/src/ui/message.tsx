@@ -97,7 +97,8 @@ function Siblings({ message }: { message: Message }) {
 function Editor({ message }: { message: Message }) {
   const [text, setText] = useState(message.content);
   const area = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  // Before the next key can arrive: a quick Escape or letter belongs to this box.
+  useLayoutEffect(() => {
     area.current?.focus();
     area.current?.setSelectionRange(text.length, text.length);
   }, []);

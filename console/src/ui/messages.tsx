@@ -20,7 +20,8 @@ export function Messages() {
     list.current!.scrollTop = list.current!.scrollHeight;
   };
   const onScroll = () => {
-    const { scrollTop, clientHeight, scrollHeight } = list.current!;
+    if (!list.current) return;  // a last event of a list that is gone
+    const { scrollTop, clientHeight, scrollHeight } = list.current;
     // Being far from the end does not mean that the reader left it: a whole code block may have just arrived. Only
     // moving up does.
     if (scrollHeight - scrollTop - clientHeight < kNearPx) following.current = true;
