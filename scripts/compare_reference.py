@@ -109,7 +109,7 @@ def compare_perplexity(model, header, checks):
     rival = figures["llama_cpp"]["flash_attention_on"]  # its default
     off = answer["perplexity"] / rival - 1
     checks.check(f"{model}: perplexity {answer['perplexity']:.4f}, llama.cpp's {rival:.4f}, off by {off:+.3%} "
-                 f"(fp32 reference {figures['reference']:.4f}); limit {PERPLEXITY_OFF_MAX:.1%}", abs(off) <= PERPLEXITY_OFF_MAX)
+                 f"(fp32 reference {figures['reference'] or float('nan'):.4f}); limit {PERPLEXITY_OFF_MAX:.1%}", abs(off) <= PERPLEXITY_OFF_MAX)
     checks.check(f"{model}: {answer['tokens']} tokens scored, llama.cpp {figures['scored']}", answer["tokens"] == figures["scored"])
 
 

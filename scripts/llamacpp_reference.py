@@ -88,6 +88,7 @@ def compare(args, plan):
             nll -= rows[np.arange(len(rows)), window[first + 1:]].sum()
             count += len(rows)
         result["perplexity"][setting] = float(np.exp(nll / count))
+        result["scored"] = count
     (args.folder / "llamacpp.json").write_text(json.dumps(result))
 
 

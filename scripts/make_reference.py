@@ -57,13 +57,13 @@ def stage_reference(args):
         np.save(args.folder / f"reference-{i}.npy", reference_model.log_probs(model, window["tokens"]))
         print(f"reference: {window['name']}, {len(window['tokens'])} positions", file=sys.stderr, flush=True)
     nll, count = 0.0, 0
-    for chunk in windows["perplexity"]:
+    for chunk in [] if args.no_reference_perplexity else windows["perplexity"]:
         first = len(chunk) // 2
         rows = reference_model.log_probs(model, chunk, first)[:-1]
         nll -= float(rows[np.arange(len(rows)), chunk[first + 1:]].astype(np.float64).sum())
         count += len(rows)
     (args.folder / "reference.json").write_text(json.dumps({
-        "perplexity": float(np.exp(nll / count)), "scored": count,
+        "perplexity": float(np.exp(nll / count)) if count else None,
         "made_with": {"torch": torch.__version__, "transformers": transformers.__version__}}))
 
 
@@ -88,7 +88,7 @@ def stage_write(args):
         "model": args.model.stem, "sha256": sha256(args.model),
         "llama_cpp": rival["kl"],
         "perplexity": {"text": "GPL-3", "text_sha256": sha256(GPL3), "context": PERPLEXITY_CONTEXT,
-                       "scored": reference["scored"], "reference": reference["perplexity"],
+                       "scored": rival["scored"], "reference": reference["perplexity"],
                        "llama_cpp": rival["perplexity"]},
         "made_with": reference["made_with"] | rival["made_with"],
     }
@@ -105,6 +105,8 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=pathlib.Path, help="keep the stages' files here; finished stages are not repeated")
+    parser.add_argument("--no-reference-perplexity", action="store_true",
+                        help="leave out the reference's own perplexity, which only informs: it is most of a large model's time")
     parser.add_argument("--stage", choices=["reference", "write"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.stage:
@@ -120,6 +122,8 @@ def main():
             "perplexity_text": GPL3, "context": PERPLEXITY_CONTEXT, "top": TOP}))
         rival = [llama, ROOT / "scripts/llamacpp_reference.py", args.model, folder, "--threads", str(args.threads)]
         own = [reference, __file__, args.model, args.out, "--threads", str(args.threads), "--folder", folder]
+        if args.no_reference_perplexity:
+            own.append("--no-reference-perplexity")
         subprocess.run([*rival, "windows"], check=True)
         if not (folder / "reference.json").exists():
             subprocess.run([*own, "--stage", "reference"], check=True)
