@@ -67,7 +67,18 @@ if $print_node; then
   exit 0
 fi
 
+# One build at a time; a second one waits, and then finds the work done.
+mkdir -p build
+exec 9>build/console.lock
+flock 9
+
 cd console
+# The folder's own time stays what it is: node_modules and dist come and go in it, and whoever compares times
+# (build_release.sh) must not take that for a change of the sources.
+folder_time=$(mktemp)
+log=$(mktemp)
+touch -r . "$folder_time"
+trap 'touch -r "$folder_time" .; rm -f "$folder_time" "$log"' EXIT
 inputs=$(find . \( -name node_modules -o -name "dist*" \) -prune -o -type f -print | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-40)
 lock=$(sha256sum package-lock.json | cut -c1-40)
 want_modules="$lock $with_tests"
@@ -77,8 +88,6 @@ if [ "$have_modules" != "$want_modules" ] && [ "$have_modules" != "$lock true" ]
   say "fetching npm packages"
   omit=(--omit=dev)
   $with_tests && omit=()
-  log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
   if ! npm ci "${omit[@]}" --no-audit --no-fund --ignore-scripts --loglevel=error >"$log" 2>&1; then
     cat "$log" >&2
     say "npm ci failed; is the npm registry reachable?"
@@ -99,7 +108,6 @@ node node_modules/vite/bin/vite.js build --outDir dist.new --logLevel warn >&2
 if [ -d dist ]; then mv dist dist.old; fi
 mv dist.new dist
 rm -rf dist.old
-mkdir -p ../build
 echo "$inputs" > "$stamp"
 script_bytes=$(cat dist/assets/*.js.gz | wc -c)
 say "built, $((script_bytes / 1024)) KiB of script"

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import type { Plugin } from "vite";
 
 const kNames = [
-  "arrow-down", "arrow-up", "check", "chevron-left", "chevron-right", "circle-alert", "copy", "download", "ellipsis", "key-round",
+  "arrow-down", "arrow-up", "check", "chevron-down", "chevron-left", "chevron-right", "circle-alert", "copy", "download", "ellipsis", "key-round",
   "keyboard", "menu", "monitor", "moon", "panel-left", "pencil", "plus", "refresh-cw", "scale", "search",
   "sliders-horizontal", "square", "sun", "trash", "upload", "wifi-off", "x",
 ] as const;

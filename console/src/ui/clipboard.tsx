@@ -6,7 +6,7 @@ import { IconButton } from "./icon.tsx";
 const kShownMs = 1600;
 
 /// The clipboard API is there on https and localhost only; over plain http the old command still works.
-async function writeClipboard(text: string): Promise<boolean> {
+export async function writeClipboard(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

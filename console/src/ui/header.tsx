@@ -1,7 +1,7 @@
 import { change, current, model_in_use } from "../state/chat.ts";
 import { models, server } from "../state/server.ts";
 import { parameters_open, setParametersOpen, setSidebarOpen, sidebar_open } from "../state/settings.ts";
-import { IconButton } from "./icon.tsx";
+import { Icon, IconButton } from "./icon.tsx";
 import { startChat } from "./sidebar.tsx";
 import { drawer, narrow, page } from "./view.ts";
 
@@ -12,11 +12,14 @@ function ModelPicker() {
     return <span class="no-model">{server.value.kind === "up" ? "No model is loaded" : server.value.kind === "asking" ? "Connecting…" : (wanted || "No server")}</span>;
   }
   return (
-    <select id="model" class="model-picker" aria-label="Model" value={model_in_use.value} onChange={(event) => change({ model: event.currentTarget.value })}>
-      {listed.map((model) => (
-        <option value={model.id} selected={model.id === model_in_use.value}>{model.id}</option>
-      ))}
-    </select>
+    <span class="model-box">
+      <select id="model" class="model-picker" aria-label="Model" value={model_in_use.value} onChange={(event) => change({ model: event.currentTarget.value })}>
+        {listed.map((model) => (
+          <option value={model.id} selected={model.id === model_in_use.value}>{model.id}</option>
+        ))}
+      </select>
+      <Icon name="chevron-down" size={15} />
+    </span>
   );
 }
 

@@ -2,6 +2,7 @@
 import { answering, branch, current, newest_first, openConversation, stop } from "../state/chat.ts";
 import { setSidebarOpen } from "../state/settings.ts";
 import { announce } from "./announcer.tsx";
+import { writeClipboard } from "./clipboard.tsx";
 import { toggleParameters, toggleSidebar } from "./header.tsx";
 import { startChat } from "./sidebar.tsx";
 import { dialog, drawer, focusComposer, narrow, page } from "./view.ts";
@@ -28,7 +29,7 @@ function searchChats(): void {
 
 function copyLastAnswer(): void {
   const last = branch.value.findLast((message) => message.role === "assistant" && message.content !== "");
-  if (last) navigator.clipboard?.writeText(last.content).then(() => announce("Copied"), () => undefined);
+  if (last) void writeClipboard(last.content).then((copied) => announce(copied ? "Copied" : "The browser did not allow copying"));
 }
 
 /// True when the key meant something here.

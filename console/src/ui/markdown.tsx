@@ -120,7 +120,8 @@ function blockToken(token: Token): ComponentChildren {
 const Block = memo(({ token }: { token: Token }) => <>{blockToken(token)}</>, (before, after) => before.token.raw === after.token.raw
   && before.token.type === after.token.type);
 
-export function Markdown({ text }: { text: string }) {
+/// Cut into tokens again only when the text changed: a chat holds many answers, and one of them grows.
+export const Markdown = memo(({ text }: { text: string }) => {
   let tokens: Token[];
   try {
     tokens = new Lexer({ gfm: true, breaks: true }).lex(text);
@@ -128,4 +129,4 @@ export function Markdown({ text }: { text: string }) {
     return <p class="plain">{text}</p>;  // a text that the parser chokes on is still readable
   }
   return <div class="markdown" dir="auto">{tokens.map((token, i) => <Block key={i} token={token} />)}</div>;
-}
+}, (before, after) => before.text === after.text);
