@@ -328,7 +328,7 @@ class GgufParser {
     BP_ASSIGN_OR_RETURN(const uint32_t type_id, Take<uint32_t>(Cat("the type of ", what)));
     const std::optional<WeightType> type = WeightTypeFromGgufId(type_id);
     if (!type.has_value()) {
-      return Status::Unimplemented(Cat(what, " at byte ", type_at, " has type ", GgmlTypeName(type_id),
+      return Status::Unimplemented(Cat(what, " at byte ", type_at, " is ", GgmlTypeName(type_id),
                                        ", which this build can't run; it runs ", RunnableTypes()));
     }
     tensor.type = *type;

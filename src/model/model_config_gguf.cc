@@ -120,6 +120,7 @@ Result<ModelConfig> ReadGgufConfig(const ModelFile& file) {
   c.width = f.Uint("embedding_length", kWidthRange);
   c.heads = f.Uint("attention.head_count", kHeadsRange);
   c.kv_heads = f.UintOr("attention.head_count_kv", c.heads, kHeadsRange);
+  if (!f.status().ok()) return f.status();
   if (c.width % c.heads != 0 && !f.Has("attention.key_length")) {
     return Status::DataLoss(Cat("the GGUF metadata gives width ", c.width, " and ", c.heads,
                                 " heads, which don't divide it, and lacks ", f.Name("attention.key_length")));

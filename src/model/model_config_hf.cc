@@ -200,6 +200,7 @@ Result<ModelConfig> ReadHfConfig(const ModelFile& file) {
   c.width = f.Uint("hidden_size", kWidthRange);
   c.heads = gemma3 ? f.UintOr("num_attention_heads", 8, kHeadsRange) : f.Uint("num_attention_heads", kHeadsRange);
   c.kv_heads = f.UintOr("num_key_value_heads", type->kv_heads != 0 ? type->kv_heads : c.heads, kHeadsRange);
+  if (!f.status().ok()) return f.status();
   if (c.width % c.heads != 0 && !f.Has("head_dim") && !gemma3) {
     return Status::DataLoss(Cat("config.json gives \"hidden_size\" ", c.width, " and ", c.heads,
                                 " heads, which don't divide it, and lacks \"head_dim\""));
