@@ -40,7 +40,7 @@ test("a branch, its siblings, and switching between them", () => {
 test("what a model is asked", () => {
   const c = { ...tree(), system: "Be kind." };
   expect(turnsFor(c, "q2").map((turn) => turn.content)).toEqual(["Be kind.", "one", "eins", "two"]);
-  expect(turnsFor(withChange(c, "a1", { content: "" }), "q2").map((turn) => turn.role)).toEqual(["system", "user", "user"]);
+  expect(turnsFor(withChange(c, "a1", { content: "" }), "q2").map((turn) => turn.content)).toEqual(["Be kind.", "one\n\ntwo"]);
   expect(promptFor(c, "q2")).toBe("oneeinstwo");
 });
 

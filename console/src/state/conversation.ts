@@ -94,11 +94,16 @@ export function without(conversation: Conversation, id: string): Conversation {
   return gone ? { ...conversation, messages, leaf: gone.parent } : conversation;
 }
 
-/// What a model is asked: the system prompt and the branch up to `leaf`. Answers that failed with no text are left out.
+/// What a model is asked: the system prompt and the branch up to `leaf`. Answers that failed with no text are left out,
+/// and the questions around such a gap become one: many chat templates refuse two user turns in a row.
 export function turnsFor(conversation: Conversation, leaf: string): Turn[] {
-  const turns: Turn[] = branchOf(conversation, leaf)
-    .filter((message) => message.role === "user" || message.content !== "")
-    .map(({ role, content }) => ({ role, content }));
+  const turns: Turn[] = [];
+  for (const { role, content } of branchOf(conversation, leaf)) {
+    const last = turns.at(-1);
+    if (role === "assistant" && content === "") continue;
+    if (last?.role === role) last.content += `\n\n${content}`;
+    else turns.push({ role, content });
+  }
   const system = conversation.system.trim();
   return system === "" ? turns : [{ role: "system", content: conversation.system }, ...turns];
 }

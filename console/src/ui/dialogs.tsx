@@ -67,7 +67,7 @@ function ApiKey() {
       <form onSubmit={(event) => { event.preventDefault(); setApiKey(input.current!.value); dialog.value = null; }}>
         <p class="help">Only needed where the server asks for one. It is kept in this browser and sent to this server alone.</p>
         <label for="api-key" class="off-screen">API key</label>
-        <input id="api-key" ref={input} class="field wide" type="password" autocomplete="off" spellcheck={false} defaultValue={api_key.value} placeholder="No key" />
+        <input id="api-key" ref={input} class="field wide" type="password" autocomplete="off" spellcheck={false} autofocus defaultValue={api_key.value} placeholder="No key" />
         <div class="editor-actions">
           <button type="button" class="button" onClick={() => { setApiKey(""); dialog.value = null; }}>Remove</button>
           <button type="submit" class="button primary">Save</button>
