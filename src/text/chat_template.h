@@ -12,6 +12,9 @@
 /// special token.
 ///
 /// Owns:    its parsed program, shared read-only between copies.
+/// The tokenizer should take the segments as one text, where a special token counts only if it lies inside a trusted
+/// segment: cutting the text at segment borders first would change how ordinary words split.
+///
 /// Threads: immutable; any thread may render, many at once.
 /// Errors:  kInvalidArgument, and the message names the line in the template. A template that asks for too much (steps,
 ///          depth, text; TemplateLimits) gets the same: it is the model file's fault, never a hang or a crash.
@@ -36,11 +39,12 @@ struct TemplateSegment {
   bool operator==(const TemplateSegment&) const = default;
 };
 
-/// What one render may use. The defaults leave room for a long chat of a million tokens.
+/// What one render may use. The defaults leave room for a long chat of a million tokens and end a hostile template
+/// within seconds and below half a gigabyte.
 struct TemplateLimits {
-  uint64_t steps_max = 50'000'000;       // expressions and statements evaluated, and values or characters produced / 16
-  uint32_t depth_max = 200;              // nested macro calls, recursive loops and containers
-  uint64_t text_bytes_max = 256u << 20;  // bytes of text made in all, intermediate strings included
+  uint64_t steps_max = 20'000'000;  // evaluations, plus one for every 16 bytes made or searched
+  uint64_t bytes_max = 256u << 20;  // of texts and lists made in all, intermediate ones included
+  uint32_t depth_max = 1000;        // nested evaluations: blocks, expressions, macro calls
 };
 
 class ChatTemplate {
