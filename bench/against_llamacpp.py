@@ -5,14 +5,16 @@
 
 MODEL is a name that `bedplate pull` knows (default qwen2.5-coder-1.5b) or a GGUF file.
 
-Method. Every program loads the model once and stays; then rounds alternate: Bedplate, llama.cpp in each of its settings, Bedplate, ...
-so that a change of the machine's mood meets all of them. A round is a prompt of --prompt tokens, then --generate tokens one by one
-on top of it. llama.cpp is PyPI's llama-cpp-python compiled for this CPU, driven through its C interface without sampling; it is measured
-with weight repacking on and off and with flash attention on and off, and for prefill and for decode the best of the four medians
-counts. Memory bandwidth is sampled before and after, since decode hangs on it.
+Method. Every program loads the model once and stays; then rounds alternate: Bedplate, llama.cpp in each of its
+settings, Bedplate, ... so that a change of the machine's mood meets all of them. A round is a prompt of --prompt
+tokens, then --generate tokens one by one on top of it. llama.cpp is PyPI's llama-cpp-python compiled for this CPU,
+driven through its C interface without sampling; it is measured with weight repacking on and off and with flash
+attention on and off, and for prefill and for decode the best of the four medians counts. Memory bandwidth is sampled
+before and after, since decode hangs on it.
 
 Exits non-zero when a median ratio is below --min-prefill or --min-decode.
 """
+
 import argparse
 import ctypes
 import json
@@ -30,7 +32,7 @@ METRICS = {"prefill": "prefill_tokens_per_second", "decode": "decode_tokens_per_
 
 
 def bandwidth_gb_s(threads, mib=256, repeats=3):
-    """Read bandwidth of memory: glibc's memchr, which is bound by loads, over a buffer far beyond the caches; the best of a few."""
+    """Read bandwidth of memory: glibc's memchr, bound by loads, over buffers far beyond the caches; best of a few."""
     libc = ctypes.CDLL(None)
     libc.memchr.argtypes, libc.memchr.restype = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t], ctypes.c_void_p
     size = mib << 20
@@ -54,7 +56,9 @@ class Worker:
 
     def __init__(self, name, command):
         self.name, self.rounds = name, []
-        self._process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._expect("ready")
 
     def _expect(self, key):
@@ -88,8 +92,13 @@ def cpu_name():
     with open("/proc/cpuinfo") as f:
         facts = dict(line.split(":", 1) for line in f.read().split("\n\n")[0].splitlines() if ":" in line)
     facts = {k.strip(): v.strip() for k, v in facts.items()}
-    wide = [flag for flag in ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16"] if flag in facts.get("flags", "").split()]
-    return f"{facts.get('model name', 'unknown CPU')}, family {facts.get('cpu family')} model {facts.get('model')}, {' '.join(wide)}"
+    wide = [
+        flag
+        for flag in ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16"]
+        if flag in facts.get("flags", "").split()
+    ]
+    name = facts.get("model name", "unknown CPU")
+    return f"{name}, family {facts.get('cpu family')} model {facts.get('model')}, {' '.join(wide)}"
 
 
 def model_file(name):
@@ -117,16 +126,33 @@ def main():
     args = parser.parse_args()
 
     file = model_file(args.model)
-    llama_python = subprocess.run([ROOT / "scripts/peers.sh", "llama"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    llama_python = subprocess.run(
+        [ROOT / "scripts/peers.sh", "llama"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
     sizes = ["--prompt", args.prompt, "--generate", args.generate, "--threads", args.threads]
     before = bandwidth_gb_s(args.threads)
     workers = []
     if not args.only_llamacpp:
-        workers.append(Worker("bedplate", [BEDPLATE, "bench", file, *sizes, "--streams", 1, "--json", "--rounds-from-stdin"]))
+        workers.append(
+            Worker("bedplate", [BEDPLATE, "bench", file, *sizes, "--streams", 1, "--json", "--rounds-from-stdin"])
+        )
     for repack in ["on", "off"]:
         for flash in ["on", "off"]:
-            workers.append(Worker(f"llama.cpp repack {repack}, flash attention {flash}", [
-                llama_python, ROOT / "bench/llamacpp_worker.py", file, *sizes, "--repack", repack, "--flash-attention", flash]))
+            workers.append(
+                Worker(
+                    f"llama.cpp repack {repack}, flash attention {flash}",
+                    [
+                        llama_python,
+                        ROOT / "bench/llamacpp_worker.py",
+                        file,
+                        *sizes,
+                        "--repack",
+                        repack,
+                        "--flash-attention",
+                        flash,
+                    ],
+                )
+            )
     for n in range(args.rounds):
         for worker in workers:
             worker.round()
@@ -137,15 +163,25 @@ def main():
 
     rivals = [w for w in workers if w.name != "bedplate"]
     best = {metric: max(rivals, key=lambda w: w.median(metric)) for metric in METRICS}
-    print(f"{pathlib.Path(file).name}, {args.threads} threads, prompt {args.prompt}, generate {args.generate}, one stream; "
-          f"tokens/s, median (min-max) of {args.rounds} alternating rounds")
+    print(
+        f"{pathlib.Path(file).name}, {args.threads} threads, prompt {args.prompt}, generate {args.generate}, one stream; "
+        f"tokens/s, median (min-max) of {args.rounds} alternating rounds"
+    )
     print(f"{cpu_name()}; memory read bandwidth {before:.1f} GB/s before, {after:.1f} after")
     print(f"{'':46}{'prefill':>26}{'decode':>26}")
     for worker in workers:
         print(f"{worker.name:46}" + "".join(f"{worker.cell(metric):>26}" for metric in METRICS))
-    result = {"model": pathlib.Path(file).name, "cpu": cpu_name(), "threads": args.threads, "prompt": args.prompt,
-              "generate": args.generate, "bandwidth_gb_s": [before, after], "load_average": os.getloadavg()[0],
-              "rounds": {w.name: w.rounds for w in workers}, "ratios": {}}
+    result = {
+        "model": pathlib.Path(file).name,
+        "cpu": cpu_name(),
+        "threads": args.threads,
+        "prompt": args.prompt,
+        "generate": args.generate,
+        "bandwidth_gb_s": [before, after],
+        "load_average": os.getloadavg()[0],
+        "rounds": {w.name: w.rounds for w in workers},
+        "ratios": {},
+    }
     good = True
     if not args.only_llamacpp:
         for metric, least in [("prefill", args.min_prefill), ("decode", args.min_decode)]:

@@ -7,6 +7,7 @@ interface is used: the same calls llama.cpp's own tools make, so that no Python 
     ids = peer.tokenize("text", add_special=True)
     rows = peer.logits(ids)             # float32 [len(ids), vocabulary], every position
 """
+
 import ctypes
 import sys
 
@@ -77,7 +78,7 @@ class Model:
         return np.ctypeslib.as_array(c.llama_get_logits_ith(self._context, -1), shape=(self.vocabulary,))
 
     def logits(self, ids, first=0):
-        """The logits of positions first .. len(ids) - 1 of one fresh sequence, float32 [len(ids) - first, vocabulary]."""
+        """Logits of positions first .. len(ids) - 1 of a fresh sequence, float32 [len(ids) - first, vocabulary]."""
         self.clear()
         batch = c.llama_batch_init(len(ids), 0, 1)
         try:

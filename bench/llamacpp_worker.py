@@ -1,9 +1,10 @@
 """One llama.cpp setting, loaded once, measured on request: each line on stdin runs one round.
 
-A round: a fresh context, a prompt of --prompt tokens in one call, then --generate single-token calls. Tokens are drawn
-beforehand, so neither sampling nor Python work on the vocabulary is in llama.cpp's times. Prints {"ready": true}, then one JSON
-line a round: {"prefill_tokens_per_second": x, "decode_tokens_per_second": y}.
+A round: a fresh context, a prompt of --prompt tokens in one call, then --generate single-token calls. Tokens are
+drawn beforehand, so neither sampling nor Python work on the vocabulary is in llama.cpp's times. Prints {"ready":
+true}, then one JSON line a round: {"prefill_tokens_per_second": x, "decode_tokens_per_second": y}.
 """
+
 import argparse
 import json
 import random
@@ -23,8 +24,13 @@ def main():
     parser.add_argument("--flash-attention", choices=["on", "off"], default="on")
     args = parser.parse_args()
 
-    model = Model(args.model, threads=args.threads, repack=args.repack == "on",
-                  flash_attention=args.flash_attention == "on", context=args.prompt + args.generate + 64)
+    model = Model(
+        args.model,
+        threads=args.threads,
+        repack=args.repack == "on",
+        flash_attention=args.flash_attention == "on",
+        context=args.prompt + args.generate + 64,
+    )
     draw = random.Random(1)
     prompt = [draw.randrange(1000, min(model.vocabulary, 40000)) for _ in range(args.prompt)]
     generated = [draw.randrange(1000, min(model.vocabulary, 40000)) for _ in range(args.generate)]
@@ -42,8 +48,15 @@ def main():
             model.feed([token])
             model.last_logits()
         done = time.perf_counter()
-        print(json.dumps({"prefill_tokens_per_second": args.prompt / (prefilled - start),
-                          "decode_tokens_per_second": args.generate / (done - prefilled)}), flush=True)
+        print(
+            json.dumps(
+                {
+                    "prefill_tokens_per_second": args.prompt / (prefilled - start),
+                    "decode_tokens_per_second": args.generate / (done - prefilled),
+                }
+            ),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Runs the bedplate binary for tests and proofs: one command to its end, or a server that is waited for, asked and stopped.
+"""Runs the bedplate binary for tests and proofs: one command to its end, or a server that is asked and stopped.
 
 The binary is BEDPLATE_BINARY or build/release/bin/bedplate. Only Python's standard library.
 """
+
 import http.client
 import json
 import os
@@ -26,8 +27,15 @@ def free_port():
 def command(*arguments, data=None, timeout=300, limit=None, stdin=None):
     """(exit status, all output as text); a status below zero is the signal that killed it. data: the data folder."""
     env = os.environ | ({"BEDPLATE_DATA": str(data)} if data else {})
-    done = subprocess.run([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
-                          env=env, preexec_fn=limit, input=stdin)
+    done = subprocess.run(
+        [BINARY, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=timeout,
+        env=env,
+        preexec_fn=limit,
+        input=stdin,
+    )
     return done.returncode, done.stdout.decode(errors="replace")
 
 
@@ -39,8 +47,12 @@ class Server:
         self._log = tempfile.TemporaryFile()
         env = os.environ | ({"BEDPLATE_DATA": str(data)} if data else {})
         self.started = time.monotonic()
-        self.process = subprocess.Popen([BINARY, "serve", str(model), "--listen", f"127.0.0.1:{self.port}", *map(str, arguments)],
-                                        stdout=self._log, stderr=subprocess.STDOUT, env=env)
+        self.process = subprocess.Popen(
+            [BINARY, "serve", str(model), "--listen", f"127.0.0.1:{self.port}", *map(str, arguments)],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=env,
+        )
 
     def __enter__(self):
         try:
@@ -83,7 +95,9 @@ class Server:
             connection.close()
 
     def completion(self, prompt, timeout=120, **parameters):
-        status, answer = self.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt} | parameters, timeout=timeout)
+        status, answer = self.request(
+            "POST", "/v1/completions", {"model": MODEL, "prompt": prompt} | parameters, timeout=timeout
+        )
         if status != 200:
             raise RuntimeError(f"POST /v1/completions answered {status}: {answer}")
         return answer

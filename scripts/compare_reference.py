@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """How far is Bedplate from the independent fp32 reference? Compares with the golden files and fails when it falls short.
 
-    scripts/compare_reference.py [--kl] [--perplexity] [MODEL...]      both checks, all models with a golden file, unless named
+    scripts/compare_reference.py [--kl] [--perplexity] [MODEL...]      unless named: both, all models with a golden file
 
 Per model, against tests/reference/golden/MODEL.bpref (made by make_reference.py, format in reference_file.py):
-  - mean KL divergence over all positions <= 0.005 nats, and <= 1.1 x llama.cpp's own against the same reference, in its better
-    setting. Both are taken over {64 likeliest tokens, everything else}; for the first limit the figure is scaled by what that
-    partition hides of llama.cpp's divergence (measured over the whole vocabulary when the golden file was made).
+  - mean KL divergence over all positions <= 0.005 nats, and <= 1.1 x llama.cpp's own against the same reference, in
+    its better setting. Both are taken over {64 likeliest tokens, everything else}; for the first limit the figure is
+    scaled by what that partition hides of llama.cpp's divergence (measured over the whole vocabulary when the golden
+    file was made).
   - the top token equals the reference's in >= 99 % of the positions whose reference margin is >= 0.2 nat.
   - perplexity of GPL-3 (windows of 512, second half scored) within 0.5 % of llama.cpp's at its default setting.
 
-Asks the binary (BEDPLATE_BINARY, or build/release/bin/bedplate), which finds or fetches the model by name:
+Asks the binary (BEDPLATE_BINARY, or build/release/bin/bedplate) about models that `bedplate pull` has fetched:
   bedplate logprobs MODEL FILE --tokens     FILE: {"sequences": [{"tokens": [...], "candidates": [[id, ...], ...]}]}
       -> a JSON line a sequence: {"logprobs": [[float, ...], ...], "top": [id, ...]}; position i predicts token i + 1
   bedplate perplexity MODEL TEXT --context 512 --json     -> {"perplexity": x, "tokens": scored}
 Only Python's standard library. Ends with `N passed, N failed`.
 """
+
 import argparse
 import hashlib
 import json
@@ -68,7 +70,9 @@ def ours(model, sequences):
     answers = [json.loads(line) for line in lines]
     for sequence, answer in zip(sequences, answers):
         if len(answer["logprobs"]) != len(sequence.tokens) or len(answer["top"]) != len(sequence.tokens):
-            raise RuntimeError(f"logprobs answered {len(answer['logprobs'])} positions for {len(sequence.tokens)} tokens")
+            raise RuntimeError(
+                f"logprobs answered {len(answer['logprobs'])} positions for {len(sequence.tokens)} tokens"
+            )
     return answers
 
 
@@ -91,13 +95,23 @@ def compare_kl(model, header, sequences, checks):
     mean = sum(divergences) / len(divergences)
     rival = min(header["llama_cpp"].values(), key=lambda figures: figures["mean_kl"])
     whole = mean * rival["mean_kl_whole_vocabulary"] / rival["mean_kl"]
-    print(f"    {len(divergences)} positions in {seconds:.1f} s; top token equal in {same / len(divergences):.2%} "
-          f"(llama.cpp {rival['top1']:.2%})")
-    checks.check(f"{model}: mean KL {whole:.5f} nats over the whole vocabulary (estimated); limit {KL_MAX}", whole <= KL_MAX)
-    checks.check(f"{model}: mean KL {mean:.5f}, llama.cpp's {rival['mean_kl']:.5f}, ratio {mean / rival['mean_kl']:.3f}; limit "
-                 f"{KL_MAX_OF_LLAMA_CPP}", mean <= KL_MAX_OF_LLAMA_CPP * rival["mean_kl"])
-    checks.check(f"{model}: top token equal in {clear_same / clear:.2%} of {clear} clear positions (llama.cpp "
-                 f"{rival['top1_margin_0.2']:.2%}); limit {TOP1_MIN:.0%}", clear_same >= TOP1_MIN * clear)
+    print(
+        f"    {len(divergences)} positions in {seconds:.1f} s; top token equal in {same / len(divergences):.2%} "
+        f"(llama.cpp {rival['top1']:.2%})"
+    )
+    checks.check(
+        f"{model}: mean KL {whole:.5f} nats over the whole vocabulary (estimated); limit {KL_MAX}", whole <= KL_MAX
+    )
+    checks.check(
+        f"{model}: mean KL {mean:.5f}, llama.cpp's {rival['mean_kl']:.5f}, ratio {mean / rival['mean_kl']:.3f}; limit "
+        f"{KL_MAX_OF_LLAMA_CPP}",
+        mean <= KL_MAX_OF_LLAMA_CPP * rival["mean_kl"],
+    )
+    checks.check(
+        f"{model}: top token equal in {clear_same / clear:.2%} of {clear} clear positions (llama.cpp "
+        f"{rival['top1_margin_0.2']:.2%}); limit {TOP1_MIN:.0%}",
+        clear_same >= TOP1_MIN * clear,
+    )
 
 
 def compare_perplexity(model, header, checks):
@@ -108,9 +122,15 @@ def compare_perplexity(model, header, checks):
     answer = json.loads(bedplate("perplexity", model, GPL3, "--context", figures["context"], "--json"))
     rival = figures["llama_cpp"]["flash_attention_on"]  # its default
     off = answer["perplexity"] / rival - 1
-    checks.check(f"{model}: perplexity {answer['perplexity']:.4f}, llama.cpp's {rival:.4f}, off by {off:+.3%} "
-                 f"(fp32 reference {figures['reference'] or float('nan'):.4f}); limit {PERPLEXITY_OFF_MAX:.1%}", abs(off) <= PERPLEXITY_OFF_MAX)
-    checks.check(f"{model}: {answer['tokens']} tokens scored, llama.cpp {figures['scored']}", answer["tokens"] == figures["scored"])
+    checks.check(
+        f"{model}: perplexity {answer['perplexity']:.4f}, llama.cpp's {rival:.4f}, off by {off:+.3%} "
+        f"(fp32 reference {figures['reference'] or float('nan'):.4f}); limit {PERPLEXITY_OFF_MAX:.1%}",
+        abs(off) <= PERPLEXITY_OFF_MAX,
+    )
+    checks.check(
+        f"{model}: {answer['tokens']} tokens scored, llama.cpp {figures['scored']}",
+        answer["tokens"] == figures["scored"],
+    )
 
 
 def main():

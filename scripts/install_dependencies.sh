@@ -7,8 +7,8 @@
 #   test    also what ./test needs: GoogleTest, sanitizer runtimes, a browser
 #   check   also what ./check needs: clang-tidy, clang-format
 #
-# Debian 12 and 13. When nothing is missing it returns at once, without root and without a network. On another system, or to manage
-# packages yourself, set BEDPLATE_SKIP_INSTALL=1.
+# Debian 12 and 13. When nothing is missing it returns at once, without root and without a network. On another
+# system, or to manage packages yourself, set BEDPLATE_SKIP_INSTALL=1.
 set -euo pipefail
 
 [[ ${BEDPLATE_SKIP_INSTALL:-} == 1 ]] && exit 0
@@ -16,7 +16,10 @@ set -euo pipefail
 groups=("${@:-build}")
 wants() { [[ " ${groups[*]} " == *" $1 "* ]]; }
 for group in "${groups[@]}"; do
-  case $group in build | test | check) ;; *) echo "install: unknown group $group; there are: build, test, check" >&2; exit 2 ;; esac
+  if [[ ! $group =~ ^(build|test|check)$ ]]; then
+    echo "install: unknown group $group; there are: build, test, check" >&2
+    exit 2
+  fi
 done
 
 # shellcheck disable=SC1091
@@ -28,7 +31,8 @@ esac
 
 packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config ca-certificates
-  "$boost" libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libutf8proc-dev libcli11-dev libtomlplusplus-dev libxxhash-dev
+  "$boost" libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libutf8proc-dev libcli11-dev
+  libtomlplusplus-dev libxxhash-dev
 )
 if wants test || wants check; then
   packages+=(llvm-19 libclang-rt-19-dev libgtest-dev librapidcheck-dev libbenchmark-dev libsimde-dev git curl chromium)
@@ -46,15 +50,16 @@ fi
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   cat >&2 <<MESSAGE
-install: this system has no apt-get, so packages can't be installed from here. Bedplate is built and tested on Debian 12 and 13. What it
-needs, by Debian's names: ${packages[*]}.
+install: this system has no apt-get, so packages can't be installed from here. Bedplate is built and tested on
+Debian 12 and 13. What it needs, by Debian's names: ${packages[*]}.
 Install their like, then set BEDPLATE_SKIP_INSTALL=1 and run the command again.
 MESSAGE
   exit 1
 fi
 
 missing=()
-installed=" $(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" pkgconf 2>/dev/null | sed -n 's/ installed$//p' | tr '\n' ' ') "
+states=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" pkgconf 2>/dev/null || true)
+installed=" $(sed -n 's/ installed$//p' <<<"$states" | tr '\n' ' ') "
 for package in "${packages[@]}"; do
   [[ $installed == *" $package "* ]] && continue
   [[ $package == pkg-config && $installed == *" pkgconf "* ]] && continue

@@ -3,11 +3,12 @@
 
     scripts/make_reference.py MODEL.gguf tests/reference/golden/NAME.bpref
 
-Needs the environments of scripts/peers.sh (made when missing). Takes minutes and up to 10 GB for a model of 1.5 billion
-parameters. Three stages in two interpreters, since torch and llama.cpp live apart: llama.cpp cuts the texts into token windows;
-transformers computes the distributions; llama.cpp's are compared with them, over the whole vocabulary and over the partition that
-the golden file keeps.
+Needs the environments of scripts/peers.sh (made when missing). Takes minutes and up to 10 GB for a model of 1.5
+billion parameters. Three stages in two interpreters, since torch and llama.cpp live apart: llama.cpp cuts the texts
+into token windows; transformers computes the distributions; llama.cpp's are compared with them, over the whole
+vocabulary and over the partition that the golden file keeps.
 """
+
 import argparse
 import hashlib
 import json
@@ -31,7 +32,9 @@ PERPLEXITY_CONTEXT = 512
 
 
 def peer(name):
-    return subprocess.run([ROOT / "scripts/peers.sh", name], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return subprocess.run(
+        [ROOT / "scripts/peers.sh", name], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
 
 
 def sha256(path):
@@ -60,11 +63,16 @@ def stage_reference(args):
     for chunk in [] if args.no_reference_perplexity else windows["perplexity"]:
         first = len(chunk) // 2
         rows = reference_model.log_probs(model, chunk, first)[:-1]
-        nll -= float(rows[np.arange(len(rows)), chunk[first + 1:]].astype(np.float64).sum())
+        nll -= float(rows[np.arange(len(rows)), chunk[first + 1 :]].astype(np.float64).sum())
         count += len(rows)
-    (args.folder / "reference.json").write_text(json.dumps({
-        "perplexity": float(np.exp(nll / count)) if count else None,
-        "made_with": {"torch": torch.__version__, "transformers": transformers.__version__}}))
+    (args.folder / "reference.json").write_text(
+        json.dumps(
+            {
+                "perplexity": float(np.exp(nll / count)) if count else None,
+                "made_with": {"torch": torch.__version__, "transformers": transformers.__version__},
+            }
+        )
+    )
 
 
 def stage_write(args):
@@ -80,16 +88,30 @@ def stage_write(args):
         ids = np.argsort(-rows, axis=1, kind="stable")[:, :TOP]
         top = np.take_along_axis(rows, ids, axis=1)
         rest = np.log(np.maximum(1.0 - np.exp(top.astype(np.float64)).sum(axis=1), 1e-12))
-        sequences.append(reference_file.Sequence(window["name"], window["tokens"], ids.tolist(), top.tolist(), rest.tolist(),
-                                                 (top[:, 0] - top[:, 1]).tolist()))
+        sequences.append(
+            reference_file.Sequence(
+                window["name"],
+                window["tokens"],
+                ids.tolist(),
+                top.tolist(),
+                rest.tolist(),
+                (top[:, 0] - top[:, 1]).tolist(),
+            )
+        )
     reference = json.loads((args.folder / "reference.json").read_text())
     rival = json.loads((args.folder / "llamacpp.json").read_text())
     header = {
-        "model": args.model.stem, "sha256": sha256(args.model),
+        "model": args.model.stem,
+        "sha256": sha256(args.model),
         "llama_cpp": rival["kl"],
-        "perplexity": {"text": "GPL-3", "text_sha256": sha256(GPL3), "context": PERPLEXITY_CONTEXT,
-                       "scored": rival["scored"], "reference": reference["perplexity"],
-                       "llama_cpp": rival["perplexity"]},
+        "perplexity": {
+            "text": "GPL-3",
+            "text_sha256": sha256(GPL3),
+            "context": PERPLEXITY_CONTEXT,
+            "scored": rival["scored"],
+            "reference": reference["perplexity"],
+            "llama_cpp": rival["perplexity"],
+        },
         "made_with": reference["made_with"] | rival["made_with"],
     }
     reference_file.write(args.out, header, sequences)
@@ -104,9 +126,14 @@ def main():
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--folder", type=pathlib.Path, help="keep the stages' files here; finished stages are not repeated")
-    parser.add_argument("--no-reference-perplexity", action="store_true",
-                        help="leave out the reference's own perplexity, which only informs: it is most of a large model's time")
+    parser.add_argument(
+        "--folder", type=pathlib.Path, help="keep the stages' files here; finished stages are not repeated"
+    )
+    parser.add_argument(
+        "--no-reference-perplexity",
+        action="store_true",
+        help="leave out the reference's own perplexity, which only informs: it is most of a large model's time",
+    )
     parser.add_argument("--stage", choices=["reference", "write"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.stage:
@@ -117,9 +144,16 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.folder or pathlib.Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "plan.json").write_text(json.dumps({
-            "windows": [(name, str(pathlib.Path(ROOT, text)), length) for name, text, length in WINDOWS],
-            "perplexity_text": GPL3, "context": PERPLEXITY_CONTEXT, "top": TOP}))
+        (folder / "plan.json").write_text(
+            json.dumps(
+                {
+                    "windows": [(name, str(pathlib.Path(ROOT, text)), length) for name, text, length in WINDOWS],
+                    "perplexity_text": GPL3,
+                    "context": PERPLEXITY_CONTEXT,
+                    "top": TOP,
+                }
+            )
+        )
         rival = [llama, ROOT / "scripts/llamacpp_reference.py", args.model, folder, "--threads", str(args.threads)]
         own = [reference, __file__, args.model, args.out, "--threads", str(args.threads), "--folder", folder]
         if args.no_reference_perplexity:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the virtual environments of the programs that Bedplate is measured and checked against, and prints the Python inside.
+# Makes the virtual environments of what Bedplate is measured and checked against, and prints the Python inside.
 #
 #   scripts/peers.sh llama       llama-cpp-python, compiled for this very machine (minutes)
-#   scripts/peers.sh reference   torch (CPU), transformers, gguf, tokenizers: the fp32 reference and the tokenizers' oracle
+#   scripts/peers.sh reference   torch, transformers, gguf, tokenizers: the fp32 reference and the tokenizers' oracle
 #   scripts/peers.sh clients     the official SDKs that tests/clients drive the server with
 #
 # They live in build/peers/. An environment that exists elsewhere is used instead when BEDPLATE_PEER_LLAMA,

@@ -10,8 +10,8 @@ One file a model, `NAME.bpref`, readable with Python's standard library alone:
             top               K, the number of candidates a position (64)
             step              log-probabilities are stored as round(-logprob / step)
             sequences         [{"name", "tokens": [...]}], in order; each has len(tokens) positions
-            llama_cpp         {"flash_attention_on": {...}, "flash_attention_off": {...}}: its own figures against this reference
-            perplexity        {"text", "context", "reference", "llama_cpp"}
+            llama_cpp         its own figures against this reference, with flash attention on and off
+            perplexity        {"text", "context", "scored", "reference", "llama_cpp"}
             made_with         versions
         per sequence, N = len(tokens) positions (position i is the distribution of token i + 1 given tokens 0 .. i):
             N * K uint32   candidate ids, most probable first, ties by the lower id
@@ -20,9 +20,11 @@ One file a model, `NAME.bpref`, readable with Python's standard library alone:
             N float32      margin: log-probability of the first minus the second
 
 The KL divergence computed from it is over the partition {64 candidates, everything else}: by the data-processing
-inequality never above the divergence over the whole vocabulary. `llama_cpp` holds both for llama.cpp, which shows how close.
-The 16-bit step of 1/2048 nat moves a mean KL by about 1e-5 of itself and less: errors of +-0.00024 nat enter squared.
+inequality never above the divergence over the whole vocabulary. `llama_cpp` holds both for llama.cpp, which shows
+how close. The 16-bit step of 1/2048 nat moves a mean KL by about 1e-5 of itself and less: errors of +-0.00024 nat
+enter squared.
 """
+
 import array
 import json
 import math
@@ -38,7 +40,14 @@ class Sequence:
     """ids and logprobs are lists of K-long lists, one a position."""
 
     def __init__(self, name, tokens, ids, logprobs, rest, margin):
-        self.name, self.tokens, self.ids, self.logprobs, self.rest, self.margin = name, tokens, ids, logprobs, rest, margin
+        self.name, self.tokens, self.ids, self.logprobs, self.rest, self.margin = (
+            name,
+            tokens,
+            ids,
+            logprobs,
+            rest,
+            margin,
+        )
 
 
 def _pack(kind, values):
@@ -51,15 +60,19 @@ def _pack(kind, values):
 def _unpack(kind, data, offset, count):
     out = array.array(kind)
     size = out.itemsize * count
-    out.frombytes(data[offset:offset + size])
+    out.frombytes(data[offset : offset + size])
     if sys.byteorder == "big":
         out.byteswap()
     return out, offset + size
 
 
 def write(path, header, sequences):
-    header = dict(header, top=len(sequences[0].ids[0]), step=STEP,
-                  sequences=[{"name": s.name, "tokens": [int(t) for t in s.tokens]} for s in sequences])
+    header = dict(
+        header,
+        top=len(sequences[0].ids[0]),
+        step=STEP,
+        sequences=[{"name": s.name, "tokens": [int(t) for t in s.tokens]} for s in sequences],
+    )
     text = json.dumps(header).encode()
     parts = [struct.pack("<I", len(text)), text]
     for s in sequences:
@@ -81,9 +94,9 @@ def read(path):
         data = f.read()
     if not data.startswith(MAGIC):
         raise SystemExit(f"{path} is not a golden file: it does not start with {MAGIC!r}")
-    data = zlib.decompress(data[len(MAGIC):])
+    data = zlib.decompress(data[len(MAGIC) :])
     (length,) = struct.unpack_from("<I", data)
-    header = json.loads(data[4:4 + length])
+    header = json.loads(data[4 : 4 + length])
     offset, k, step = 4 + length, header["top"], header["step"]
     sequences = []
     for s in header["sequences"]:
@@ -94,17 +107,17 @@ def read(path):
         margin, offset = _unpack("f", data, offset, n)
         rows, rests = [], []
         for i in range(n):
-            row = [-step * x for x in steps[i * k:(i + 1) * k]]
+            row = [-step * x for x in steps[i * k : (i + 1) * k]]
             total = math.log(math.fsum(math.exp(x) for x in row) + math.exp(rest[i]))
             rows.append([x - total for x in row])
             rests.append(rest[i] - total)
-        id_rows = [list(ids[i * k:(i + 1) * k]) for i in range(n)]
+        id_rows = [list(ids[i * k : (i + 1) * k]) for i in range(n)]
         sequences.append(Sequence(s["name"], s["tokens"], id_rows, rows, rests, list(margin)))
     return header, sequences
 
 
 def kl(reference, reference_rest, ours):
-    """Sum of p log(p / q) over the candidates and the rest, in nats; ours: our log-probabilities of the same candidates."""
+    """Sum of p log(p / q) over the candidates and the rest, in nats; ours: log-probabilities of the same ids."""
     total = math.fsum(math.exp(p) * (p - q) for p, q in zip(reference, ours, strict=True))
     ours_mass = math.fsum(math.exp(q) for q in ours)
     ours_rest = math.log(max(1.0 - ours_mass, 1e-12))

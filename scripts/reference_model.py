@@ -6,6 +6,7 @@ architecture. Only the names and the three places where a GGUF differs from the 
   - gemma3: each norm's weight is stored plus one;
   - gemma3: the local rope base (10,000) and the window pattern (every sixth layer is global) are not in the file.
 """
+
 import gguf
 import numpy as np
 import torch
@@ -97,7 +98,8 @@ def config_of(meta, vocabulary, tied):
             sliding_window=meta.own("attention.sliding_window"),
             layer_types=["full_attention" if (i + 1) % 6 == 0 else "sliding_attention" for i in range(layers)],
             hidden_activation="gelu_pytorch_tanh",
-            **common)
+            **common,
+        )
     raise SystemExit(f"no reference for the architecture {meta.architecture}; there is one for llama, qwen2 and gemma3")
 
 
@@ -108,8 +110,11 @@ def load(path):
     tensors = {t.name: t for t in reader.tensors}
     tied = "output.weight" not in tensors
     config = config_of(meta, int(tensors["token_embd.weight"].shape[1]), tied)
-    kinds = {"llama": transformers.LlamaForCausalLM, "qwen2": transformers.Qwen2ForCausalLM,
-             "gemma3": transformers.Gemma3ForCausalLM}
+    kinds = {
+        "llama": transformers.LlamaForCausalLM,
+        "qwen2": transformers.Qwen2ForCausalLM,
+        "gemma3": transformers.Gemma3ForCausalLM,
+    }
     with torch.device("meta"):
         model = kinds[meta.architecture](config)
     model = model.to_empty(device="cpu")  # the weights follow; the buffers are made anew below
@@ -142,7 +147,7 @@ def reset_buffers(model, config):
 
 @torch.no_grad()
 def log_probs(model, tokens, first=0):
-    """float32 [len(tokens) - first, vocabulary]: row i is the distribution of token first + i + 1 given all tokens before it."""
+    """float32 [len(tokens) - first, vocabulary]: row i is the distribution of token first + i + 1."""
     logits = model(torch.tensor([tokens]), use_cache=False, logits_to_keep=len(tokens) - first).logits[0]
     out = torch.empty_like(logits)
     for i, row in enumerate(logits):  # one row at a time: the whole in double would be gigabytes

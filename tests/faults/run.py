@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Faults from outside, against the real binary: missing and damaged models, kill -9, a full disk, a taken port, drains.
 
-Method: each test drives build/release/bin/bedplate as a user would and checks the exit status, that the message names what is wrong, and that
-the next attempt works. A death by signal that we did not send fails any test. Needs smollm2-135m (`bedplate pull smollm2-135m`); no
-network: the hub that downloads come from is a small server here. Ends with `N passed, N failed`.
+Method: each test drives build/release/bin/bedplate as a user would and checks the exit status, that the message
+names what is wrong, and that the next attempt works. A death by signal that we did not send fails any test. Needs
+smollm2-135m (`bedplate pull smollm2-135m`); no network: the hub that downloads come from is a small server here.
+Ends with `N passed, N failed`.
 
     tests/faults/run.py [NAME...]      only the tests whose name contains one of these
 """
+
 import contextlib
 import hashlib
 import http.client
@@ -41,7 +43,10 @@ def refused(status, output, *words):
     require(0 < status < 126, f"exit status {status}; expected a clean refusal. Output:\n{output}")
     for word in words:
         choices = word if isinstance(word, tuple) else (word,)
-        require(any(choice.lower() in output.lower() for choice in choices), f"the message does not name {word!r}:\n{output}")
+        require(
+            any(choice.lower() in output.lower() for choice in choices),
+            f"the message does not name {word!r}:\n{output}",
+        )
 
 
 def model_path():
@@ -55,7 +60,7 @@ def model_path():
 
 
 class Hub:
-    """A model hub on this machine: /OWNER/REPO/resolve/main/FILE, with ranges, as slow and as unreliable as a test asks."""
+    """A model hub on this machine: /OWNER/REPO/resolve/main/FILE, with ranges, as slow and unreliable as asked."""
 
     def __init__(self, content, bytes_per_second=None, cut_after=None):
         self.content, self.bytes_per_second, self.cut_after = content, bytes_per_second, cut_after
@@ -91,7 +96,7 @@ class Hub:
                     if hub.cut_after is not None and hub.sent >= hub.cut_after:
                         self.connection.shutdown(socket.SHUT_RDWR)
                         return
-                    chunk = body[at:at + (1 << 16)]
+                    chunk = body[at : at + (1 << 16)]
                     self.wfile.write(chunk)
                     hub.sent += len(chunk)
                     if hub.bytes_per_second:
@@ -126,15 +131,22 @@ HUB_NAME = "hf:owner/repo:model.gguf"
 
 def stored_copies(folder, content):
     """Files in the folder that hold exactly this content."""
-    return [p for p in folder.rglob("*") if p.is_file() and p.stat().st_size == len(content) and p.read_bytes() == content]
+    return [
+        p for p in folder.rglob("*") if p.is_file() and p.stat().st_size == len(content) and p.read_bytes() == content
+    ]
 
 
 # --- models that are not there, or not whole
 
+
 def test_missing_file_is_named(folder):
     missing = folder / "nowhere.gguf"
     for arguments in [("serve", missing, "--listen", "127.0.0.1:0"), ("inspect", missing), ("chat", missing)]:
-        refused(*command(*arguments, stdin=b""), "nowhere.gguf", ("no such file", "does not exist", "not found", "there is no"))
+        refused(
+            *command(*arguments, stdin=b""),
+            "nowhere.gguf",
+            ("no such file", "does not exist", "not found", "there is no"),
+        )
 
 
 def test_unknown_name_lists_what_there_is(folder):
@@ -174,16 +186,23 @@ def test_wrong_kind_of_file_is_named(folder):
 
 
 def test_too_little_memory_says_how_much_is_needed(folder):
-    refused(*command("serve", MODEL, "--listen", "127.0.0.1:0", "--memory", "32MiB"), "memory", ("MiB", "GiB", "MB", "GB"))
+    refused(
+        *command("serve", MODEL, "--listen", "127.0.0.1:0", "--memory", "32MiB"), "memory", ("MiB", "GiB", "MB", "GB")
+    )
 
 
 # --- kill -9
 
+
 def test_kill_during_pull_then_resume(folder):
     content = random.Random(3).randbytes(12_000_000)
     with Hub(content, bytes_per_second=6_000_000) as hub:
-        process = subprocess.Popen([bedplate_process.BINARY, "pull", HUB_NAME], env=os.environ | {"BEDPLATE_DATA": str(folder)},
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [bedplate_process.BINARY, "pull", HUB_NAME],
+            env=os.environ | {"BEDPLATE_DATA": str(folder)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         deadline = time.monotonic() + 30
         while hub.sent < len(content) // 3 and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -197,7 +216,9 @@ def test_kill_during_pull_then_resume(folder):
         status, output = command("pull", HUB_NAME, data=folder)
         require(status == 0, f"the second pull ended with {status}:\n{output}")
         require(len(stored_copies(folder, content)) == 1, "the resumed file differs from the hub's")
-        require(any(r and r != "bytes=0-" for r in hub.requests), f"nothing was resumed; ranges asked for: {hub.requests}")
+        require(
+            any(r and r != "bytes=0-" for r in hub.requests), f"nothing was resumed; ranges asked for: {hub.requests}"
+        )
 
 
 def test_connection_cut_during_pull(folder):
@@ -215,8 +236,9 @@ def test_connection_cut_during_pull(folder):
 def test_kill_during_serve_then_start_again(folder):
     for _ in range(3):
         with Server() as server:
-            stream = threading.Thread(target=swallow, args=(lambda s=server: s.completion("Once upon a time", max_tokens=200),),
-                                      daemon=True)
+            stream = threading.Thread(
+                target=swallow, args=(lambda s=server: s.completion("Once upon a time", max_tokens=200),), daemon=True
+            )
             stream.start()
             time.sleep(0.3)
             server.process.send_signal(signal.SIGKILL)
@@ -233,11 +255,17 @@ def swallow(action):
 
 # --- a full disk
 
+
 @contextlib.contextmanager
 def small_disk(folder, mib):
     """A folder that holds so many MiB: a tmpfs where we may mount one; else None."""
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder],
-                                           stderr=subprocess.DEVNULL).returncode != 0:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder], stderr=subprocess.DEVNULL
+        ).returncode
+        != 0
+    ):
         yield None
         return
     try:
@@ -279,12 +307,14 @@ def test_full_disk_still_serves(folder):
         with Server(model=path, data=disk) as server:
             status, models = server.request("GET", "/v1/models")
             require(status == 200, f"/v1/models answered {status}")
-            status, answer = server.request("POST", "/v1/completions",
-                                            {"model": models["data"][0]["id"], "prompt": "2 + 2 =", "max_tokens": 2})
+            status, answer = server.request(
+                "POST", "/v1/completions", {"model": models["data"][0]["id"], "prompt": "2 + 2 =", "max_tokens": 2}
+            )
             require(status == 200, f"a completion on a full disk answered {status}: {answer}")
 
 
 # --- ports, signals, clients
+
 
 def test_taken_port_is_named(folder):
     with socket.socket() as s:
@@ -297,9 +327,15 @@ def test_taken_port_is_named(folder):
 def test_sigterm_drains(folder):
     with Server() as server:
         answers = []
-        client = threading.Thread(target=lambda: answers.append(
-            server.request("POST", "/v1/completions", {"model": MODEL, "prompt": "Count: 1 2 3", "max_tokens": 60,
-                                                       "ignore_eos": True})))
+        client = threading.Thread(
+            target=lambda: answers.append(
+                server.request(
+                    "POST",
+                    "/v1/completions",
+                    {"model": MODEL, "prompt": "Count: 1 2 3", "max_tokens": 60, "ignore_eos": True},
+                )
+            )
+        )
         client.start()
         time.sleep(0.3)
         require(server.stop(timeout=60) == 0, f"SIGTERM did not end in status 0:\n{server.output()}")
@@ -309,7 +345,9 @@ def test_sigterm_drains(folder):
 
 def test_second_sigterm_stops_at_once(folder):
     with Server() as server:
-        threading.Thread(target=swallow, args=(lambda: server.completion("Once upon", max_tokens=4000),), daemon=True).start()
+        threading.Thread(
+            target=swallow, args=(lambda: server.completion("Once upon", max_tokens=4000),), daemon=True
+        ).start()
         time.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Reads every #include under src/ and fails on one that points upward in the house (ARCHITECTURE.md).
 
-Method: the table below is the house; a room may include the rooms it names and what those reach in turn. Each of our includes must name
-its file from src/ ("room/file.h") and that file must exist. Run with --self-test it checks itself on made-up trees first.
+Method: the table below is the house; a room may include the rooms it names and what those reach in turn. Each of our
+includes must name its file from src/ ("room/file.h") and that file must exist. It checks itself
+on made-up trees first.
 """
+
 import pathlib
 import re
 import sys
@@ -50,7 +52,9 @@ def findings(source):
         relative = path.relative_to(source)
         room = relative.parts[0]
         if room not in HOUSE:
-            found.append(f"{relative}: {room}/ is no room of the house; add it to the table in tests/layers and to ARCHITECTURE.md")
+            found.append(
+                f"{relative}: {room}/ is no room of the house; add it to the table in tests/layers and to ARCHITECTURE.md"
+            )
             continue
         text = path.read_text(encoding="utf-8")
         for match in INCLUDE.finditer(text):
@@ -67,7 +71,9 @@ def findings(source):
             if ".." in target.split("/") or not (source / target).exists():
                 found.append(f"{where}: no such file under src/; name it from there")
             elif first not in reach(room):
-                found.append(f"{where}: {room}/ lies below {first}/ or beside it; it may include: {', '.join(sorted(reach(room)))}")
+                found.append(
+                    f"{where}: {room}/ lies below {first}/ or beside it; it may include: {', '.join(sorted(reach(room)))}"
+                )
     return found
 
 
