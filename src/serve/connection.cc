@@ -1,0 +1,427 @@
+#include "serve/connection.h"
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/cat.h"
+#include "base/log.h"
+#include "serve/http_status.h"
+
+namespace bedplate {
+namespace {
+
+namespace asio = boost::asio;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr size_t kReadAheadMax = size_t{64} << 10;
+constexpr size_t kLingerBytesMax = size_t{64} << 20;
+
+// Members are destroyed last to first: a strand must not outlive its context.
+struct StrandPoster {
+  std::shared_ptr<asio::io_context> context;
+  Strand strand;
+  void operator()(std::function<void()> work) const { asio::post(strand, std::move(work)); }
+};
+
+}  // namespace
+
+Connection::Connection(Socket socket, const ConnectionServices& services, std::shared_ptr<asio::io_context> context)
+    : socket_(std::move(socket)),
+      services_(services),
+      poster_(StrandPoster{std::move(context), socket_.get_executor()}),
+      deadline_timer_(socket_.get_executor()),
+      tick_timer_(socket_.get_executor()) {
+  services_.metrics.CountConnection();
+}
+
+Connection::~Connection() {
+  services_.metrics.CountClosed();
+}
+
+void Connection::Start() {
+  ErrorCode ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // tokens are small and must not wait for each other
+  reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
+  SetDeadline(services_.options.head_time_max);
+  Read();
+}
+
+void Connection::StartRefusing() {
+  services_.metrics.CountRefused();
+  BeginExchange();
+  route_ = "refused";
+  RespondError(
+      Status::Unavailable(Cat("this server has its ", services_.options.connections_max, " connections; try again"))
+          .WithReason("too_many_connections")
+          .WithRetryAfterMs(1000));
+}
+
+void Connection::CloseSoon(bool now) {
+  poster_([self = shared_from_this(), now] {
+    const bool resting = self->phase_ == Phase::kIdle && !self->write_active_;
+    if (now)
+      self->ClientGone();
+    else if (resting || self->phase_ == Phase::kLingering)
+      self->Close();
+    else
+      self->close_after_ = true;
+  });
+}
+
+// ---- Reading ----
+
+void Connection::Read() {
+  if (reading_ || read_ended_ || phase_ == Phase::kClosed || read_ahead_.size() >= kReadAheadMax) return;
+  reading_ = true;
+  socket_.async_read_some(asio::buffer(buffer_),
+                          [self = shared_from_this()](ErrorCode error, size_t count) { self->OnRead(error, count); });
+}
+
+void Connection::OnRead(ErrorCode error, size_t count) {
+  reading_ = false;
+  if (phase_ == Phase::kClosed) return;
+  if (error == asio::error::eof) return OnReadEnd();
+  if (error) return ClientGone();
+  const std::string_view bytes(buffer_.data(), count);
+  switch (phase_) {
+    case Phase::kLingering:
+      lingered_ += count;
+      return lingered_ > kLingerBytesMax ? Close() : Read();
+    case Phase::kHandling:
+      read_ahead_ += bytes;
+      return Read();
+    default:
+      break;
+  }
+  Feed(bytes);
+  Read();
+}
+
+void Connection::OnReadEnd() {
+  read_ended_ = true;
+  switch (phase_) {
+    case Phase::kHead:
+    case Phase::kBody: {
+      const auto length = reader_->body_length();
+      return RespondError(Status::InvalidArgument(
+          !reader_->head_done() ? std::string("the connection ended before the request's header fields did")
+          : length ? Cat("the connection ended after ", reader_->body_received(), " of ", *length, " body bytes")
+                   : std::string("the connection ended before the chunked body did")));
+    }
+    case Phase::kHandling:
+      if (answer_complete_ || !services_.options.half_close_cancels || !activity_) return;  // closes when written
+      close_after_ = true;
+      return std::shared_ptr<Activity>(activity_)->OnClientGone(/*still_reads=*/true);
+    default:
+      return Close();
+  }
+}
+
+void Connection::Feed(std::string_view bytes) {
+  while (!bytes.empty() && (phase_ == Phase::kIdle || phase_ == Phase::kHead || phase_ == Phase::kBody)) {
+    Result<size_t> taken = reader_->Take(bytes);
+    if (phase_ == Phase::kIdle && (!taken.ok() || reader_->started())) {
+      phase_ = Phase::kHead;
+      BeginExchange();
+      SetDeadline(services_.options.head_time_max);
+    }
+    if (!taken.ok()) return RespondError(taken.status());
+    bytes.remove_prefix(*taken);
+    if (phase_ == Phase::kHead && reader_->head_done() && !AcceptHead()) break;
+    if (phase_ == Phase::kBody) {
+      if (reader_->done()) return HandleRequest(std::string(bytes));
+      const auto left = std::chrono::duration_cast<Millis>(body_deadline_ - std::chrono::steady_clock::now());
+      SetDeadline(std::min(services_.options.body_pause_max, std::max(left, Millis(0))));
+    }
+  }
+  // Answered without looking at the body: what follows it can't be found, unless there was none.
+  if (phase_ == Phase::kHandling && !close_after_) read_ahead_ = std::string(bytes);
+}
+
+void Connection::BeginExchange() {
+  started_ = services_.clock.Now();
+  id_ = services_.ids.Next();
+  request_id_ = Cat("req_", id_);
+  route_ = "none";
+  method_.clear();
+  path_.clear();
+  allowed_.clear();
+  http_1_1_ = true;
+  matched_ = nullptr;
+  principal_.reset();
+  answer_begun_ = answer_complete_ = wants_writable_ = false;
+  status_ = 0;
+}
+
+bool Connection::AcceptHead() {
+  const HttpRequest& head = reader_->request();
+  method_ = head.method;
+  path_ = head.path;
+  http_1_1_ = head.http_1_1;
+  if (!head.keep_alive) close_after_ = true;
+  if (const std::string* id = head.Find("x-request-id"); id != nullptr && IsSafeRequestId(*id)) request_id_ = *id;
+  const Status accepted = CheckHead();
+  if (!accepted.ok()) {
+    close_after_ = close_after_ || head.has_body;
+    phase_ = Phase::kHandling;
+    ClearDeadline();
+    Respond(services_.error_response(accepted));
+    return false;
+  }
+  phase_ = Phase::kBody;
+  body_deadline_ = std::chrono::steady_clock::now() + services_.options.body_time_max;
+  if (head.expects_continue) {
+    pending_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    Write();
+  }
+  return true;
+}
+
+Status Connection::CheckHead() {
+  const HttpRequest& head = reader_->request();
+  BP_RETURN_IF_ERROR(services_.guard.Check(head));
+  Router::Match match = services_.router.Find(head.method, head.path);
+  if (match.route == nullptr && match.allowed.empty()) {
+    return Status::NotFound(Cat("Unknown request URL: ", head.method, " ", head.path.substr(0, 200)))
+        .WithReason("unknown_url");
+  }
+  if (match.route == nullptr) {
+    allowed_ = std::move(match.allowed);
+    return Status::InvalidArgument(
+               Cat("Method ", head.method, " is not allowed for ", head.path.substr(0, 200), "; allowed: ", allowed_))
+        .WithReason(std::string(kReasonMethodNotAllowed));
+  }
+  matched_ = match.route;
+  route_ = match.route->pattern;
+  if (matched_->needs_key) {
+    const std::string* credentials = head.Find("authorization");
+    BP_ASSIGN_OR_RETURN(principal_,
+                        services_.admission.Authenticate(credentials ? std::string_view(*credentials) : ""));
+  }
+  return Status::Ok();
+}
+
+void Connection::HandleRequest(std::string rest) {
+  phase_ = Phase::kHandling;
+  ClearDeadline();
+  read_ahead_ = std::move(rest);
+  Exchange exchange{.request = std::move(reader_->request()),
+                    .id = id_,
+                    .principal = principal_ ? *std::move(principal_) : Principal{},
+                    .started = started_};
+  auto activity = matched_->handler(std::move(exchange), shared_from_this());
+  if (phase_ == Phase::kHandling && !answer_complete_ && activity) {
+    activity_ = std::move(activity);
+    WaitForTick();
+  }
+}
+
+// ---- Answering ----
+
+void Connection::RespondError(const Status& status) {
+  phase_ = Phase::kHandling;
+  close_after_ = true;
+  ClearDeadline();
+  Respond(services_.error_response(status));
+}
+
+void Connection::Respond(HttpResponse response) {
+  if (phase_ != Phase::kHandling || answer_begun_) return;
+  WriteHead(response, BodyFraming::kLength);
+  if (method_ != "HEAD") pending_ += response.body;
+  answer_complete_ = true;
+  Write();
+}
+
+void Connection::StartStream(HttpResponse head) {
+  if (phase_ != Phase::kHandling || answer_begun_) return;
+  if (!http_1_1_) close_after_ = true;
+  WriteHead(head, http_1_1_ ? BodyFraming::kChunked : BodyFraming::kClose);
+}
+
+void Connection::Send(std::string_view bytes) {
+  if (phase_ != Phase::kHandling || !answer_begun_ || answer_complete_ || bytes.empty()) return;
+  if (framing_ == BodyFraming::kChunked)
+    AppendChunk(bytes, pending_);
+  else
+    pending_ += bytes;
+  Write();
+}
+
+void Connection::Finish() {
+  if (phase_ != Phase::kHandling || !answer_begun_ || answer_complete_) return;
+  answer_complete_ = true;
+  if (framing_ == BodyFraming::kChunked) pending_ += kLastChunk;
+  Write();
+}
+
+bool Connection::blocked() {
+  wants_writable_ = pending_.size() + (writing_.size() - written_) > services_.options.write_queue_bytes;
+  return wants_writable_;
+}
+
+void Connection::WriteHead(HttpResponse& response, BodyFraming framing) {
+  answer_begun_ = true;
+  framing_ = framing;
+  status_ = response.status;
+  if (services_.draining() || read_ended_) close_after_ = true;
+  const auto taken = std::chrono::duration_cast<Millis>(services_.clock.Now() - started_);
+  response.fields.push_back({"x-request-id", request_id_});
+  response.fields.push_back({"openai-processing-ms", Cat(taken.count())});
+  if (response.status == 405 && !allowed_.empty()) response.fields.push_back({"allow", allowed_});
+  if (response.status == 401) response.fields.push_back({"www-authenticate", "Bearer"});
+  AppendResponseHead(response,
+                     {.http_1_1 = http_1_1_,
+                      .keep_alive = !close_after_,
+                      .framing = framing,
+                      .unix_seconds = services_.clock.UnixSeconds()},
+                     pending_);
+}
+
+void Connection::Write() {
+  if (write_active_ || phase_ == Phase::kClosed || pending_.empty()) return;
+  write_active_ = true;
+  writing_.clear();
+  written_ = 0;
+  std::swap(writing_, pending_);
+  if (phase_ == Phase::kHandling) SetDeadline(services_.options.write_pause_max);
+  socket_.async_write_some(asio::buffer(writing_), [self = shared_from_this()](ErrorCode error, size_t count) {
+    self->OnWritten(error, count);
+  });
+}
+
+void Connection::OnWritten(ErrorCode error, size_t count) {
+  if (phase_ == Phase::kClosed) return;
+  if (error) return ClientGone();
+  services_.metrics.CountSent(count);
+  written_ += count;
+  if (written_ < writing_.size()) {
+    if (phase_ == Phase::kHandling) SetDeadline(services_.options.write_pause_max);
+    socket_.async_write_some(asio::buffer(writing_.data() + written_, writing_.size() - written_),
+                             [self = shared_from_this()](ErrorCode e, size_t n) { self->OnWritten(e, n); });
+    return;
+  }
+  write_active_ = false;
+  writing_.clear();
+  written_ = 0;
+  if (phase_ == Phase::kHandling) ClearDeadline();
+  if (!pending_.empty()) {
+    Write();
+  } else if (answer_complete_) {
+    return EndExchange();
+  }
+  if (wants_writable_ && activity_ && pending_.size() <= services_.options.write_queue_bytes) {
+    wants_writable_ = false;
+    std::shared_ptr<Activity>(activity_)->OnWritable();
+  }
+}
+
+void Connection::EndExchange() {
+  const Duration taken = services_.clock.Now() - started_;
+  services_.metrics.CountRequest(route_, status_, taken);
+  if (services_.options.log_requests) {
+    LogInfo("request", {{"id", request_id_},
+                        {"method", method_},
+                        {"path", path_.substr(0, 200)},
+                        {"status", Cat(status_)},
+                        {"ms", Cat(std::chrono::duration_cast<Millis>(taken).count())}});
+  }
+  activity_.reset();
+  tick_timer_.cancel();
+  answer_begun_ = answer_complete_ = false;
+  if (read_ended_) return Close();
+  if (close_after_ || services_.draining()) return Linger();
+  reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
+  phase_ = Phase::kIdle;
+  SetDeadline(services_.options.idle_time_max);
+  if (!read_ahead_.empty()) {
+    const std::string bytes = std::exchange(read_ahead_, {});
+    Feed(bytes);
+  }
+  Read();
+}
+
+// A close with unread bytes in the socket sends a reset, which can overtake the answer: read on until the client has
+// seen it and closes (RFC 9112, 9.6), or for a while.
+void Connection::Linger() {
+  phase_ = Phase::kLingering;
+  ErrorCode ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  read_ahead_.clear();
+  SetDeadline(services_.options.linger_time_max);
+  Read();
+}
+
+void Connection::ClientGone() {
+  if (phase_ == Phase::kHandling && activity_) {
+    std::shared_ptr<Activity>(activity_)->OnClientGone(/*still_reads=*/false);
+    services_.metrics.CountRequest(route_, 499, services_.clock.Now() - started_);
+  }
+  Close();
+}
+
+void Connection::Close() {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  activity_.reset();
+  ErrorCode ignored;
+  socket_.close(ignored);
+  deadline_timer_.cancel();
+  tick_timer_.cancel();
+}
+
+// ---- Time ----
+
+// One waiting timer, moved only when the deadline comes closer: a token's write does not touch it.
+void Connection::SetDeadline(Millis from_now) {
+  deadline_ = std::chrono::steady_clock::now() + from_now;
+  if (!timer_waiting_ || deadline_ < timer_expiry_) WaitForDeadline();
+}
+
+void Connection::WaitForDeadline() {
+  timer_waiting_ = true;
+  timer_expiry_ = deadline_;
+  deadline_timer_.expires_at(deadline_);
+  deadline_timer_.async_wait([self = shared_from_this()](ErrorCode error) {
+    if (error == asio::error::operation_aborted || self->phase_ == Phase::kClosed) return;
+    self->timer_waiting_ = false;
+    if (self->deadline_ == SteadyTime::max()) return;
+    if (std::chrono::steady_clock::now() < self->deadline_) return self->WaitForDeadline();
+    self->OnDeadline();
+  });
+}
+
+void Connection::OnDeadline() {
+  ClearDeadline();
+  switch (phase_) {
+    case Phase::kHead:
+      return RespondError(Status(StatusCode::kDeadlineExceeded, Cat("the request's header fields took longer than ",
+                                                                    services_.options.head_time_max.count(), " ms")));
+    case Phase::kBody:
+      return RespondError(Status(StatusCode::kDeadlineExceeded, Cat("the request's body stopped or took longer than ",
+                                                                    services_.options.body_time_max.count(), " ms; ",
+                                                                    reader_->body_received(), " bytes had come")));
+    case Phase::kHandling:
+      return ClientGone();  // takes no byte of its answer
+    default:
+      return Close();
+  }
+}
+
+void Connection::WaitForTick() {
+  if (tick_waiting_) return;
+  tick_waiting_ = true;
+  tick_timer_.expires_after(services_.options.ping_every);
+  tick_timer_.async_wait([self = shared_from_this()](ErrorCode) {
+    self->tick_waiting_ = false;
+    if (self->phase_ != Phase::kHandling || !self->activity_) return;
+    // A wait that a former request left behind may end early; its tick is dropped, not delivered.
+    if (self->tick_timer_.expiry() <= std::chrono::steady_clock::now()) {
+      std::shared_ptr<Activity>(self->activity_)->OnTick();
+    }
+    self->WaitForTick();
+  });
+}
+
+}  // namespace bedplate

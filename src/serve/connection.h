@@ -1,0 +1,143 @@
+#pragma once
+/// One client's connection: reads requests, hands them to their handlers one after another, writes the answers.
+///
+///   idle → head → body → handling → (idle | lingering → closed)
+///
+/// Reading goes on while a request is being handled: what comes is kept for later (pipelining), and an end or a reset
+/// tells that the client has gone. Asio's wait_error would only show the reset.
+///
+/// Owns:    its socket and the running Activity. Pending operations own the connection.
+/// Threads: everything on its strand, but for the poster and CloseSoon().
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "serve/access_guard.h"
+#include "serve/exchange.h"
+#include "serve/http_codec.h"
+#include "serve/identifiers.h"
+#include "serve/router.h"
+#include "serve/server.h"
+#include "serve/server_metrics.h"
+
+namespace bedplate {
+
+using Strand = boost::asio::strand<boost::asio::io_context::executor_type>;
+using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Strand>;
+using StrandTimer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                      boost::asio::wait_traits<std::chrono::steady_clock>, Strand>;
+
+/// What connections share; outlives them all.
+struct ConnectionServices {
+  const ServerOptions& options;
+  const Router& router;
+  const AccessGuard& guard;
+  Admission& admission;
+  ServerMetrics& metrics;
+  IdMaker& ids;
+  const Clock& clock;
+  HttpResponse (*error_response)(const Status& status);
+  std::function<bool()> draining;
+};
+
+class Connection final : public ResponseSink, public std::enable_shared_from_this<Connection> {
+ public:
+  /// context is kept alive by the poster, which engines may hold longer than the server lives.
+  Connection(Socket socket, const ConnectionServices& services, std::shared_ptr<boost::asio::io_context> context);
+  ~Connection() override;
+
+  void Start();
+  /// Answers 503 to whatever comes, and closes: the server has enough connections.
+  void StartRefusing();
+  /// Any thread. When idle (or at once, if now) the connection closes.
+  void CloseSoon(bool now);
+
+  void Respond(HttpResponse response) override;
+  void StartStream(HttpResponse head) override;
+  void Send(std::string_view bytes) override;
+  void Finish() override;
+  bool blocked() override;
+  [[nodiscard]] const Poster& poster() const override { return poster_; }
+
+ private:
+  enum class Phase : uint8_t { kIdle, kHead, kBody, kHandling, kLingering, kClosed };
+  using ErrorCode = boost::system::error_code;
+  using Millis = std::chrono::milliseconds;
+
+  void Read();
+  void OnRead(ErrorCode error, size_t count);
+  void OnReadEnd();
+  void Feed(std::string_view bytes);
+  bool AcceptHead();  // false: already answered
+  Status CheckHead();
+  void HandleRequest(std::string rest);
+  void BeginExchange();
+  void RespondError(const Status& status);
+  void WriteHead(HttpResponse& response, BodyFraming framing);
+  void Write();
+  void OnWritten(ErrorCode error, size_t count);
+  void EndExchange();
+  void Linger();
+  void ClientGone();
+  void Close();
+  void SetDeadline(Millis from_now);
+  void ClearDeadline() { deadline_ = std::chrono::steady_clock::time_point::max(); }
+  void WaitForDeadline();
+  void OnDeadline();
+  void WaitForTick();
+
+  Socket socket_;
+  const ConnectionServices& services_;
+  const Poster poster_;
+  Phase phase_ = Phase::kIdle;
+
+  // Reading.
+  std::array<char, size_t{16} << 10> buffer_;
+  std::string read_ahead_;  // of the next requests, while one is being handled
+  bool reading_ = false;
+  bool read_ended_ = false;
+  size_t lingered_ = 0;
+  std::unique_ptr<HttpRequestReader> reader_;
+  std::chrono::steady_clock::time_point body_deadline_;
+
+  // The request being handled.
+  std::string id_;          // ours, unique
+  std::string request_id_;  // x-request-id: the client's, if it sent a safe one
+  std::string route_;       // for metrics
+  std::string allowed_;     // methods, when another would do
+  std::optional<Principal> principal_;
+  const Route* matched_ = nullptr;
+  std::string method_;
+  std::string path_;
+  bool http_1_1_ = true;
+  Instant started_{};
+  std::shared_ptr<Activity> activity_;
+
+  // Its answer.
+  std::string pending_;  // to be written next
+  std::string writing_;  // being written
+  size_t written_ = 0;   // of writing_
+  bool write_active_ = false;
+  bool answer_begun_ = false;
+  bool answer_complete_ = false;
+  bool wants_writable_ = false;
+  bool close_after_ = false;
+  BodyFraming framing_ = BodyFraming::kLength;
+  int status_ = 0;
+
+  StrandTimer deadline_timer_;
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point timer_expiry_{};
+  bool timer_waiting_ = false;
+  StrandTimer tick_timer_;
+  bool tick_waiting_ = false;
+};
+
+}  // namespace bedplate

@@ -1,0 +1,55 @@
+#pragma once
+/// What a dialect is to the rest of serve/: a codec. It decodes a body to a Call, and encodes the Events that come
+/// back. Everything between (admission, the engine, cancelling, metering) is generation.h and knows no dialect.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "request/event.h"
+#include "request/request.h"
+#include "serve/http_message.h"
+
+namespace bedplate {
+
+/// What an answer says about itself.
+struct ReplyIdentity {
+  std::string id;  // without the dialect's prefix
+  int64_t created_unix_seconds = 0;
+  std::string model;        // as the client asked for it
+  std::string fingerprint;  // of weights and numerics
+};
+
+/// Encodes one answer. Appends to out; a streaming one as events come, another one only at the end.
+/// part: which of the call's requests. Threads: one at a time.
+class ReplyEncoder {
+ public:
+  virtual ~ReplyEncoder() = default;
+  /// PromptRead, OutputDelta or ChoiceFinished.
+  virtual void OnEvent(size_t part, const Event& event, std::string& out) = 0;
+  /// Every part has finished.
+  virtual void OnDone(const Usage& total, std::string& out) = 0;
+  /// A stream that has begun can't change its status: the error becomes part of it, and nothing follows.
+  virtual void OnFailure(const Status& status, std::string& out) = 0;
+};
+
+struct Call {
+  std::string model;
+  bool stream = false;
+  std::vector<Request> requests;  // one a prompt; id and model are filled in by the caller
+  std::function<std::unique_ptr<ReplyEncoder>(ReplyIdentity)> make_encoder;
+};
+
+struct Dialect {
+  /// The Call that a body asks for. Errors name the field (Status::param).
+  std::function<Result<Call>(const Json& body)> decode;
+  /// An error in the dialect's own shape: body and content type. The status and the common fields are added later.
+  HttpResponse (*error_response)(const Status& status);
+};
+
+}  // namespace bedplate

@@ -1,0 +1,272 @@
+#include "serve/generation.h"
+
+#include <utility>
+
+#include "base/cat.h"
+#include "serve/http_status.h"
+
+namespace bedplate {
+namespace {
+
+class Generation final : public Activity, public std::enable_shared_from_this<Generation> {
+ public:
+  Generation(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
+             const std::shared_ptr<ResponseSink>& sink)
+      : services_(services), dialect_(dialect), exchange_(std::move(exchange)), sink_(sink), post_(sink->poster()) {}
+  ~Generation() override { CancelParts(); }
+
+  void Start();
+  void OnClientGone(bool still_reads) override;
+  void OnWritable() override { Pump(); }
+  void OnTick() override;
+
+ private:
+  struct Part {
+    std::shared_ptr<EventStream> events;
+    Usage usage;  // so far
+    bool finished = false;
+  };
+  // What the worker hands back.
+  struct Begun {
+    bool stream = false;
+    std::unique_ptr<ReplyEncoder> encoder;
+    std::unique_ptr<Permit> permit;
+    std::vector<Part> parts;
+  };
+  enum class State : uint8_t { kPreparing, kRunning, kEnded };
+
+  Result<Begun> Begin();  // on a worker
+  Result<std::vector<PreparedRequest>> PrepareAll(Call& call, const ServedModel& model) const;
+  std::shared_ptr<EventStream> MakeStream();
+  void OnBegun(Result<Begun> begun);
+  void Pump();
+  // Takes what the engine has told; false: a part failed, and failure says why.
+  bool TakeEvents(std::string& out, Status& failure);
+  void Account(Part& part, const Event& event);
+  [[nodiscard]] Usage TotalUsage() const;
+  void Deliver(ResponseSink& sink, const std::string& out, bool done);
+  void Fail(const Status& status);
+  void CancelParts();
+  void End();
+
+  const GenerationServices& services_;
+  const Dialect& dialect_;
+  Exchange exchange_;
+  const std::weak_ptr<ResponseSink> sink_;  // the connection owns this
+  const Poster post_;
+  State state_ = State::kPreparing;
+  bool streaming_ = false;       // the head has gone out
+  bool said_something_ = false;  // since the last tick
+  Begun begun_;
+};
+
+void Generation::Start() {
+  services_.run_on_worker([self = shared_from_this()] {
+    auto begun = std::make_shared<Result<Begun>>(self->Begin());
+    self->post_([self, begun] { self->OnBegun(std::move(*begun)); });
+  });
+}
+
+Result<Generation::Begun> Generation::Begin() {
+  if (services_.draining()) {
+    return Status::Unavailable("the server is shutting down").WithReason("draining").WithRetryAfterMs(1000);
+  }
+  Result<Json> body = ParseJson(exchange_.request.body);
+  if (!body.ok()) {
+    return Status::InvalidArgument(Cat("We could not parse the JSON body of your request: ", body.status().message()));
+  }
+  BP_ASSIGN_OR_RETURN(Call call, dialect_.decode(*body));
+  exchange_.request.body = std::string();
+  BP_ASSIGN_OR_RETURN(const ServedModel model, services_.models.Find(call.model));
+  BP_ASSIGN_OR_RETURN(std::vector<PreparedRequest> prepared, PrepareAll(call, model));
+
+  Estimate estimate;
+  estimate.model = model.engine->model().id;
+  for (const PreparedRequest& request : prepared) {
+    estimate.prompt_tokens += static_cast<uint32_t>(request.tokens.size());
+    estimate.output_tokens_max += request.output_tokens_max * request.request.choices;
+  }
+  Begun begun;
+  begun.stream = call.stream;
+  BP_ASSIGN_OR_RETURN(begun.permit, services_.admission.Admit(exchange_.principal, estimate));
+  begun.encoder = call.make_encoder({.id = exchange_.id,
+                                     .created_unix_seconds = services_.clock.UnixSeconds(),
+                                     .model = call.model,
+                                     .fingerprint = model.fingerprint});
+  for (PreparedRequest& request : prepared) {
+    begun.parts.emplace_back().events = MakeStream();
+    Status queued = model.engine->Submit(std::move(request), begun.parts.back().events);
+    if (queued.ok()) continue;
+    for (const Part& part : begun.parts) part.events->Cancel();
+    begun.permit->Settle({});
+    return queued;
+  }
+  return begun;
+}
+
+Result<std::vector<PreparedRequest>> Generation::PrepareAll(Call& call, const ServedModel& model) const {
+  std::vector<PreparedRequest> out;
+  for (size_t i = 0; i < call.requests.size(); ++i) {
+    Request& request = call.requests[i];
+    request.id = call.requests.size() == 1 ? exchange_.id : Cat(exchange_.id, ".", i);
+    request.model = model.engine->model().id;
+    BP_ASSIGN_OR_RETURN(PreparedRequest prepared, model.engine->Prepare(std::move(request)));
+    out.push_back(std::move(prepared));
+  }
+  return out;
+}
+
+std::shared_ptr<EventStream> Generation::MakeStream() {
+  return std::make_shared<EventStream>([post = post_, weak = weak_from_this()] {
+    post([weak] {
+      if (const auto self = weak.lock()) self->Pump();
+    });
+  });
+}
+
+void Generation::OnBegun(Result<Begun> begun) {
+  if (state_ == State::kEnded) {  // the client left meanwhile
+    if (!begun.ok()) return;
+    begun_ = *std::move(begun);
+    CancelParts();
+    begun_.permit->Settle({});
+    return;
+  }
+  if (!begun.ok()) return Fail(begun.status());
+  begun_ = *std::move(begun);
+  state_ = State::kRunning;
+  Pump();  // wakes that came before are not repeated
+}
+
+void Generation::Pump() {
+  if (state_ != State::kRunning) return;
+  const auto sink = sink_.lock();
+  if (!sink || sink->blocked()) return;  // OnWritable comes back here
+  std::string out;
+  Status failure;
+  const bool sound = TakeEvents(out, failure);
+  bool done = true;
+  for (const Part& part : begun_.parts) done = done && part.finished;
+  if (sound && done) begun_.encoder->OnDone(TotalUsage(), out);
+  if (!out.empty() || done) begun_.permit->Note(TotalUsage());
+  if (sound || streaming_) Deliver(*sink, out, sound && done);
+  if (!sound) Fail(failure);
+}
+
+bool Generation::TakeEvents(std::string& out, Status& failure) {
+  for (size_t i = 0; i < begun_.parts.size(); ++i) {
+    Part& part = begun_.parts[i];
+    for (const Event& event : part.events->Take()) {
+      Account(part, event);
+      if (const auto* failed = std::get_if<RequestFailed>(&event)) {
+        failure = failed->status;
+        return false;
+      }
+      if (!std::holds_alternative<RequestFinished>(event)) begun_.encoder->OnEvent(i, event, out);
+    }
+  }
+  return true;
+}
+
+void Generation::Account(Part& part, const Event& event) {
+  if (const auto* read = std::get_if<PromptRead>(&event)) {
+    part.usage.prompt_tokens = read->prompt_tokens;
+    part.usage.cached_tokens = read->cached_tokens;
+  } else if (const auto* delta = std::get_if<OutputDelta>(&event)) {
+    part.usage.output_tokens += static_cast<uint32_t>(delta->tokens.size());
+  } else if (const auto* finished = std::get_if<RequestFinished>(&event)) {
+    part.usage = finished->usage;
+    part.finished = true;
+  } else if (const auto* failed = std::get_if<RequestFailed>(&event)) {
+    part.usage = failed->usage;
+    part.finished = true;
+  }
+}
+
+Usage Generation::TotalUsage() const {
+  Usage total;
+  for (const Part& part : begun_.parts) {
+    total.prompt_tokens += part.usage.prompt_tokens;
+    total.cached_tokens += part.usage.cached_tokens;
+    total.output_tokens += part.usage.output_tokens;
+  }
+  return total;
+}
+
+HttpResponse StreamHead() {
+  // X-Accel-Buffering: proxies such as nginx would otherwise hold tokens back.
+  return {.status = 200,
+          .fields = {{"content-type", "text/event-stream; charset=utf-8"},
+                     {"cache-control", "no-cache"},
+                     {"x-accel-buffering", "no"}},
+          .body = {}};
+}
+
+void Generation::Deliver(ResponseSink& sink, const std::string& out, bool done) {
+  if (begun_.stream) {
+    if (!out.empty()) {
+      if (!std::exchange(streaming_, true)) sink.StartStream(StreamHead());
+      said_something_ = true;
+      sink.Send(out);
+    }
+    if (done) sink.Finish();
+  } else if (done) {
+    sink.Respond({.status = 200, .fields = {{"content-type", "application/json"}}, .body = out});
+  }
+  if (done) End();
+}
+
+void Generation::OnTick() {
+  if (state_ != State::kRunning || !begun_.stream || std::exchange(said_something_, false)) return;
+  const auto sink = sink_.lock();
+  if (!sink || sink->blocked()) return;
+  if (!std::exchange(streaming_, true)) sink->StartStream(StreamHead());
+  sink->Send(": ping\n\n");
+}
+
+void Generation::Fail(const Status& status) {
+  if (const auto sink = sink_.lock()) {
+    if (streaming_) {
+      std::string out;
+      begun_.encoder->OnFailure(status, out);
+      sink->Send(out);
+      sink->Finish();
+    } else {
+      sink->Respond(dialect_.error_response(status));
+    }
+  }
+  End();
+}
+
+void Generation::OnClientGone(bool still_reads) {
+  if (state_ == State::kEnded) return;
+  if (still_reads) {
+    return Fail(
+        Status::Cancelled("the client closed its side of the connection before the answer was complete, which "
+                          "cancels the request"));
+  }
+  End();
+}
+
+void Generation::CancelParts() {
+  for (const Part& part : begun_.parts) {
+    if (!part.finished) part.events->Cancel();
+  }
+}
+
+void Generation::End() {
+  state_ = State::kEnded;
+  CancelParts();
+  if (begun_.permit) begun_.permit->Settle(TotalUsage());
+}
+
+}  // namespace
+
+std::shared_ptr<Activity> StartGeneration(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
+                                          std::shared_ptr<ResponseSink> sink) {
+  auto generation = std::make_shared<Generation>(services, dialect, std::move(exchange), sink);
+  generation->Start();
+  return generation;
+}
+
+}  // namespace bedplate

@@ -1,0 +1,43 @@
+#include "serve/http_status.h"
+
+#include "serve/http_codec.h"
+
+namespace bedplate {
+
+int HttpStatusOf(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk:
+      return 200;
+    case StatusCode::kInvalidArgument:
+      if (status.reason() == kReasonMethodNotAllowed) return 405;
+      if (status.reason() == kReasonExpectation) return 417;
+      return 400;
+    case StatusCode::kUnauthenticated:
+      return 401;
+    case StatusCode::kPermissionDenied:
+      return 403;
+    case StatusCode::kNotFound:
+      return 404;
+    case StatusCode::kConflict:
+      return 409;
+    case StatusCode::kTooLarge:
+      return status.reason() == kReasonHeadTooLarge ? 431 : 413;
+    case StatusCode::kResourceExhausted:
+      return 429;
+    case StatusCode::kCancelled:
+      return 499;
+    case StatusCode::kDeadlineExceeded:
+      return 408;
+    case StatusCode::kUnimplemented:
+      return status.reason() == kReasonHttpVersion ? 505 : 501;
+    case StatusCode::kUnavailable:
+      return 503;
+    case StatusCode::kDataLoss:
+    case StatusCode::kIoError:
+    case StatusCode::kInternal:
+      return 500;
+  }
+  return 500;
+}
+
+}  // namespace bedplate

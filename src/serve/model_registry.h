@@ -1,0 +1,37 @@
+#pragma once
+/// The models that clients can name, and those that are still loading. Any thread.
+
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "serve/server.h"
+
+namespace bedplate {
+
+class ModelRegistry {
+ public:
+  /// kConflict when one of the model's names is taken.
+  Status Add(ServedModel model);
+  void AnnounceLoading(std::string id);
+  void ReportFailure(const std::string& id, Status why);
+
+  /// By id or alias. kNotFound names what there is; kUnavailable for one that is loading or failed to.
+  Result<ServedModel> Find(std::string_view name) const;
+  [[nodiscard]] std::vector<ServedModel> All() const;
+  /// Ok when at least one model is loaded and none is loading.
+  Status Ready() const;
+
+ private:
+  struct Pending {
+    std::string id;
+    Status failure;  // ok: still loading
+  };
+  mutable std::mutex mutex_;  // guards both
+  std::vector<ServedModel> models_;
+  std::vector<Pending> pending_;
+};
+
+}  // namespace bedplate

@@ -1,0 +1,26 @@
+#pragma once
+/// The fields that chat completions and completions share.
+
+#include "base/json.h"
+#include "base/status.h"
+#include "request/request.h"
+#include "serve/dialect.h"
+#include "serve/openai/field_reader.h"
+
+namespace bedplate::openai {
+
+inline constexpr uint32_t kLogprobsMax = 20;
+
+struct StreamChoice {
+  bool stream = false;
+  bool include_usage = false;
+};
+
+Status CheckIsObject(const Json& body);
+/// sampling, n, stop, seed, logit_bias and the extensions, into request.
+Status ReadCommon(const FieldReader& fields, Request& request);
+Result<StreamChoice> ReadStream(const FieldReader& fields);
+/// response_format other than text, and other engines' ways to constrain an output.
+Status RefuseConstraints(const FieldReader& fields);
+
+}  // namespace bedplate::openai

@@ -1,0 +1,70 @@
+#include "serve/openai/errors.h"
+
+#include "base/cat.h"
+#include "base/json.h"
+#include "serve/http_status.h"
+
+namespace bedplate::openai {
+namespace {
+
+std::string_view TypeOf(int http_status) {
+  switch (http_status) {
+    case 401:
+      return "authentication_error";
+    case 403:
+      return "permission_error";
+    case 429:
+      return "rate_limit_error";
+    default:
+      return http_status >= 500 ? "server_error" : "invalid_request_error";
+  }
+}
+
+std::string_view CodeOf(const Status& status, int http_status) {
+  if (!status.reason().empty()) return status.reason();
+  switch (http_status) {
+    case 401:
+      return "invalid_api_key";
+    case 429:
+      return "rate_limit_exceeded";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+void AppendError(const Status& status, std::string& out) {
+  const int http_status = HttpStatusOf(status);
+  const std::string_view code = CodeOf(status, http_status);
+  JsonWriter w(out);
+  const auto string_or_null = [&](std::string_view value) { value.empty() ? w.Null() : w.String(value); };
+  w.BeginObject();
+  w.Key("error");
+  w.BeginObject();
+  w.Key("message");
+  w.String(status.message().empty() ? StatusCodeName(status.code()) : std::string_view(status.message()));
+  w.Key("type");
+  w.String(TypeOf(http_status));
+  w.Key("param");
+  string_or_null(status.param());
+  w.Key("code");
+  string_or_null(code);
+  w.EndObject();
+  w.EndObject();
+}
+
+HttpResponse ErrorResponse(const Status& status) {
+  HttpResponse response{.status = HttpStatusOf(status), .fields = {{"content-type", "application/json"}}, .body = {}};
+  AppendError(status, response.body);
+  if (response.status == 429 || response.status == 503) {
+    // The SDK gives up on waits over 120 s, and others wait as long as they are told: neither is wanted.
+    const uint32_t ms = status.retry_after_ms() == 0 ? 1000 : std::min(status.retry_after_ms(), uint32_t{60'000});
+    response.fields.push_back({"retry-after", Cat((ms + 999) / 1000)});
+    response.fields.push_back({"retry-after-ms", Cat(ms)});
+    response.fields.push_back({"x-should-retry", "true"});
+  }
+  return response;
+}
+
+}  // namespace bedplate::openai

@@ -1,0 +1,43 @@
+#pragma once
+/// Method and path to handler. The table is filled once (routes.cc) and then only read: any thread.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "request/admission.h"
+#include "serve/exchange.h"
+#include "serve/http_message.h"
+
+namespace bedplate {
+
+/// Answers through the sink: at once (returning nothing), or later through the Activity that it returns.
+using Handler = std::function<std::shared_ptr<Activity>(Exchange exchange, const std::shared_ptr<ResponseSink>& sink)>;
+
+struct Route {
+  std::string method;   // "GET" answers HEAD too
+  std::string pattern;  // a path, or a prefix when it ends with "/*"; "/*" alone catches what no other route has
+  bool needs_key = true;
+  Handler handler;
+};
+
+class Router {
+ public:
+  void Add(Route route) { routes_.push_back(std::move(route)); }
+
+  struct Match {
+    const Route* route = nullptr;  // null: none, and allowed says whether another method would do
+    std::string allowed;           // for the Allow field
+  };
+  /// The first route that fits; an exact path wins over a prefix by standing before it.
+  [[nodiscard]] Match Find(std::string_view method, std::string_view path) const;
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace bedplate
