@@ -1,0 +1,231 @@
+// bedplate serve: models behind the APIs, with the console, until a signal says to stop.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "base/cat.h"
+#include "base/log.h"
+#include "cmd/catalogue.h"
+#include "cmd/commands.h"
+#include "cmd/config_file.h"
+#include "cmd/memory_size.h"
+#include "cmd/model_options.h"
+#include "model/transformer.h"
+#include "serve/console_files.h"
+#include "serve/server.h"
+
+namespace bedplate {
+namespace {
+
+constexpr std::string_view kDefaultModel = "smollm2-135m";
+constexpr std::chrono::seconds kDrainTimeMax{30};
+// What a server takes of a machine that nobody gave a --memory for: half of what is free, and no more than this for
+// pages.
+constexpr size_t kDefaultPageBytesMax = size_t{4} << 30;
+
+struct Options {
+  std::vector<std::string> models;
+  ModelOptions tuning;
+  std::string config;
+  std::string listen = "127.0.0.1:8080";
+  std::string data;
+  std::string memory;
+  EngineOptions engine;
+  bool no_prefix_cache = false;
+  bool debug = false;
+};
+
+// Serves signals on a thread of its own: the first SIGTERM or SIGINT drains, the second stops.
+class SignalWatch {
+ public:
+  explicit SignalWatch(Server& server) : thread_([this, &server]() noexcept { Watch(server); }) {}
+  ~SignalWatch() {
+    ::pthread_kill(thread_.native_handle(), SIGUSR1);
+    thread_.join();
+  }
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  /// Before any thread is made, so that all inherit it: these signals wait for Watch.
+  static void BlockSignals() {
+    const sigset_t set = Signals();
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  [[nodiscard]] bool stopping() const { return stopping_.load(); }
+
+ private:
+  static sigset_t Signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set, signal);
+    return set;
+  }
+  void Watch(Server& server) noexcept {
+    const sigset_t set = Signals();
+    for (int signal = 0; ::sigwait(&set, &signal) == 0 && signal != SIGUSR1;) {
+      if (!stopping_.exchange(true)) {
+        LogInfo("draining: running answers end first; a second signal stops at once");
+        server.Drain(kDrainTimeMax);
+      } else {
+        server.Stop();
+      }
+    }
+  }
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+Result<size_t> EngineMemory(const Options& options, size_t weight_bytes, size_t models) {
+  const size_t available = AvailableMemory();
+  size_t budget = std::min(available / 2 + weight_bytes, weight_bytes + kDefaultPageBytesMax);
+  if (!options.memory.empty()) {
+    BP_ASSIGN_OR_RETURN(budget, ParseMemorySize(options.memory));
+  }
+  if (budget <= weight_bytes) {
+    return Status::InvalidArgument(Cat("--memory ", MemorySizeText(budget), " does not hold the weights alone (",
+                                       MemorySizeText(weight_bytes), "); give more, or use a smaller model"));
+  }
+  return (budget - weight_bytes) / models;
+}
+
+struct Loaded {
+  std::string name;
+  LoadedModel model;
+};
+
+Result<std::vector<Loaded>> LoadAll(const Options& options, const ModelLoadOptions& load, const Clock& clock,
+                                    const SignalWatch& signals) {
+  std::vector<Loaded> all;
+  for (const std::string& name : options.models) {
+    if (signals.stopping()) break;
+    BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(name));
+    const Instant start = clock.Now();
+    BP_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(path, ModelIdOf(name), clock.UnixSeconds(), load));
+    LogInfo("model loaded",
+            {{"model", model.id},
+             {"seconds", fmt::format("{:.2f}", std::chrono::duration<double>(clock.Now() - start).count())}});
+    all.push_back({name, std::move(model)});
+  }
+  return all;
+}
+
+void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines) {
+  const std::string url = Cat("http://", server.address().ToString());
+  const std::string& id = engines.front()->model().id;
+  for (const auto& engine : engines) {
+    std::printf("Serving %s, context %u tokens\n", engine->model().id.c_str(), engine->context_tokens_max());
+  }
+  std::printf("\nConsole  %s/\nAPI      %s/v1   (OpenAI)\n\nTry it:\n", url.c_str(), url.c_str());
+  if (engines.front()->model().chat_template) {
+    std::printf(
+        "  curl %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"
+        "    -d '{\"model\": \"%s\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'\n\n",
+        url.c_str(), id.c_str());
+  } else {
+    std::printf(
+        "  curl %s/v1/completions -H 'Content-Type: application/json' \\\n"
+        "    -d '{\"model\": \"%s\", \"prompt\": \"Once upon a time\", \"max_tokens\": 64}'\n\n",
+        url.c_str(), id.c_str());
+  }
+  std::fflush(stdout);
+}
+
+Status Run(Options options) {
+  if (options.debug) SetLogLevel(LogLevel::kDebug);
+  if (!options.data.empty()) ::setenv("BEDPLATE_DATA", options.data.c_str(), 1);
+  if (options.models.empty()) options.models.emplace_back(kDefaultModel);
+  for (const std::string& name : options.models) BP_RETURN_IF_ERROR(std::move(ResolveModel(name)).status());
+  ServerOptions server_options;
+  BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
+  BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
+  for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
+  BP_ASSIGN_OR_RETURN(const ModelLoadOptions load, options.tuning.LoadOptions());
+
+  SignalWatch::BlockSignals();
+  const SystemClock clock;
+  const std::unique_ptr<Admission> admission = MakeOpenAdmission();
+  std::vector<std::unique_ptr<Engine>> engines;  // outlives the server
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Create(server_options, {}, *admission, clock));
+  const SignalWatch signals(*server);
+  server->Start();
+
+  BP_ASSIGN_OR_RETURN(std::vector<Loaded> all, LoadAll(options, load, clock, signals));
+  size_t weight_bytes = 0;
+  for (const Loaded& loaded : all) weight_bytes += static_cast<const Transformer&>(*loaded.model.model).weight_bytes();
+  for (Loaded& loaded : all) {
+    BP_ASSIGN_OR_RETURN(options.engine.memory_bytes, EngineMemory(options, weight_bytes, all.size()));
+    options.engine.prefix_cache = !options.no_prefix_cache;
+    BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options.engine, std::move(loaded.model), clock));
+    engines.push_back(std::move(engine));
+    ServedModel served;
+    served.engine = engines.back().get();
+    BP_RETURN_IF_ERROR(server->AddModel(served));
+  }
+  if (!signals.stopping()) Announce(*server, engines);
+  server->Wait();
+  return Status::Ok();
+}
+
+}  // namespace
+
+std::span<const std::string_view> ServeConfigKeys() {
+  static constexpr std::string_view kKeys[] = {"models",        "listen",    "data",    "memory",
+                                               "threads",       "isa",       "context", "step_tokens",
+                                               "prefill_chunk", "sequences", "queue",   "no_prefix_cache"};
+  return kKeys;
+}
+
+void AddServeCommand(CLI::App& app, Command& run) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("serve", "Serve models over HTTP, with a console");
+  command
+      ->add_option("MODEL", options->models,
+                   "models: names, .gguf files or Hugging Face folders; default: smollm2-135m")
+      ->delimiter(',')
+      ->envname("BEDPLATE_MODELS");
+  command->add_option("--config", options->config,
+                      "a TOML file with defaults for these options; default: ./bedplate.toml");
+  command->add_option("--listen", options->listen, "address and port; only loopback, until keys are set up")
+      ->envname("BEDPLATE_LISTEN");
+  command->add_option("--data", options->data, "where models and state are kept")->envname("BEDPLATE_DATA");
+  command
+      ->add_option("--memory", options->memory,
+                   "budget for weights, keys and values, and scratch, such as 8GiB; never exceeded")
+      ->envname("BEDPLATE_MEMORY");
+  options->tuning.AddTuningTo(*command);
+  command->add_option("--chat-template", options->tuning.chat_template_path,
+                      "a Jinja file in place of the models' own chat template");
+  command
+      ->add_option("--context", options->engine.context_tokens_max,
+                   "longest sequence in tokens; default: the model's own")
+      ->envname("BEDPLATE_CONTEXT");
+  command
+      ->add_option("--step-tokens", options->engine.step_tokens_max, "tokens computed in one step over all sequences")
+      ->check(CLI::Range(16, 65536))
+      ->envname("BEDPLATE_STEP_TOKENS");
+  command
+      ->add_option("--prefill-chunk", options->engine.prefill_chunk_max,
+                   "tokens of one prompt in a step that others share")
+      ->check(CLI::Range(1, 65536))
+      ->envname("BEDPLATE_PREFILL_CHUNK");
+  command->add_option("--sequences", options->engine.sequences_max, "sequences that run together")
+      ->check(CLI::Range(1, 4096))
+      ->envname("BEDPLATE_SEQUENCES");
+  command->add_option("--queue", options->engine.queue_max, "requests that may wait; one more is refused with 429")
+      ->check(CLI::Range(1, 1 << 20))
+      ->envname("BEDPLATE_QUEUE");
+  command->add_flag("--no-prefix-cache", options->no_prefix_cache, "compute every prompt anew")
+      ->envname("BEDPLATE_NO_PREFIX_CACHE");
+  command->add_flag("--debug", options->debug, "log more");
+  command->footer(
+      "Examples:\n"
+      "  bedplate serve\n"
+      "  bedplate serve qwen2.5-coder-1.5b --listen 127.0.0.1:9000 --memory 6GiB\n"
+      "Signals: SIGTERM or Ctrl-C lets running answers end (at most 30 s); a second one stops at once.");
+  command->callback([options, &run] { run = [options] { return Run(*options); }; });
+}
+
+}  // namespace bedplate
