@@ -49,14 +49,14 @@ test("stop ends the answer and the request, by button and by Escape", {}, async 
   await choose(page, server, "mock-slow");
   for (const how of ["button", "Escape"]) {
     await send(page, "Write a very long story about the sea, at least two thousand words.");
-    await until(async () => ((await lastAnswer(page).locator(".markdown").textContent()) ?? "").length > 5, "some text", 20_000);
+    await until(async () => ((await lastAnswer(page).locator(".markdown").textContent()) ?? "").length > 5, "some text", 60_000);
     if (how === "button") await page.getByRole("button", { name: "Stop answering" }).click();
     else await page.keyboard.press("Escape");
-    await finished(page, 2000);
+    await finished(page, 10_000);
     check((await lastAnswer(page).textContent()).includes("Stopped."), `${how}: it says so`);
     const text = await lastAnswer(page).locator(".markdown").textContent();
     check(text.length > 5, `${how}: what had come stays`);
-    if (server.mock) await until(() => server.mock.lastChat.aborted, `${how}: the server sees the request go`, 2000);
+    if (server.mock) await until(() => server.mock.lastChat.aborted, `${how}: the server sees the request go`, 10_000);
     await page.waitForTimeout(150);
     equal(await lastAnswer(page).locator(".markdown").textContent(), text, `${how}: nothing comes after`);
   }
@@ -255,9 +255,9 @@ test("a busy server: waits as long as it asked for", { mock: true }, async ({ pa
   await choose(page, server, "mock-busy");
   await say(page, "go");
   const button = page.locator(".failure").getByRole("button", { name: /Try again/ });
-  check((await button.textContent()).includes("in 2 s") || (await button.textContent()).includes("in 1 s"), "it counts down");
-  check(await button.isDisabled(), "not before");
-  await until(() => button.isEnabled(), "then it may", 4000);
+  const label = await button.evaluate((element) => (element.disabled ? element.textContent : "enabled"));
+  check(/in [1-6] s/.test(label), `it counts down, and not before: ${label}`);
+  await until(() => button.isEnabled(), "then it may");
 });
 
 test("a server that goes away and comes back", { mock: true }, async ({ page, server }) => {
@@ -270,7 +270,7 @@ test("a server that goes away and comes back", { mock: true }, async ({ page, se
   await composer(page).fill("kept while waiting");
   check(await page.getByRole("button", { name: "Send" }).isDisabled(), "nothing is sent into the void");
   await server.mock.start(port);
-  await until(async () => (await page.getByRole("alert").count()) === 0, "the banner to go by itself", 10_000);
+  await until(async () => (await page.getByRole("alert").count()) === 0, "the banner to go by itself");
   equal(await composer(page).inputValue(), "kept while waiting", "text");
   await page.getByRole("button", { name: "Try again" }).click();
   await until(async () => (await lastAnswer(page).textContent()).includes("You said: are you there"), "the answer");

@@ -123,7 +123,7 @@ export class MockServer {
     if (model === "mock-base" && chat) {
       return sendError(response, 400, { message: "Model 'mock-base' has no chat template. Start bedplate with --chat-template FILE, or use /v1/completions, which takes plain text.", param: "model", code: "no_chat_template" });
     }
-    if (model === "mock-busy") return sendError(response, 429, { message: "The queue is full: 64 of 64 requests wait.", type: "rate_limit_error", code: "queue_full" }, { "retry-after": "2" });
+    if (model === "mock-busy") return sendError(response, 429, { message: "The queue is full: 64 of 64 requests wait.", type: "rate_limit_error", code: "queue_full" }, { "retry-after": "6" });
     if (model === "mock-context") return sendError(response, 400, { message: "This model's maximum context length is 8192 tokens. Your request has 9001.", code: "context_length_exceeded", param: "messages" });
 
     const answers = {
@@ -132,7 +132,7 @@ export class MockServer {
       "mock-slow": Array.from({ length: 200 }, (_, i) => `word${i} `).join(""),
     };
     const answer = answers[model] ?? `You said: ${chat ? entry.body.messages.at(-1).content : "…and so it went on."} — grüße, 你好, 👍🏽.`;
-    const pause_ms = model === "mock-slow" ? 40 : model === "mock-long" ? 4 : 1;
+    const pause_ms = model === "mock-slow" ? 40 : model === "mock-long" ? 8 : 1;
     const pieces = answer.match(/[\s\S]{1,6}/gu);
 
     response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-request-id": "req-test-2" });

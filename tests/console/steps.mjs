@@ -23,7 +23,7 @@ export async function send(page, text) {
   await until(async () => (await answers(page).count()) > before || (await page.locator(".editing").count()) > 0, "an answer to begin");
 }
 
-export async function finished(page, limit_ms = 25_000) {
+export async function finished(page, limit_ms = 60_000) {
   await until(async () => (await page.locator(".send.stop").count()) === 0 && (await page.locator("[aria-busy=true]").count()) === 0, "the answer to end", limit_ms);
 }
 
