@@ -63,16 +63,19 @@ uint32_t AlphabetOfByte(uint8_t byte) {
   return IsPrintable(byte) ? byte : kFirstStandIn + kStandIns.number_of[byte];
 }
 
-std::optional<std::string> BytesOfAlphabet(std::string_view token_text) {
-  std::string bytes;
+bool AppendBytesOfAlphabet(std::string_view token_text, std::string& bytes) {
+  const size_t before = bytes.size();
   for (size_t at = 0; at < token_text.size();) {
     const CodePoint point = ReadUtf8(token_text, at);
     const std::optional<uint8_t> byte = ByteOfAlphabet(point.code);
-    if (!byte) return std::nullopt;
+    if (!byte) {
+      bytes.resize(before);
+      return false;
+    }
     bytes.push_back(static_cast<char>(*byte));
     at += point.size;
   }
-  return bytes;
+  return true;
 }
 
 Result<std::unique_ptr<const BpeModel>> BpeModel::Build(const TokenizerSpec& spec, const TokenIndex& by_text,
@@ -83,7 +86,10 @@ Result<std::unique_ptr<const BpeModel>> BpeModel::Build(const TokenizerSpec& spe
     const int32_t id = by_text.Find(Utf8Of(AlphabetOfByte(static_cast<uint8_t>(byte))));
     model->byte_ids_[byte] = id >= 0 && MayComeFromText(spec, id) ? id : -1;
   }
-  for (size_t rank = 0; rank < spec.merges.size(); ++rank) BP_RETURN_IF_ERROR(model->AddMerge(spec, by_text, rank));
+  std::string joined;
+  for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
+    BP_RETURN_IF_ERROR(model->AddMerge(spec, by_text, rank, joined));
+  }
   if (ignore_merges) {
     model->whole_.emplace(token_bytes.size());
     for (size_t id = 0; id < token_bytes.size(); ++id) {
@@ -94,7 +100,8 @@ Result<std::unique_ptr<const BpeModel>> BpeModel::Build(const TokenizerSpec& spe
   return std::unique_ptr<const BpeModel>(std::move(model));
 }
 
-Status BpeModel::AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, size_t rank) {
+/// `joined` is scratch, so that 150,000 merges don't allocate as many strings.
+Status BpeModel::AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, size_t rank, std::string& joined) {
   const std::string& merge = spec.merges[rank];
   const auto wrong = [&](std::string_view why) {
     return Status::InvalidArgument(Cat("tokenizer.ggml.merges[", rank, "] is '", merge, "': ", why));
@@ -110,7 +117,7 @@ Status BpeModel::AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, 
   const int32_t right = by_text.Find(right_text);
   if (left < 0) return wrong("the left part is not in tokenizer.ggml.tokens");
   if (right < 0) return wrong("the right part is not in tokenizer.ggml.tokens");
-  const int32_t merged = by_text.Find(std::string(left_text) += right_text);
+  const int32_t merged = by_text.Find(joined.assign(left_text).append(right_text));
   if (merged < 0) return wrong("what it makes is not in tokenizer.ggml.tokens");
   if (!MayComeFromText(spec, merged)) return wrong("it makes a control token, which text must not become");
   if (!merges_.Insert(left, right, {.rank = static_cast<uint32_t>(rank), .merged = merged})) {

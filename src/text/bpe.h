@@ -24,8 +24,8 @@ namespace bedplate {
 /// GPT-2's alphabet writes each byte as a printable character: the byte that a code point stands for, and the reverse.
 std::optional<uint8_t> ByteOfAlphabet(uint32_t code);
 uint32_t AlphabetOfByte(uint8_t byte);
-/// The bytes that a token's text spells in that alphabet; nothing where a character isn't of it.
-std::optional<std::string> BytesOfAlphabet(std::string_view token_text);
+/// Appends the bytes that a token's text spells in that alphabet; false, and nothing, where a character isn't of it.
+bool AppendBytesOfAlphabet(std::string_view token_text, std::string& bytes);
 
 class BpeModel {
  public:
@@ -41,7 +41,7 @@ class BpeModel {
 
  private:
   explicit BpeModel(size_t merge_count) : merges_(merge_count) {}
-  Status AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, size_t rank);
+  Status AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, size_t rank, std::string& joined);
   void EncodeShort(std::string_view piece, std::vector<TokenId>& ids) const;
   void EncodeLong(std::string_view piece, std::vector<TokenId>& ids) const;
 

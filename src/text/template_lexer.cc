@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 
 #include "base/cat.h"
@@ -247,8 +248,8 @@ class Lexer {
     std::string digits(Rest().substr(0, length));
     std::erase(digits, '_');
     Token token{Token::Kind::kFloat, line_, digits};
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), token.number);
-    if (error != std::errc()) return SyntaxError(line_, Cat("the number ", digits, " is out of range"));
+    const std::errc error = std::from_chars(digits.data(), digits.data() + digits.size(), token.number).ec;
+    if (error != std::errc()) token.number = std::strtod(digits.c_str(), nullptr);  // infinite, or zero, as in Python
     tokens_.push_back(std::move(token));
     Advance(length);
     return Status::Ok();

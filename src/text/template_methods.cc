@@ -212,7 +212,7 @@ std::vector<Value> SplitAtSpace(Run& run, const Text& text, int64_t splits_max) 
   };
   for (size_t at = skip(0, true); at < bytes.size();) {
     const bool last = splits_max >= 0 && static_cast<int64_t>(out.size()) >= splits_max;
-    const size_t end = last ? Strip(text, nullptr, false, true).size() : skip(at, false);
+    const size_t end = last ? bytes.size() : skip(at, false);  // the last piece keeps what follows it
     if (!PutPiece(run, out, text, at, end)) break;
     at = last ? bytes.size() : skip(end, true);
   }
@@ -229,7 +229,7 @@ std::vector<Value> SplitAtSpaceFromRight(Run& run, const Text& text, int64_t spl
   };
   for (size_t end = skip(bytes.size(), true); end > 0;) {
     const bool last = splits_max >= 0 && static_cast<int64_t>(out.size()) >= splits_max;
-    const size_t begin = last ? bytes.size() - Strip(text, nullptr, true, false).size() : skip(end, false);
+    const size_t begin = last ? 0 : skip(end, false);
     if (!PutPiece(run, out, text, begin, end)) break;
     end = last ? 0 : skip(begin, true);
   }

@@ -387,7 +387,8 @@ Value Interpreter::Slice(const Value& object, const Value& start, const Value& s
     return {};
   }
   if (!object.Is(Kind::kList) && !object.Is(Kind::kTuple) && !object.Is(Kind::kRange)) {
-    return Value::UndefinedFor(Cat(TypeName(object), " object can't be sliced"));
+    run_.Fail(Cat("'", TypeName(object), "' object is not subscriptable"));
+    return {};
   }
   const auto& items = object.items();
   const auto slice = ResolveSlice(run_, static_cast<int64_t>(items.size()), start, stop, step);

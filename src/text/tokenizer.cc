@@ -39,15 +39,13 @@ constexpr std::array kEndTexts = {
     std::string_view("<|end_of_turn|>"),
 };
 
-std::string ReplaceAll(std::string_view text, std::string_view what, std::string_view with) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 4);
+void AppendReplaced(std::string_view text, std::string_view what, std::string_view with, std::string& out) {
   size_t start = 0;
   for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, start)) {
     out.append(text, start, at - start).append(with);
     start = at + what.size();
   }
-  return out.append(text, start);
+  out.append(text, start);
 }
 
 /// Leading and trailing spaces gone, runs of them one.
@@ -196,13 +194,15 @@ Status Tokenizer::LoadSentencePiece() {
 }
 
 void Tokenizer::FillTokenBytes() {
+  size_t bytes = 0;
+  for (const std::string& token : spec_.tokens) bytes += token.size();
+  bytes_.reserve(bytes);
   byte_offsets_.reserve(size() + 1);
   byte_offsets_.push_back(0);
   for (size_t id = 0; id < size(); ++id) {
     AppendTokenBytes(TokenId{static_cast<int32_t>(id)});
     byte_offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
   }
-  bytes_.shrink_to_fit();
 }
 
 void Tokenizer::AppendTokenBytes(TokenId id) {
@@ -216,10 +216,8 @@ void Tokenizer::AppendTokenBytes(TokenId id) {
     }
   }
   if (spec_.model == "llama") {
-    bytes_ += ReplaceAll(text, kSpaceMark, " ");
-  } else if (const auto spelled = kind == TokenKind::kNormal ? BytesOfAlphabet(text) : std::nullopt) {
-    bytes_ += *spelled;
-  } else {
+    AppendReplaced(text, kSpaceMark, " ", bytes_);
+  } else if (kind != TokenKind::kNormal || !AppendBytesOfAlphabet(text, bytes_)) {
     bytes_ += text;  // user-defined tokens are written as they are, not in the byte alphabet
   }
 }
@@ -291,7 +289,8 @@ void Tokenizer::AppendStretch(std::string_view text, std::vector<TokenId>& ids) 
     if (spec_.remove_extra_whitespaces) text = kept;
     if (text.empty()) return;
     std::string escaped(adds_space_prefix_ ? kSpaceMark : "");
-    escaped += ReplaceAll(text, " ", kSpaceMark);
+    escaped.reserve(text.size() + text.size() / 2);
+    AppendReplaced(text, " ", kSpaceMark, escaped);
     sentencepiece_->Encode(escaped, ids);
     return;
   }

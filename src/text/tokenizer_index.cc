@@ -10,6 +10,9 @@
 namespace bedplate {
 namespace {
 
+uint64_t HashOf(std::string_view key) {
+  return XXH3_64bits(key.data(), key.size());
+}
 uint32_t TagOf(uint64_t hash) {
   return static_cast<uint32_t>(hash >> 32);
 }
@@ -23,8 +26,7 @@ TokenIndex::TokenIndex(size_t keys_max) : mask_(std::bit_ceil(keys_max + keys_ma
   keys_.reserve(keys_max);
 }
 
-size_t TokenIndex::Place(std::string_view key) const {
-  const uint64_t hash = XXH3_64bits(key.data(), key.size());
+size_t TokenIndex::Place(std::string_view key, uint64_t hash) const {
   size_t at = hash & mask_;
   while (slots_[at].key != kFree && (slots_[at].tag != TagOf(hash) || keys_[slots_[at].key].text != key)) {
     at = (at + 1) & mask_;
@@ -33,16 +35,17 @@ size_t TokenIndex::Place(std::string_view key) const {
 }
 
 std::optional<int32_t> TokenIndex::Insert(std::string_view key, int32_t id) {
-  Slot& slot = slots_[Place(key)];
+  const uint64_t hash = HashOf(key);
+  Slot& slot = slots_[Place(key, hash)];
   if (slot.key != kFree) return keys_[slot.key].id;
   BP_CHECK(keys_.size() < keys_.capacity());
-  slot = {TagOf(XXH3_64bits(key.data(), key.size())), static_cast<uint32_t>(keys_.size())};
+  slot = {TagOf(hash), static_cast<uint32_t>(keys_.size())};
   keys_.push_back({key, id});
   return std::nullopt;
 }
 
 int32_t TokenIndex::Find(std::string_view key) const {
-  const Slot& slot = slots_[Place(key)];
+  const Slot& slot = slots_[Place(key, HashOf(key))];
   return slot.key == kFree ? -1 : keys_[slot.key].id;
 }
 

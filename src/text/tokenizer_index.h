@@ -29,7 +29,7 @@ class TokenIndex {
   };
   static constexpr uint32_t kFree = UINT32_MAX;
   /// The slot that holds the key, or the free one where it would go.
-  size_t Place(std::string_view key) const;
+  size_t Place(std::string_view key, uint64_t hash) const;
   size_t mask_;
   std::vector<Slot> slots_;  // 8 bytes each, so that asking for keys that don't exist stays in the cache
   std::vector<Key> keys_;
