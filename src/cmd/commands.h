@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <span>
+#include <string_view>
 
 #include "base/status.h"
 
@@ -11,10 +13,21 @@ namespace bedplate {
 
 using Command = std::function<Status()>;
 
+void AddServeCommand(CLI::App& app, Command& run);
+void AddChatCommand(CLI::App& app, Command& run);
+void AddPullCommand(CLI::App& app, Command& run);
+void AddModelsCommand(CLI::App& app, Command& run);
+void AddInspectCommand(CLI::App& app, Command& run);
+void AddPullCommand(CLI::App& app, Command& run);
+void AddModelsCommand(CLI::App& app, Command& run);
+void AddInspectCommand(CLI::App& app, Command& run);
 void AddTokenizeCommand(CLI::App& app, Command& run);
 void AddRenderCommand(CLI::App& app, Command& run);
 void AddLogprobsCommand(CLI::App& app, Command& run);
 void AddPerplexityCommand(CLI::App& app, Command& run);
 void AddBenchCommand(CLI::App& app, Command& run);
+
+/// The keys that bedplate.toml may hold (config_file.h).
+std::span<const std::string_view> ServeConfigKeys();
 
 }  // namespace bedplate

@@ -2,6 +2,25 @@
 #include <cstdio>
 
 #include "cmd/commands.h"
+#include "cmd/config_file.h"
+
+namespace bedplate {
+namespace {
+
+// `serve` reads its defaults from a file before the command line is parsed: the file only fills the environment's gaps.
+Status ReadConfig(int argc, const char* const* argv) {
+  if (argc < 2 || std::string_view(argv[1]) != "serve") return Status::Ok();
+  const std::filesystem::path config = FindConfigFile(argc, argv);
+  return config.empty() ? Status::Ok() : ApplyConfigFile(config, ServeConfigKeys());
+}
+
+int Fail(const Status& status) {
+  std::fprintf(stderr, "bedplate: %s\n", status.message().c_str());
+  return 1;
+}
+
+}  // namespace
+}  // namespace bedplate
 
 int main(int argc, char** argv) {
   CLI::App app{"bedplate: an AI cloud you own. Serves, adapts and trains language models on the compute you have."};
@@ -15,14 +34,21 @@ int main(int argc, char** argv) {
       "  bedplate serve smollm2-135m       serve it on http://127.0.0.1:8080, with a console\n"
       "Every command has --help with examples.");
   bedplate::Command run;
+  bedplate::AddServeCommand(app, run);
+  bedplate::AddChatCommand(app, run);
+  bedplate::AddPullCommand(app, run);
+  bedplate::AddModelsCommand(app, run);
+  bedplate::AddInspectCommand(app, run);
+  bedplate::AddPullCommand(app, run);
+  bedplate::AddModelsCommand(app, run);
+  bedplate::AddInspectCommand(app, run);
   bedplate::AddTokenizeCommand(app, run);
   bedplate::AddRenderCommand(app, run);
   bedplate::AddLogprobsCommand(app, run);
   bedplate::AddPerplexityCommand(app, run);
   bedplate::AddBenchCommand(app, run);
+  if (const bedplate::Status config = bedplate::ReadConfig(argc, argv); !config.ok()) return bedplate::Fail(config);
   CLI11_PARSE(app, argc, argv);
   const bedplate::Status status = run();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "bedplate: %s\n", status.message().c_str());
-  return 1;
+  return status.ok() ? 0 : bedplate::Fail(status);
 }

@@ -1,0 +1,124 @@
+#include "cmd/child_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/cat.h"
+
+extern char** environ;  // NOLINT: POSIX says to declare it so
+
+namespace bedplate {
+namespace {
+
+class Pipe {
+ public:
+  Pipe() { open_ = ::pipe2(ends_, O_CLOEXEC) == 0; }
+  ~Pipe() {
+    CloseWriter();
+    if (open_) ::close(ends_[0]);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  [[nodiscard]] bool open() const { return open_; }
+  [[nodiscard]] int reader() const { return ends_[0]; }
+  [[nodiscard]] int writer() const { return ends_[1]; }
+  void CloseWriter() {
+    if (open_ && ends_[1] >= 0) ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+  bool open_ = false;
+};
+
+std::vector<std::string> MergedEnvironment(const std::vector<std::pair<std::string, std::string>>& added) {
+  std::vector<std::string> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    bool replaced = false;
+    for (const auto& [name, value] : added) replaced = replaced || text.starts_with(name + "=");
+    if (!replaced) out.emplace_back(text);
+  }
+  for (const auto& [name, value] : added) out.push_back(Cat(name, "=", value));
+  return out;
+}
+
+std::vector<char*> Pointers(std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  for (std::string& s : strings) out.push_back(s.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+/// Reads what is there; false at the end.
+bool Drain(int fd, const std::function<void(std::string_view)>& take) {
+  char buffer[1 << 16];
+  const ssize_t n = ::read(fd, buffer, sizeof buffer);
+  if (n < 0) return errno == EINTR || errno == EAGAIN;
+  if (n > 0) take({buffer, static_cast<size_t>(n)});
+  return n > 0;
+}
+
+}  // namespace
+
+Result<ChildResult> RunChild(const ChildProcess& child) {
+  Pipe out;
+  Pipe err;
+  if (!out.open() || !err.open()) return Status::IoError(Cat("cannot make a pipe: ", std::strerror(errno)));
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, out.writer(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, err.writer(), STDERR_FILENO);
+  std::vector<std::string> arguments = child.arguments;
+  std::vector<std::string> environment = MergedEnvironment(child.environment);
+  pid_t pid = 0;
+  const int failed = ::posix_spawnp(&pid, arguments[0].c_str(), &actions, nullptr, Pointers(arguments).data(),
+                                    Pointers(environment).data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) {
+    const std::string message = Cat("cannot start ", child.arguments[0], ": ", std::strerror(failed));
+    return failed == ENOENT ? Status::NotFound(message) : Status::IoError(message);
+  }
+  out.CloseWriter();
+  err.CloseWriter();
+
+  ChildResult result;
+  Status status;
+  bool out_open = true;
+  bool err_open = true;
+  while (status.ok() && (out_open || err_open)) {
+    pollfd fds[2] = {{out_open ? out.reader() : -1, POLLIN, 0}, {err_open ? err.reader() : -1, POLLIN, 0}};
+    constexpr int kTickMs = 200;
+    if (::poll(fds, 2, kTickMs) < 0 && errno != EINTR) status = Status::IoError(Cat("poll: ", std::strerror(errno)));
+    if (fds[0].revents != 0) {
+      out_open = Drain(out.reader(), [&](std::string_view text) {
+        if (child.on_output && status.ok()) status = child.on_output(text);
+      });
+    }
+    if (fds[1].revents != 0) {
+      err_open = Drain(err.reader(), [&](std::string_view text) {
+        result.messages += text;
+        if (result.messages.size() > 4096) result.messages.erase(0, result.messages.size() - 4096);
+      });
+    }
+    if (status.ok() && child.on_tick) status = child.on_tick();
+  }
+  if (!status.ok()) ::kill(pid, SIGTERM);
+  int state = 0;
+  while (::waitpid(pid, &state, 0) < 0 && errno == EINTR) {
+  }
+  if (!status.ok()) return status;
+  result.exit_status = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+  return result;
+}
+
+}  // namespace bedplate
