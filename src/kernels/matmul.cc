@@ -19,9 +19,11 @@ const MatmulKernels& MatmulKernelsFor(Isa isa) {
     case Isa::kScalar:
       return kMatmulScalar;
     case Isa::kAvx2:
-    case Isa::kAvx512:
-    case Isa::kAvx512Vnni:
       return kMatmulAvx2;
+    case Isa::kAvx512:
+      return kMatmulAvx512;
+    case Isa::kAvx512Vnni:
+      return kMatmulAvx512Vnni;
   }
   return kMatmulScalar;
 }

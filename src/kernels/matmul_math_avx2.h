@@ -92,6 +92,13 @@ struct Avx2Math {
     const __m256i one = _mm256_set1_epi16(1);
     return {one, one};
   }
+  /// Keeps v in registers and in program order here. Left alone, the compiler reorders a block's sums row by row and
+  /// spills the weights that the rows should share.
+  static BP_INLINE void Pin([[maybe_unused]] Ints& v) {
+#if !defined(BEDPLATE_EMULATED_ISA)
+    asm volatile("" : "+x"(v.low), "+x"(v.high));
+#endif
+  }
   static BP_INLINE SignedLine PrepareSigned(Bytes w) { return {w, {_mm256_abs_epi8(w.low), _mm256_abs_epi8(w.high)}}; }
   /// acc + w . x with signed w: |w| . (x with w's sign). |w| reaches 128 and x 127, so a pair is at most 32,512 and
   /// does not saturate; two pairs would, so they are widened at once.

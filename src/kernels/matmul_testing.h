@@ -159,13 +159,7 @@ struct NamedKernels {
   const MatmulKernels* table;
 };
 
-/// Every vector version that can run here.
-inline std::vector<NamedKernels> VectorMatmuls() {
-  std::vector<NamedKernels> all;
-  for (const Isa isa : SupportedIsas()) {
-    if (isa != Isa::kScalar) all.push_back({IsaName(isa), &MatmulKernelsFor(isa)});
-  }
-  return all;
-}
+/// Every vector version: those this CPU runs, and those for other CPUs in emulation. In matmul_emulated_test.cc.
+std::vector<NamedKernels> VectorMatmuls();
 
 }  // namespace bedplate::test

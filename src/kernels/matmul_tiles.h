@@ -172,6 +172,13 @@ struct TileCursor {
   const std::byte* codes;   // of the block: packed planes, or unpacked lines
 };
 
+template <class M, int kTiles, int kRows>
+BP_INLINE void PinAll(typename M::Ints (&sum)[kTiles][kRows]) {
+  for (int t = 0; t < kTiles; ++t) {
+    for (int r = 0; r < kRows; ++r) M::Pin(sum[t][r]);
+  }
+}
+
 /// Sums in 16 bits (see the top). dot[tile][row], exact integers with offsets and sub-scales in.
 template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
 BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
@@ -202,6 +209,7 @@ BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock
         const Ints four = M::Broadcast4(x[r]->q + 4 * kLine);
         for (int t = 0; t < kTiles; ++t) sum[t][r] = M::Add16(sum[t][r], M::DotPairs(w[t], four));
       }
+      PinAll<M>(sum);
     });
     for (int t = 0; t < kTiles; ++t) {
       const Ints sub = SubPairs<M, kType, kGroup>(tiles[t].header, k);
@@ -231,6 +239,7 @@ BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlo
       const typename M::SignedLine w = M::PrepareSigned(Line<M, kType, kUnpacked, kLine>(tiles[t].codes));
       for (int r = 0; r < kRows; ++r) sum[t][r] = M::DotSigned(sum[t][r], w, M::Broadcast4(x[r]->q + 4 * kLine));
     }
+    PinAll<M>(sum);
   });
   for (int t = 0; t < kTiles; ++t) {
     for (int r = 0; r < kRows; ++r) {
@@ -274,6 +283,7 @@ BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock
         const Ints four = M::Broadcast4(x[r]->q + 4 * kLine);
         for (int t = 0; t < kTiles; ++t) sum[t][r] = M::DotFours(sum[t][r], w[t], four);
       }
+      PinAll<M>(sum);
     });
     for (int t = 0; t < kTiles; ++t) {
       Floats sub;

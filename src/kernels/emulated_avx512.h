@@ -1,0 +1,91 @@
+#pragma once
+/// AVX-512 intrinsics in portable code, so that the tests run the AVX-512 kernels on any CPU: SIMDe under the native
+/// names, and the few that its 0.7.4 lacks. Test-only.
+
+#include <immintrin.h>  // first: SIMDe then takes its vector types for its own
+
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#define SIMDE_NO_INLINE  // inlined, the kernels would take minutes to compile
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#endif
+#include <simde/x86/avx512.h>
+#include <simde/x86/f16c.h>
+#include <simde/x86/fma.h>
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace bedplate {
+namespace {
+
+template <class Lane>
+__m512i EmulatedWiden(const void* lanes) {
+  int32_t wide[16];
+  Lane narrow[16];
+  std::memcpy(narrow, lanes, sizeof(narrow));
+  for (int i = 0; i < 16; ++i) wide[i] = narrow[i];
+  return simde_mm512_loadu_si512(wide);
+}
+inline __m512i EmulatedCvtepu8Epi32(__m128i v) {
+  return EmulatedWiden<uint8_t>(&v);
+}
+inline __m512i EmulatedCvtepi8Epi32(__m128i v) {
+  return EmulatedWiden<int8_t>(&v);
+}
+inline __m512i EmulatedCvtepu16Epi32(__m256i v) {
+  return EmulatedWiden<uint16_t>(&v);
+}
+inline __m512 EmulatedCvtepi32Ps(__m512i v) {
+  int32_t in[16];
+  float out[16];
+  std::memcpy(in, &v, sizeof(in));
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<float>(in[i]);
+  return simde_mm512_loadu_ps(out);
+}
+/// SIMDe's own rounds the product before the sum.
+inline __m512 EmulatedFmadd(__m512 a, __m512 b, __m512 c, float sign) {
+  float x[16], y[16], z[16];
+  std::memcpy(x, &a, sizeof(x));
+  std::memcpy(y, &b, sizeof(y));
+  std::memcpy(z, &c, sizeof(z));
+  for (int i = 0; i < 16; ++i) z[i] = std::fma(sign * x[i], y[i], z[i]);
+  return simde_mm512_loadu_ps(z);
+}
+inline __m512i EmulatedMulloEpi16(__m512i a, __m512i b) {
+  uint16_t x[32], y[32];
+  std::memcpy(x, &a, sizeof(x));
+  std::memcpy(y, &b, sizeof(y));
+  for (int i = 0; i < 32; ++i) x[i] = static_cast<uint16_t>(static_cast<uint32_t>(x[i]) * y[i]);
+  return simde_mm512_loadu_si512(x);
+}
+inline __m512 EmulatedCvtphPs(__m256i v) {
+  float out[16];
+  __m128i halves[2];
+  std::memcpy(halves, &v, sizeof(v));
+  simde_mm256_storeu_ps(out, simde_mm256_cvtph_ps(halves[0]));
+  simde_mm256_storeu_ps(out + 8, simde_mm256_cvtph_ps(halves[1]));
+  return simde_mm512_loadu_ps(out);
+}
+
+}  // namespace
+}  // namespace bedplate
+
+#define _mm512_cvtepu8_epi32 EmulatedCvtepu8Epi32
+#define _mm512_cvtepi8_epi32 EmulatedCvtepi8Epi32
+#define _mm512_cvtepu16_epi32 EmulatedCvtepu16Epi32
+#define _mm512_cvtepi32_ps EmulatedCvtepi32Ps
+#define _mm512_cvtph_ps EmulatedCvtphPs
+#undef _mm512_fmadd_ps
+#define _mm512_fmadd_ps(a, b, c) EmulatedFmadd(a, b, c, 1.0f)
+#undef _mm512_fnmadd_ps
+#define _mm512_fnmadd_ps(a, b, c) EmulatedFmadd(a, b, c, -1.0f)
+#undef _mm512_madd_epi16  // SIMDe's alias of this one asks for the arguments of the masked form
+#define _mm512_madd_epi16 simde_mm512_madd_epi16
+#undef _mm512_mullo_epi16
+#define _mm512_mullo_epi16 EmulatedMulloEpi16
