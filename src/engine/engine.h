@@ -1,13 +1,14 @@
 #pragma once
 /// Requests in, tokens out, for one model: admission, scheduler, batch, sampler, on one engine thread.
 ///
-///   Result<PreparedRequest> prepared = engine.Prepare(std::move(request));   // caller's thread: template, tokens, limits
-///   auto events = std::make_shared<EventStream>([&] { post to my loop });
-///   Status queued = engine.Submit(std::move(*prepared), events);            // any thread; kResourceExhausted when full
+///   Result<PreparedRequest> prepared = engine.Prepare(std::move(request));   // caller's thread: template, tokens,
+///   limits auto events = std::make_shared<EventStream>([&] { post to my loop }); Status queued =
+///   engine.Submit(std::move(*prepared), events);            // any thread; kResourceExhausted when full
 ///   ... events->Take() until RequestFinished or RequestFailed; events->Cancel() to stop early.
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,18 +24,19 @@
 namespace bedplate {
 
 struct EngineOptions {
-  size_t memory_bytes = 0;            // for pages and scratch together; fixed at start. 0 is refused
-  uint32_t context_tokens_max = 0;    // per sequence; 0: the model's own, as far as the pages reach
-  uint32_t step_tokens_max = 512;     // rows in one step: bounds how long a running stream waits for a prefill
-  uint32_t prefill_chunk_max = 256;   // of one sequence, in a step that other sequences share
-  uint32_t sequences_max = 64;        // running at once
-  uint32_t queue_max = 256;           // waiting requests; one more is refused with kResourceExhausted and a retry time
+  size_t memory_bytes = 0;           // for pages and scratch together; fixed at start. 0 is refused
+  uint32_t context_tokens_max = 0;   // per sequence; 0: the model's own, as far as the pages reach
+  uint32_t step_tokens_max = 512;    // rows in one step: bounds how long a running stream waits for a prefill
+  uint32_t prefill_chunk_max = 256;  // of one sequence, in a step that other sequences share
+  uint32_t sequences_max = 64;       // running at once
+  uint32_t queue_max = 256;          // waiting requests; one more is refused with kResourceExhausted and a retry time
   bool prefix_cache = true;
+  std::optional<uint64_t> seed;  // draws the seeds of requests that bring none; none: from the system's entropy
 };
 
 /// A model with what belongs to its text side. Immutable but for model, which only the engine thread steps.
 struct LoadedModel {
-  std::string id;                      // the name clients ask for
+  std::string id;  // the name clients ask for
   int64_t created_unix_seconds = 0;
   std::unique_ptr<StepModel> model;
   std::unique_ptr<Tokenizer> tokenizer;
@@ -45,7 +47,10 @@ struct LoadedModel {
 struct PreparedRequest {
   Request request;
   std::vector<TokenId> tokens;
-  uint32_t output_tokens_max = 0;   // resolved
+  uint32_t output_tokens_max = 0;   // resolved; 0 only with echo or prompt_logprobs_top
+  std::string prompt_text;          // what echo gives back
+  std::optional<Instant> deadline;  // after it the request fails with kDeadlineExceeded; the caller may set it
+  uint64_t cache_salt = 0;          // requests with different ones never share cached pages; the caller may set it
 };
 
 class Engine {
@@ -56,8 +61,8 @@ class Engine {
 
   [[nodiscard]] virtual const LoadedModel& model() const = 0;
   [[nodiscard]] virtual uint32_t context_tokens_max() const = 0;
-  /// Errors name the field (Status::param) in the Request's terms: messages, prompt, max_tokens, temperature, ... ; a prompt
-  /// that does not fit is kInvalidArgument with reason "context_length_exceeded" and the numbers. Any thread.
+  /// Errors name the field (Status::param) in the Request's terms: messages, prompt, max_tokens, temperature, ... ; a
+  /// prompt that does not fit is kInvalidArgument with reason "context_length_exceeded" and the numbers. Any thread.
   virtual Result<PreparedRequest> Prepare(Request request) const = 0;
   virtual Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events) = 0;
   /// Refuses new requests from now on; returns at once. Idle() tells when the last one has ended.

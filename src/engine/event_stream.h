@@ -1,6 +1,6 @@
 #pragma once
-/// The outbox of one request: the engine thread pushes, the consumer (a connection, a command) takes. Shared between those
-/// two, the only shared ownership between rooms: either may be the last to let go.
+/// The outbox of one request: the engine thread pushes, the consumer (a connection, a command) takes. Shared between
+/// those two, the only shared ownership between rooms: either may be the last to let go.
 
 #include <atomic>
 #include <functional>

@@ -27,17 +27,17 @@ struct EngineMetrics {
   uint64_t requests_finished = 0;
   uint64_t requests_failed = 0;
   uint64_t requests_cancelled = 0;
-  uint64_t requests_refused = 0;   // queue full
-  uint64_t prompt_tokens = 0;      // includes cached
+  uint64_t requests_refused = 0;  // queue full
+  uint64_t prompt_tokens = 0;     // includes cached
   uint64_t cached_tokens = 0;
   uint64_t output_tokens = 0;
   uint64_t preemptions = 0;
   uint64_t steps = 0;
   uint32_t requests_waiting = 0;
   uint32_t sequences_running = 0;
-  uint32_t pages_total = 0;        // over all groups
-  uint32_t pages_used = 0;         // by running sequences
-  uint32_t pages_cached = 0;       // held only by the prefix tree
+  uint32_t pages_total = 0;   // over all groups
+  uint32_t pages_used = 0;    // by running sequences
+  uint32_t pages_cached = 0;  // held only by the prefix tree
   LatencyHistogram time_to_first_token;
   LatencyHistogram time_between_tokens;
   LatencyHistogram queue_time;

@@ -1,0 +1,180 @@
+#include "engine/engine_core.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "base/cat.h"
+#include "base/check.h"
+#include "base/random.h"
+#include "engine/prepare.h"
+#include "kernels/isa.h"
+
+namespace bedplate {
+namespace {
+
+uint64_t SystemEntropy() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+std::vector<uint32_t> Windows(const StepModel& model) {
+  std::vector<uint32_t> windows;
+  for (const PageGroup& group : model.page_groups()) windows.push_back(group.sliding_window);
+  return windows;
+}
+
+SchedulerOptions SchedulerOptionsFor(const EngineOptions& options, const MemoryPlan& plan) {
+  return {.step_tokens_max = options.step_tokens_max,
+          .prefill_chunk_max = options.prefill_chunk_max,
+          .sequences_max = std::min(options.sequences_max, options.step_tokens_max),
+          .logit_rows_max = plan.limits.logit_rows_max};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EngineCore>> EngineCore::Create(const EngineOptions& options, LoadedModel model,
+                                                       const Clock& clock) {
+  BP_CHECK(model.model != nullptr && model.tokenizer != nullptr);
+  BP_ASSIGN_OR_RETURN(MemoryPlan plan, PlanMemory(options, *model.model));
+  BP_RETURN_IF_ERROR(model.model->Reserve(plan.limits, plan.pages));
+  const size_t logits_bytes = size_t{plan.limits.logit_rows_max} * model.model->vocabulary() * sizeof(float);
+  BP_ASSIGN_OR_RETURN(Buffer logits, Buffer::Allocate(logits_bytes));
+  return std::unique_ptr<EngineCore>(
+      new EngineCore(options, std::move(model), clock, std::move(plan), std::move(logits)));
+}
+
+EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, const Clock& clock, MemoryPlan plan,
+                       Buffer logits)
+    : options_(options),
+      model_(std::move(model)),
+      clock_(clock),
+      plan_(std::move(plan)),
+      seed_(options.seed.has_value() ? *options.seed : SystemEntropy()),
+      logits_(std::move(logits)),
+      kv_({.sliding_windows = Windows(*model_.model),
+           .capacities = plan_.pages,
+           .chunk_tokens = options.prefill_chunk_max,
+           .prefix_cache = options.prefix_cache}),
+      sampler_(VectorKernelsFor(BestIsa()), model_.model->vocabulary(), model_.tokenizer->size()),
+      scheduler_(SchedulerOptionsFor(options, plan_), kv_, *model_.tokenizer, metrics_) {
+  drawn_.reserve(plan_.limits.logit_rows_max);
+  metrics_.pages_total = kv_.capacity();
+  Publish();
+}
+
+Result<PreparedRequest> EngineCore::Prepare(Request request) const {
+  return PrepareRequest(std::move(request), model_, context_tokens_max(), clock_.UnixSeconds());
+}
+
+Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> events) {
+  BP_CHECK(!request.tokens.empty() && request.tokens.size() + request.output_tokens_max <= context_tokens_max());
+  if (draining_.load()) return Status::Unavailable("the server is shutting down and takes no new requests");
+  const std::lock_guard lock(mutex_);
+  const size_t waiting = inbox_.size() + unstarted_;
+  if (waiting >= options_.queue_max) {
+    ++refused_;
+    return Status::ResourceExhausted(Cat(waiting, " requests are waiting already and the queue holds ",
+                                         options_.queue_max, "; try again later"))
+        .WithReason("queue_full")
+        .WithRetryAfterMs(RetryAfterMs(waiting));
+  }
+  const uint64_t arrival = ++arrivals_;
+  const uint64_t seed = request.request.sampling.seed.value_or(HashWords(seed_, arrival, 0));
+  const uint64_t salt = options_.prefix_cache ? request.cache_salt : arrival;
+  auto live = std::make_unique<LiveRequest>(std::move(request), std::move(events), arrival, salt, seed, clock_.Now());
+  live->sequences.push_back(std::make_unique<Sequence>(*live, 0, *model_.tokenizer));
+  inbox_.push_back(std::move(live));
+  live_.fetch_add(1);
+  return Status::Ok();
+}
+
+/// The requests ahead take about the mean time so far, sequences_max at a time.
+uint32_t EngineCore::RetryAfterMs(size_t waiting) const {
+  const LatencyHistogram& times = published_.request_time;
+  const double mean_seconds = times.count == 0 ? 1.0 : times.sum_seconds / static_cast<double>(times.count);
+  const double rounds = static_cast<double>(waiting) / options_.sequences_max;
+  return static_cast<uint32_t>(std::clamp(1000.0 * mean_seconds * rounds, 100.0, 60'000.0));
+}
+
+bool EngineCore::Step() {
+  scheduler_.Admit(DrainInbox());
+  Batch& batch = scheduler_.Plan(clock_.Now());
+  const bool ran = !batch.empty();
+  if (ran) {
+    model_.model->Forward(batch.View(), reinterpret_cast<float*>(logits_.data()));
+    DrawTokens(batch);
+    scheduler_.Commit(drawn_, clock_.Now());
+  }
+  Deliver(scheduler_.TakeEvents());
+  return ran;
+}
+
+std::vector<std::unique_ptr<LiveRequest>> EngineCore::DrainInbox() {
+  const std::lock_guard lock(mutex_);
+  unstarted_ += static_cast<uint32_t>(inbox_.size());
+  return std::exchange(inbox_, {});
+}
+
+void EngineCore::DrawTokens(const Batch& batch) {
+  const size_t vocabulary = model_.model->vocabulary();
+  const std::span logits(reinterpret_cast<float*>(logits_.data()), plan_.limits.logit_rows_max * vocabulary);
+  drawn_.clear();
+  for (size_t i = 0; i < batch.wishes().size(); ++i) {
+    drawn_.push_back(DrawOne(batch.wishes()[i], logits.subspan(i * vocabulary, vocabulary)));
+  }
+}
+
+Drawn EngineCore::DrawOne(const Batch::Wish& wish, std::span<float> row) {
+  const Sequence& sequence = *wish.sequence;
+  const Request& request = sequence.request.request();
+  Sampler::Clean(row);
+  if (!wish.next) {
+    return {.token = {}, .scored = sampler_.Score(row, sequence.tokens[wish.position], *request.prompt_logprobs_top)};
+  }
+  const DrawKey key{.seed = sequence.request.seed, .choice = sequence.choice(), .position = wish.position};
+  Drawn drawn{.token = sampler_.Draw(row, request.sampling, sequence.counts, key), .scored = {}};
+  if (drawn.token.has_value() && request.logprobs_top.has_value()) {
+    drawn.scored = sampler_.Score(row, *drawn.token, *request.logprobs_top);
+  }
+  return drawn;
+}
+
+/// Counters first: whoever has been told the end of the last request finds the engine idle and its metrics complete.
+void EngineCore::Deliver(std::vector<Delivery> deliveries) {
+  Publish();
+  for (Delivery& delivery : deliveries) {
+    if (!delivery.stream->cancelled()) delivery.stream->Push(std::move(delivery.events));
+  }
+}
+
+void EngineCore::Publish() {
+  metrics_.sequences_running = scheduler_.running();
+  metrics_.pages_used = kv_.used_pages();
+  metrics_.pages_cached = kv_.cached_pages();
+  const std::lock_guard lock(mutex_);
+  published_ = metrics_;
+  unstarted_ = scheduler_.unstarted();
+  live_.store(static_cast<uint32_t>(scheduler_.live() + inbox_.size()));
+}
+
+EngineMetrics EngineCore::Metrics() const {
+  const std::lock_guard lock(mutex_);
+  EngineMetrics metrics = published_;
+  metrics.requests_refused = refused_;
+  metrics.requests_waiting = unstarted_ + static_cast<uint32_t>(inbox_.size());
+  return metrics;
+}
+
+void EngineCore::Stop(const Status& status) {
+  Drain();
+  scheduler_.Admit(DrainInbox());
+  scheduler_.FailAll(status, clock_.Now());
+  Deliver(scheduler_.TakeEvents());
+}
+
+void EngineCore::CheckIntegrity() const {
+  scheduler_.CheckIntegrity();
+}
+
+}  // namespace bedplate

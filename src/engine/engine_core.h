@@ -1,0 +1,79 @@
+#pragma once
+/// The engine without its thread: whoever calls Step() is the engine thread. The threaded engine (engine.cc) does so in
+/// a loop; tests and simulations do it by hand, with their own clock, and are deterministic.
+///
+/// Threads: Prepare, Submit, Drain, Idle, Metrics from any; Step, Stop and CheckIntegrity from one at a time.
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/buffer.h"
+#include "engine/engine.h"
+#include "engine/kv_pages.h"
+#include "engine/live_request.h"
+#include "engine/memory_plan.h"
+#include "engine/sampler.h"
+#include "engine/scheduler.h"
+
+namespace bedplate {
+
+class EngineCore {
+ public:
+  static Result<std::unique_ptr<EngineCore>> Create(const EngineOptions& options, LoadedModel model,
+                                                    const Clock& clock);
+
+  [[nodiscard]] const LoadedModel& model() const { return model_; }
+  [[nodiscard]] uint32_t context_tokens_max() const { return plan_.context_tokens_max; }
+  Result<PreparedRequest> Prepare(Request request) const;
+  Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events);
+  void Drain() { draining_.store(true); }
+  [[nodiscard]] bool Idle() const { return live_.load() == 0; }
+  [[nodiscard]] EngineMetrics Metrics() const;
+
+  /// One step of everything that runs. False: nothing ran, the caller may wait for a Submit.
+  bool Step();
+  /// Every request that has not ended fails with this.
+  void Stop(const Status& status);
+
+  [[nodiscard]] const MemoryPlan& memory_plan() const { return plan_; }
+  [[nodiscard]] uint32_t used_pages() const { return kv_.used_pages(); }
+  void CheckIntegrity() const;
+
+ private:
+  EngineCore(const EngineOptions& options, LoadedModel model, const Clock& clock, MemoryPlan plan, Buffer logits);
+
+  [[nodiscard]] std::vector<std::unique_ptr<LiveRequest>> DrainInbox();
+  void DrawTokens(const Batch& batch);
+  [[nodiscard]] Drawn DrawOne(const Batch::Wish& wish, std::span<float> row);
+  void Deliver(std::vector<Delivery> deliveries);
+  void Publish();
+  [[nodiscard]] uint32_t RetryAfterMs(size_t waiting) const;
+
+  const EngineOptions options_;
+  const LoadedModel model_;
+  const Clock& clock_;
+  const MemoryPlan plan_;
+  const uint64_t seed_;
+
+  // The engine thread's.
+  EngineMetrics metrics_;
+  Buffer logits_;  // [logit_rows_max, vocabulary]
+  KvPages kv_;
+  Sampler sampler_;
+  std::vector<Drawn> drawn_;
+  Scheduler scheduler_;
+
+  mutable std::mutex mutex_;  // guards inbox_, arrivals_, unstarted_, published_
+  std::vector<std::unique_ptr<LiveRequest>> inbox_;
+  uint64_t arrivals_ = 0;
+  uint32_t unstarted_ = 0;  // the scheduler's, as of the last step
+  EngineMetrics published_;
+  uint64_t refused_ = 0;
+
+  std::atomic<uint32_t> live_{0};  // submitted and not yet told their end
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace bedplate

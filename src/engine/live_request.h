@@ -1,0 +1,99 @@
+#pragma once
+/// A request while the engine has it, and its sequences. Made by the caller's thread in Submit(), then owned and
+/// touched by the engine thread alone.
+
+#include <algorithm>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "engine/kv_pages.h"
+#include "engine/output.h"
+#include "engine/token_counts.h"
+
+namespace bedplate {
+
+/// Who goes first: higher priority, then earlier arrival, then the lower choice. Total, and fixed for a sequence's
+/// life, so whoever is first can always get what it needs: nothing waits forever.
+struct Rank {
+  int32_t priority = 0;
+  uint64_t arrival = 0;
+  uint32_t choice = 0;
+
+  /// Less means more important.
+  friend std::strong_ordering operator<=>(const Rank& a, const Rank& b) {
+    if (a.priority != b.priority) return b.priority <=> a.priority;
+    if (a.arrival != b.arrival) return a.arrival <=> b.arrival;
+    return a.choice <=> b.choice;
+  }
+  friend bool operator==(const Rank&, const Rank&) = default;
+};
+
+struct LiveRequest;
+
+/// One stream of tokens being computed. Known tokens are prompt and output; the first `computed` of them have their
+/// keys and values in pages. A step lets the second catch up with the first; then one more is drawn.
+struct Sequence {
+  enum class State : uint8_t { kWaiting, kRunning, kEnded };
+
+  Sequence(LiveRequest& owner, uint32_t choice_index, const Tokenizer& tokenizer);
+
+  LiveRequest& request;
+  const Rank rank;
+  State state = State::kWaiting;
+  std::vector<TokenId> tokens;
+  uint32_t computed = 0;
+  bool planned = false;  // has rows in the step being planned
+  SequencePages pages;
+  TokenCounts counts;  // only kept while penalties ask for it
+  ChoiceOutput output;
+  Instant last_token_at{};
+
+  [[nodiscard]] uint32_t choice() const { return rank.choice; }
+  [[nodiscard]] uint32_t known() const { return static_cast<uint32_t>(tokens.size()); }
+  [[nodiscard]] uint32_t missing() const { return known() - computed; }
+};
+
+struct LiveRequest {
+  LiveRequest(PreparedRequest prepared_request, std::shared_ptr<EventStream> event_stream, uint64_t arrival_number,
+              uint64_t salt_value, uint64_t seed_value, Instant now)
+      : prepared(std::move(prepared_request)),
+        stream(std::move(event_stream)),
+        arrival(arrival_number),
+        salt(salt_value),
+        seed(seed_value),
+        arrived_at(now),
+        choices_left(prepared.request.choices) {
+    usage.prompt_tokens = prompt_tokens();
+  }
+
+  const PreparedRequest prepared;
+  const std::shared_ptr<EventStream> stream;
+  const uint64_t arrival;
+  const uint64_t salt;  // of its pages in the prefix tree
+  const uint64_t seed;
+  const Instant arrived_at;
+  std::vector<std::unique_ptr<Sequence>> sequences;  // choice 0 first; the others follow when the prompt is computed
+  uint32_t choices_left;
+  bool started = false;      // has had pages at some time
+  bool prompt_read = false;  // PromptRead was emitted
+  bool ended = false;
+  Usage usage;
+  std::vector<std::optional<TokenLogprob>> prompt_logprobs;
+  std::vector<Event> events;  // not yet delivered
+
+  [[nodiscard]] const Request& request() const { return prepared.request; }
+  [[nodiscard]] uint32_t prompt_tokens() const { return static_cast<uint32_t>(prepared.tokens.size()); }
+  [[nodiscard]] bool wants_prompt_logprobs() const { return request().prompt_logprobs_top.has_value(); }
+  /// Prompt tokens whose log-probability is known or not wanted; the first has none. Scores come in order.
+  [[nodiscard]] uint32_t prompt_scored() const {
+    if (!wants_prompt_logprobs() || prompt_read) return prompt_tokens();
+    return std::max(1u, static_cast<uint32_t>(prompt_logprobs.size()));
+  }
+};
+
+}  // namespace bedplate

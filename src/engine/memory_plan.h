@@ -1,0 +1,27 @@
+#pragma once
+/// Splits the memory budget: scratch, logits and tables first, all the rest into pages.
+///
+/// At least one sequence must fit: the asked context, or 256 tokens, in full groups, and a window in sliding ones. What
+/// is left over is dealt a page to every group at a time, so that a cached prefix has its window; a sliding group stops
+/// at what sequences_max sequences can hold at once (their windows and a chunk each), and only full groups go on.
+
+#include <cstdint>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/engine.h"
+#include "model/step_model.h"
+
+namespace bedplate {
+
+struct MemoryPlan {
+  StepLimits limits;
+  std::vector<uint32_t> pages;  // by group
+  uint32_t context_tokens_max = 0;
+  size_t bytes = 0;  // of all: at most the budget
+};
+
+/// kInvalidArgument names the option that is wrong; kResourceExhausted says how much memory would do.
+Result<MemoryPlan> PlanMemory(const EngineOptions& options, const StepModel& model);
+
+}  // namespace bedplate

@@ -1,0 +1,185 @@
+#include "engine/prepare.h"
+
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "base/cat.h"
+#include "base/json.h"
+
+namespace bedplate {
+namespace {
+
+Status Invalid(std::string param, std::string message, std::string reason = {}) {
+  return Status::InvalidArgument(std::move(message)).WithParam(std::move(param)).WithReason(std::move(reason));
+}
+
+/// Templates that transform arguments want an object; text that is no JSON object stays text.
+Json ToolCallToJson(const ToolCall& call) {
+  Result<Json> arguments = ParseJson(call.arguments);
+  const bool object = arguments.ok() && arguments->is_object();
+  Json::Object function{{"name", call.name}, {"arguments", object ? std::move(*arguments) : Json(call.arguments)}};
+  return Json::Object{{"id", call.id}, {"type", "function"}, {"function", std::move(function)}};
+}
+
+/// The shape that the templates of Hugging Face models expect.
+Json MessageToJson(const Message& message) {
+  // "developer" is OpenAI's newer name for it; templates know "system", and silently drop roles they don't know.
+  Json::Object out{{"role", message.role == "developer" ? std::string("system") : message.role},
+                   {"content", message.content}};
+  if (!message.name.empty()) out.emplace_back("name", message.name);
+  if (!message.reasoning.empty()) out.emplace_back("reasoning_content", message.reasoning);
+  if (!message.tool_call_id.empty()) out.emplace_back("tool_call_id", message.tool_call_id);
+  if (!message.tool_calls.empty()) {
+    Json::Array calls;
+    for (const ToolCall& call : message.tool_calls) calls.push_back(ToolCallToJson(call));
+    out.emplace_back("tool_calls", std::move(calls));
+  }
+  return out;
+}
+
+std::string TokenText(const Tokenizer& tokenizer, std::optional<TokenId> token) {
+  return token.has_value() ? std::string(tokenizer.TokenText(*token)) : std::string();
+}
+
+/// Turns the prompt into tokens, and into the text that echo gives back.
+class PromptReader {
+ public:
+  PromptReader(const LoadedModel& model, int64_t now_unix_seconds, PreparedRequest& out)
+      : model_(model), tokenizer_(*model.tokenizer), now_unix_seconds_(now_unix_seconds), out_(out) {}
+
+  Status operator()(const ChatPrompt& prompt) const {
+    if (prompt.messages.empty()) {
+      return Invalid("messages",
+                     "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
+                     "empty array instead.",
+                     "empty_array");
+    }
+    if (!model_.chat_template.has_value()) {
+      return Invalid("messages",
+                     Cat("The model '", model_.id,
+                         "' comes without a chat template, so it can't answer chats. "
+                         "Give one with --chat-template when starting the server, or use /v1/completions."),
+                     "chat_template_missing");
+    }
+    ChatTemplate::Inputs inputs{.messages = Json::Array{},
+                                .tools = prompt.tools,
+                                .add_generation_prompt = true,
+                                .bos_token = TokenText(tokenizer_, tokenizer_.bos()),
+                                .eos_token = TokenText(tokenizer_, tokenizer_.eos()),
+                                .extra = prompt.template_arguments,
+                                .now_unix_seconds = now_unix_seconds_};
+    for (const Message& message : prompt.messages) inputs.messages.as_array().push_back(MessageToJson(message));
+    auto rendered = model_.chat_template->Render(inputs);
+    if (!rendered.ok()) {
+      return Invalid("messages",
+                     Cat("The model's chat template can't render these messages: ", rendered.status().message()),
+                     "chat_template_failed");
+    }
+    std::vector<TextSegment> segments;
+    for (const TemplateSegment& s : *rendered) segments.push_back({.text = s.text, .trusted = s.trusted});
+    // The template writes the beginning-of-text token itself, where the model wants one.
+    out_.tokens = tokenizer_.EncodeSegments(segments, {.add_bos = false, .add_eos = false});
+    if (out_.request.echo) out_.prompt_text = Join(*rendered);
+    return Status::Ok();
+  }
+
+  Status operator()(const TextPrompt& prompt) const {
+    out_.tokens = tokenizer_.Encode(prompt.text, {.add_bos = true, .add_eos = false, .parse_special = true});
+    if (out_.request.echo) out_.prompt_text = prompt.text;
+    return Status::Ok();
+  }
+
+  Status operator()(const TokenPrompt& prompt) const {
+    for (size_t i = 0; i < prompt.tokens.size(); ++i) {
+      if (tokenizer_.Contains(prompt.tokens[i])) continue;
+      return Invalid("prompt",
+                     Cat("Invalid 'prompt[", i, "]': token id ", prompt.tokens[i].value,
+                         " is not in the model's vocabulary; ids are 0 to ", tokenizer_.size() - 1, "."),
+                     "invalid_value");
+    }
+    out_.tokens = prompt.tokens;
+    if (out_.request.echo) out_.prompt_text = tokenizer_.Decode(prompt.tokens, {.special = true, .text_start = true});
+    return Status::Ok();
+  }
+
+ private:
+  const LoadedModel& model_;
+  const Tokenizer& tokenizer_;
+  const int64_t now_unix_seconds_;
+  PreparedRequest& out_;
+};
+
+/// An empty prompt begins a text, if the model has a token for that.
+Status CheckNotEmpty(const LoadedModel& model, bool chat, std::vector<TokenId>& tokens) {
+  if (!tokens.empty()) return Status::Ok();
+  if (const auto bos = model.tokenizer->bos(); bos.has_value()) {
+    tokens.push_back(*bos);
+    return Status::Ok();
+  }
+  return Invalid(chat ? "messages" : "prompt",
+                 "The prompt is empty, and this model has no token that begins a text; send at "
+                 "least one token.",
+                 "empty_prompt");
+}
+
+Status CheckTokensKnown(const LoadedModel& model, const std::vector<TokenId>& tokens) {
+  for (const TokenId token : tokens) {
+    if (static_cast<uint32_t>(token.value) < model.model->vocabulary()) continue;
+    return Invalid("prompt",
+                   Cat("The prompt holds token ", token.value, " (", model.tokenizer->TokenText(token),
+                       "), which this model's weights don't have; they have 0 to ", model.model->vocabulary() - 1, "."),
+                   "invalid_value");
+  }
+  return Status::Ok();
+}
+
+/// OpenAI's words, which client libraries look for.
+Status TooLong(bool chat, size_t prompt, std::optional<uint32_t> output, uint32_t context) {
+  const std::string limit = Cat("This model's maximum context length is ", context, " tokens. However, ");
+  const std::string_view what = chat ? "messages" : "prompt";
+  std::string message;
+  if (output.has_value()) {
+    message = Cat(limit, "you requested ", prompt + *output, " tokens (", prompt, " in the ", what, ", ", *output,
+                  " in the completion). Please reduce the length of the ", what, " or completion.");
+  } else {
+    message = Cat(limit, "your ", what, " resulted in ", prompt, " tokens",
+                  prompt == context ? ", which leaves no room for an answer" : "", ". Please reduce the length of the ",
+                  what, ".");
+  }
+  return Invalid(std::string(what), std::move(message), "context_length_exceeded");
+}
+
+Status ResolveOutput(bool chat, uint32_t context, PreparedRequest& prepared) {
+  const Request& request = prepared.request;
+  const size_t prompt = prepared.tokens.size();
+  const bool prompt_alone = request.echo || request.prompt_logprobs_top.has_value();
+  const std::optional<uint32_t> asked = request.output_tokens_max;
+  if (asked.has_value() && *asked == 0 && !prompt_alone) {
+    return Invalid("max_tokens",
+                   "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 "
+                   "instead.",
+                   "integer_below_min_value");
+  }
+  if (prompt > context || (prompt == context && !asked.has_value())) return TooLong(chat, prompt, {}, context);
+  if (asked.has_value() && *asked > context - prompt) return TooLong(chat, prompt, asked, context);
+  prepared.output_tokens_max = asked.value_or(context - static_cast<uint32_t>(prompt));
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model, uint32_t context_tokens_max,
+                                       int64_t now_unix_seconds) {
+  BP_RETURN_IF_ERROR(CheckLimits(request, model.model->vocabulary()));
+  PreparedRequest prepared;
+  prepared.request = std::move(request);
+  const bool chat = std::holds_alternative<ChatPrompt>(prepared.request.prompt);
+  BP_RETURN_IF_ERROR(std::visit(PromptReader(model, now_unix_seconds, prepared), prepared.request.prompt));
+  BP_RETURN_IF_ERROR(CheckNotEmpty(model, chat, prepared.tokens));
+  BP_RETURN_IF_ERROR(CheckTokensKnown(model, prepared.tokens));
+  BP_RETURN_IF_ERROR(ResolveOutput(chat, context_tokens_max, prepared));
+  return prepared;
+}
+
+}  // namespace bedplate

@@ -1,0 +1,338 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/cat.h"
+#include "base/check.h"
+
+namespace bedplate {
+namespace {
+
+double Seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+constexpr auto kByRank = [](const Sequence* a, const Sequence* b) { return a->rank < b->rank; };
+constexpr auto kByRankLastFirst = [](const Sequence* a, const Sequence* b) { return b->rank < a->rank; };
+
+}  // namespace
+
+Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokenizer& tokenizer, EngineMetrics& metrics)
+    : options_(options),
+      kv_(kv),
+      tokenizer_(tokenizer),
+      metrics_(metrics),
+      batch_({.rows_max = options.step_tokens_max,
+              .sequences_max = options.sequences_max,
+              .logit_rows_max = options.logit_rows_max,
+              .groups = kv.groups()}) {
+  BP_CHECK(options.sequences_max >= 1 && options.sequences_max <= options.step_tokens_max);
+  BP_CHECK(options.logit_rows_max > options.sequences_max && options.prefill_chunk_max >= 1);
+  running_.reserve(options.sequences_max);
+  turns_.reserve(options.sequences_max);
+  rules_.push_back(std::make_unique<PageRule>());
+}
+
+void Scheduler::Admit(std::vector<std::unique_ptr<LiveRequest>> arrivals) {
+  for (auto& request : arrivals) {
+    Enqueue(*request->sequences.front());
+    live_.push_back(std::move(request));
+    ++unstarted_;
+  }
+}
+
+Batch& Scheduler::Plan(Instant now) {
+  EndUnwanted(now);
+  StartWaiting(now);
+  PlanDecodes();
+  PlanPrefills();
+  return batch_;
+}
+
+void Scheduler::EndUnwanted(Instant now) {
+  for (const auto& request : live_) {
+    if (request->ended) continue;
+    if (request->stream->cancelled()) {
+      Cancel(*request);
+    } else if (request->prepared.deadline.has_value() && *request->prepared.deadline <= now) {
+      Fail(*request,
+           {StatusCode::kDeadlineExceeded,
+            Cat("the request's deadline passed ", Seconds(now - request->arrived_at), " s after it arrived")},
+           now);
+    }
+  }
+}
+
+void Scheduler::StartWaiting(Instant now) {
+  while (!waiting_.empty() && running_.size() < options_.sequences_max && !start_blocked_) {
+    start_blocked_ = !TryStart(*waiting_.back(), now);
+  }
+}
+
+/// False: later. Otherwise the sequence has left the queue.
+bool Scheduler::TryStart(Sequence& sequence, Instant now) {
+  // The last known token is always computed, for its logits; so is the one before each token that is to be scored.
+  const LiveRequest& request = sequence.request;
+  const bool scores_pending = request.prompt_scored() < request.prompt_tokens();
+  const uint32_t cached_max = (scores_pending ? request.prompt_scored() : sequence.known()) - 1;
+  sequence.computed = kv_.Start(sequence.pages, request.salt, sequence.tokens, cached_max);
+  const StartAnswer answer = Ask(sequence);
+  if (answer != StartAnswer::kYes) {
+    kv_.Release(sequence.pages);
+    sequence.computed = 0;
+  }
+  if (answer == StartAnswer::kLater) return false;
+  if (answer == StartAnswer::kNever) {
+    Fail(sequence.request, Status::ResourceExhausted("the request can't be served with this server's settings"), now);
+    return true;
+  }
+  waiting_.pop_back();
+  sequence.state = Sequence::State::kRunning;
+  running_.insert(std::ranges::upper_bound(running_, &sequence, kByRank), &sequence);
+  NoteStart(sequence, sequence.computed, now);
+  return true;
+}
+
+StartAnswer Scheduler::Ask(const Sequence& sequence) const {
+  const StartQuestion question{.sequence = sequence, .running = running_, .kv = kv_};
+  StartAnswer worst = StartAnswer::kYes;
+  for (const auto& rule : rules_) worst = std::max(worst, rule->MayStart(question));
+  return worst;
+}
+
+void Scheduler::NoteStart(Sequence& sequence, uint32_t cached, Instant now) {
+  LiveRequest& request = sequence.request;
+  if (std::exchange(request.started, true)) return;
+  --unstarted_;
+  request.usage.cached_tokens = cached;
+  if (request.wants_prompt_logprobs()) request.prompt_logprobs.reserve(request.prompt_tokens());
+  metrics_.prompt_tokens += request.prompt_tokens();
+  metrics_.cached_tokens += cached;
+  metrics_.queue_time.Add(Seconds(now - request.arrived_at));
+}
+
+void Scheduler::PlanDecodes() {
+  for (size_t i = 0; i < running_.size();) {
+    Sequence& sequence = *running_[i];
+    if (sequence.missing() == 1) {
+      if (GrowOrPreempt(sequence, 1) == 0) {
+        Preempt(sequence);  // everyone else is more important; running_[i] is the next one now
+        continue;
+      }
+      batch_.Add(sequence, 1);
+    }
+    ++i;
+  }
+}
+
+void Scheduler::PlanPrefills() {
+  const uint32_t rows_max = running_.size() == 1 ? options_.step_tokens_max : options_.prefill_chunk_max;
+  const auto next = std::ranges::find_if(running_, [&](const Sequence* s) { return last_turn_ < s->rank; });
+  turns_.assign(next, running_.end());
+  turns_.insert(turns_.end(), running_.begin(), next);
+  for (Sequence* sequence : turns_) {
+    if (batch_.rows_left() == 0) return;
+    const bool preempted = sequence->state != Sequence::State::kRunning;
+    if (!preempted && !sequence->planned) PlanPrefill(*sequence, rows_max);
+  }
+}
+
+void Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
+  const uint32_t spare = options_.logit_rows_max - options_.sequences_max - batch_.scores();
+  const uint32_t rows =
+      Batch::RowsWithin(sequence, std::min({sequence.missing(), rows_max, batch_.rows_left()}), spare);
+  const uint32_t granted = rows == 0 ? 0 : GrowOrPreempt(sequence, rows);
+  if (granted == 0) return;
+  batch_.Add(sequence, granted);
+  last_turn_ = sequence.rank;
+}
+
+/// How many of the rows have pages; 0 only if no less important sequence is left to take pages from.
+uint32_t Scheduler::GrowOrPreempt(Sequence& sequence, uint32_t rows) {
+  uint32_t granted = kv_.Grow(sequence.pages, sequence.computed, rows);
+  while (granted == 0 && MakeRoom(sequence)) granted = kv_.Grow(sequence.pages, sequence.computed, rows);
+  return granted;
+}
+
+bool Scheduler::MakeRoom(const Sequence& sequence) {
+  const auto victim =
+      std::ranges::find_if(running_.rbegin(), running_.rend(), [](const Sequence* s) { return !s->planned; });
+  if (victim == running_.rend() || !(sequence.rank < (*victim)->rank)) return false;
+  Preempt(**victim);
+  return true;
+}
+
+void Scheduler::Preempt(Sequence& sequence) {
+  LeaveRunning(sequence, Sequence::State::kWaiting);
+  Enqueue(sequence);
+  ++metrics_.preemptions;
+}
+
+void Scheduler::Commit(std::span<Drawn> drawn, Instant now) {
+  const auto wishes = batch_.wishes();
+  BP_CHECK(drawn.size() == wishes.size());
+  ++metrics_.steps;
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    if (!wishes[i].next) CommitScore(wishes[i].sequence->request, drawn[i]);
+  }
+  for (const Batch::Slice& slice : batch_.slices()) CommitRows(slice, now);
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    if (wishes[i].next) CommitToken(*wishes[i].sequence, drawn[i], now);
+  }
+  batch_.Clear();
+}
+
+void Scheduler::CommitRows(const Batch::Slice& slice, Instant now) {
+  Sequence& sequence = *slice.sequence;
+  LiveRequest& request = sequence.request;
+  if (request.ended) return;
+  sequence.computed += slice.rows;
+  kv_.Settle(sequence.pages, request.salt, sequence.tokens, sequence.computed);
+  if (request.prompt_read || sequence.computed < request.prompt_tokens()) return;
+  ReadPrompt(request);
+  if (request.prepared.output_tokens_max > 0) return StartSiblings(request);
+  for (uint32_t choice = 0; choice < request.request().choices; ++choice) {
+    FinishChoice(sequence, {.choice = choice, .reason = FinishReason::kLength, .stop_string = {}}, now);
+  }
+}
+
+void Scheduler::ReadPrompt(LiveRequest& request) {
+  request.prompt_read = true;
+  if (request.wants_prompt_logprobs() && request.prompt_logprobs.empty()) request.prompt_logprobs.emplace_back();
+  PromptRead read{.prompt_tokens = request.usage.prompt_tokens,
+                  .cached_tokens = request.usage.cached_tokens,
+                  .prompt_text = {},
+                  .prompt_logprobs = std::exchange(request.prompt_logprobs, {})};
+  if (request.request().echo) read.prompt_text = request.prepared.prompt_text;
+  request.events.emplace_back(std::move(read));
+}
+
+void Scheduler::StartSiblings(LiveRequest& request) {
+  for (uint32_t choice = 1; choice < request.request().choices; ++choice) {
+    request.sequences.push_back(std::make_unique<Sequence>(request, choice, tokenizer_));
+    Enqueue(*request.sequences.back());
+  }
+}
+
+void Scheduler::CommitScore(LiveRequest& request, const Drawn& drawn) {
+  if (request.ended) return;
+  if (request.prompt_logprobs.empty()) request.prompt_logprobs.emplace_back();
+  request.prompt_logprobs.emplace_back(Describe(tokenizer_, *drawn.scored));
+}
+
+void Scheduler::CommitToken(Sequence& sequence, const Drawn& drawn, Instant now) {
+  LiveRequest& request = sequence.request;
+  if (request.ended) return;
+  if (!drawn.token.has_value()) {
+    return Fail(request, Status::Internal(Cat("the model gave no usable logits at position ", sequence.known())), now);
+  }
+  NoteToken(sequence, now);
+  const bool end = sequence.output.IsEnd(*drawn.token);
+  ChoiceOutput::Accepted accepted = end ? sequence.output.End() : sequence.output.Accept(*drawn.token, drawn.scored);
+  if (!end) {
+    sequence.tokens.push_back(*drawn.token);
+    if (!sequence.counts.entries().empty()) sequence.counts.AddOutput(*drawn.token);
+    ++request.usage.output_tokens;
+    ++metrics_.output_tokens;
+  }
+  if (!end || !accepted.delta.text.empty()) request.events.emplace_back(std::move(accepted.delta));
+  if (accepted.finished.has_value()) FinishChoice(sequence, std::move(*accepted.finished), now);
+}
+
+void Scheduler::NoteToken(Sequence& sequence, Instant now) {
+  if (sequence.last_token_at != Instant{}) {
+    metrics_.time_between_tokens.Add(Seconds(now - sequence.last_token_at));
+  } else if (sequence.choice() == 0) {
+    metrics_.time_to_first_token.Add(Seconds(now - sequence.request.arrived_at));
+  }
+  sequence.last_token_at = now;
+}
+
+void Scheduler::FinishChoice(Sequence& sequence, ChoiceFinished finished, Instant now) {
+  LiveRequest& request = sequence.request;
+  if (sequence.state == Sequence::State::kRunning) LeaveRunning(sequence, Sequence::State::kEnded);
+  request.events.emplace_back(std::move(finished));
+  if (--request.choices_left > 0) return;
+  request.events.emplace_back(RequestFinished{.usage = request.usage});
+  ++metrics_.requests_finished;
+  metrics_.request_time.Add(Seconds(now - request.arrived_at));
+  End(request);
+}
+
+void Scheduler::Fail(LiveRequest& request, Status status, Instant now) {
+  request.events.emplace_back(RequestFailed{.status = std::move(status), .usage = request.usage});
+  ++metrics_.requests_failed;
+  metrics_.request_time.Add(Seconds(now - request.arrived_at));
+  End(request);
+}
+
+void Scheduler::Cancel(LiveRequest& request) {
+  request.events.clear();
+  ++metrics_.requests_cancelled;
+  End(request);
+}
+
+/// Takes the request's sequences out of everything but live_, which TakeEvents does.
+void Scheduler::End(LiveRequest& request) {
+  BP_CHECK(!request.ended);
+  request.ended = true;
+  if (!request.started) --unstarted_;
+  for (const auto& sequence : request.sequences) {
+    if (sequence->state == Sequence::State::kRunning) LeaveRunning(*sequence, Sequence::State::kEnded);
+    if (sequence->state == Sequence::State::kWaiting) {
+      std::erase(waiting_, sequence.get());
+      start_blocked_ = false;
+    }
+    sequence->state = Sequence::State::kEnded;
+  }
+}
+
+std::vector<Delivery> Scheduler::TakeEvents() {
+  std::vector<Delivery> deliveries;
+  for (const auto& request : live_) {
+    if (!request->events.empty()) deliveries.push_back({request->stream, std::exchange(request->events, {})});
+  }
+  std::erase_if(live_, [](const auto& request) { return request->ended; });
+  return deliveries;
+}
+
+void Scheduler::FailAll(const Status& status, Instant now) {
+  for (const auto& request : live_) {
+    if (!request->ended) Fail(*request, status, now);
+  }
+}
+
+void Scheduler::Enqueue(Sequence& sequence) {
+  sequence.state = Sequence::State::kWaiting;
+  waiting_.insert(std::ranges::upper_bound(waiting_, &sequence, kByRankLastFirst), &sequence);
+  if (waiting_.back() == &sequence) start_blocked_ = false;
+}
+
+void Scheduler::LeaveRunning(Sequence& sequence, Sequence::State to) {
+  BP_CHECK(std::erase(running_, &sequence) == 1);
+  kv_.Release(sequence.pages);
+  sequence.computed = 0;
+  sequence.state = to;
+  start_blocked_ = false;
+}
+
+void Scheduler::CheckIntegrity() const {
+  BP_CHECK(std::ranges::is_sorted(running_, kByRank));
+  BP_CHECK(std::ranges::is_sorted(waiting_, kByRankLastFirst));
+  BP_CHECK(running_.size() <= options_.sequences_max);
+  size_t running = 0, waiting = 0, unstarted = 0;
+  for (const auto& request : live_) {
+    unstarted += request->started || request->ended ? 0 : 1;
+    for (const auto& sequence : request->sequences) {
+      running += sequence->state == Sequence::State::kRunning ? 1 : 0;
+      waiting += sequence->state == Sequence::State::kWaiting ? 1 : 0;
+      BP_CHECK(sequence->pages.empty() == (sequence->state != Sequence::State::kRunning));
+      BP_CHECK(sequence->computed <= sequence->known());
+    }
+  }
+  BP_CHECK(running == running_.size() && waiting == waiting_.size() && unstarted == unstarted_);
+  kv_.CheckIntegrity();
+}
+
+}  // namespace bedplate

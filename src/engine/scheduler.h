@@ -1,0 +1,119 @@
+#pragma once
+/// Decides which tokens the next step computes, and what follows from what it drew.
+///
+/// One rule: a sequence has known tokens and computed tokens, and a step lets the second catch up with the first.
+/// Prefill, decode, prefix hits and resuming after a preemption are that rule.
+///   Step        sequences that miss one token first, in order of rank; then the others take turns, each at most
+///               prefill_chunk_max rows (all of the step if it runs alone). So a long prompt delays others by a chunk.
+///   Start       in order of rank, when the StartRules agree; a request's choices after the first start when the prompt
+///               is computed, and share its whole pages through the prefix tree.
+///   Preemption  a sequence without a page takes those of the least important one not yet in the step, which keeps its
+///               tokens and computes them again later; if it is the least important itself, it is the one to wait.
+///               The most important sequence always proceeds, so there is neither deadlock nor livelock.
+///   Cancel      looked for at the start of every step; pages are free before the step is planned.
+///
+/// Owns:    the live requests. Threads: engine thread only. Time comes in as arguments.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/batch.h"
+#include "engine/kv_pages.h"
+#include "engine/live_request.h"
+#include "engine/metrics.h"
+#include "engine/start_rule.h"
+
+namespace bedplate {
+
+struct SchedulerOptions {
+  uint32_t step_tokens_max = 0;
+  uint32_t prefill_chunk_max = 0;
+  uint32_t sequences_max = 0;   // <= step_tokens_max
+  uint32_t logit_rows_max = 0;  // > sequences_max: what is left over scores prompts
+};
+
+/// What the sampler made of one wish: a token to go on with (none: the row was not usable), and its score if asked.
+struct Drawn {
+  std::optional<TokenId> token;
+  std::optional<ScoredToken> scored;
+};
+
+/// Events of one request, on their way to its stream.
+struct Delivery {
+  std::shared_ptr<EventStream> stream;
+  std::vector<Event> events;
+};
+
+class Scheduler {
+ public:
+  Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokenizer& tokenizer, EngineMetrics& metrics);
+
+  void AddRule(std::unique_ptr<StartRule> rule) { rules_.push_back(std::move(rule)); }
+
+  void Admit(std::vector<std::unique_ptr<LiveRequest>> arrivals);
+  /// The batch is valid until Commit(), which must follow if it is not empty.
+  [[nodiscard]] Batch& Plan(Instant now);
+  /// drawn[i] answers the batch's wish i.
+  void Commit(std::span<Drawn> drawn, Instant now);
+  /// The events since the last call. Requests that have ended are forgotten with it.
+  [[nodiscard]] std::vector<Delivery> TakeEvents();
+  /// Every live request fails with this.
+  void FailAll(const Status& status, Instant now);
+
+  [[nodiscard]] uint32_t live() const { return static_cast<uint32_t>(live_.size()); }
+  [[nodiscard]] uint32_t unstarted() const { return unstarted_; }  // live requests that have never had pages
+  [[nodiscard]] uint32_t running() const { return static_cast<uint32_t>(running_.size()); }
+  void CheckIntegrity() const;
+
+ private:
+  // Before the step.
+  void EndUnwanted(Instant now);
+  void StartWaiting(Instant now);
+  [[nodiscard]] bool TryStart(Sequence& sequence, Instant now);
+  [[nodiscard]] StartAnswer Ask(const Sequence& sequence) const;
+  void NoteStart(Sequence& sequence, uint32_t cached, Instant now);
+
+  // The step.
+  void PlanDecodes();
+  void PlanPrefills();
+  void PlanPrefill(Sequence& sequence, uint32_t rows_max);
+  [[nodiscard]] uint32_t GrowOrPreempt(Sequence& sequence, uint32_t rows);
+  [[nodiscard]] bool MakeRoom(const Sequence& sequence);
+  void Preempt(Sequence& sequence);
+
+  // After the step.
+  void CommitRows(const Batch::Slice& slice, Instant now);
+  void ReadPrompt(LiveRequest& request);
+  void StartSiblings(LiveRequest& request);
+  void CommitScore(LiveRequest& request, const Drawn& drawn);
+  void CommitToken(Sequence& sequence, const Drawn& drawn, Instant now);
+  void NoteToken(Sequence& sequence, Instant now);
+  void FinishChoice(Sequence& sequence, ChoiceFinished finished, Instant now);
+
+  // Ends.
+  void Fail(LiveRequest& request, Status status, Instant now);
+  void Cancel(LiveRequest& request);
+  void End(LiveRequest& request);
+
+  void Enqueue(Sequence& sequence);
+  void LeaveRunning(Sequence& sequence, Sequence::State to);
+
+  const SchedulerOptions options_;
+  KvPages& kv_;
+  const Tokenizer& tokenizer_;
+  EngineMetrics& metrics_;
+  std::vector<std::unique_ptr<StartRule>> rules_;
+  std::vector<std::unique_ptr<LiveRequest>> live_;  // in order of arrival
+  std::vector<Sequence*> waiting_;                  // by rank, the most important last: it is taken from there
+  std::vector<Sequence*> running_;                  // by rank, the most important first
+  std::vector<Sequence*> turns_;                    // scratch of PlanPrefills
+  Rank last_turn_{};                                // whose chunk was planned last
+  bool start_blocked_ = false;  // the first waiting one was told "later", and nothing has been given back since
+  uint32_t unstarted_ = 0;
+  Batch batch_;
+};
+
+}  // namespace bedplate

@@ -1,0 +1,254 @@
+// Method: deterministic simulation, after TigerBeetle's. The real engine core on a simulated clock and model; one seed
+// draws options, arrivals, lengths, parameters, cancels, deadlines and faults. Integrity after each step; at the end
+// every request has ended exactly once, with the tokens it gets alone, and every page is back. A failing seed prints;
+// TEST_SEED=<seed> replays it as the first run.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "engine/sim_testing.h"
+
+namespace bedplate {
+namespace {
+
+constexpr uint64_t kRuns = 10'000;
+
+struct Client {
+  PreparedRequest prepared;
+  std::shared_ptr<EventStream> stream;
+  std::unique_ptr<EventReader> reader;
+  int32_t submit_at = 0;             // in steps
+  std::optional<int32_t> cancel_at;  // in steps
+  bool submitted = false, refused = false, cancelled = false;
+};
+
+/// Counts over all runs, to show that the simulation reaches what it is for.
+struct Coverage {
+  uint64_t requests = 0, refused = 0, cancelled = 0, expired = 0, failed = 0, finished = 0;
+  uint64_t preemptions = 0, cached_tokens = 0, sliding_runs = 0, shared_choices = 0, scored_prompts = 0;
+};
+
+class Simulation {
+ public:
+  Simulation(uint64_t seed, SimOracle& oracle, Coverage& coverage) : rng_(seed), oracle_(oracle), coverage_(coverage) {
+    DrawOptions();
+    DrawClients();
+  }
+
+  void Run() {
+    auto made = EngineCore::Create(options_, MakeSimLoadedModel(model_options_), clock_);
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    core_ = std::move(*made);
+    for (int32_t step = 0; step < 20'000 && !testing::Test::HasFailure(); ++step) {
+      for (Client& client : clients_) Act(client, step);
+      const bool ran = core_->Step();
+      core_->CheckIntegrity();
+      clock_.Advance(std::chrono::milliseconds(rng_.Range(0, 20)));
+      for (Client& client : clients_) client.reader->Read();
+      if (!ran && core_->Idle() && std::ranges::all_of(clients_, &Client::submitted)) break;
+    }
+    CheckEnds();
+  }
+
+ private:
+  void DrawOptions() {
+    const int64_t groups = rng_.Range(0, 9);
+    if (groups < 4)
+      model_options_.windows = {0};
+    else if (groups < 8)
+      model_options_.windows = {0, static_cast<uint32_t>(rng_.Range(2, 50))};
+    else if (groups < 9)
+      model_options_.windows = {static_cast<uint32_t>(rng_.Range(2, 50))};
+    else
+      model_options_.windows = {static_cast<uint32_t>(rng_.Range(2, 20)), 0, static_cast<uint32_t>(rng_.Range(20, 40))};
+    coverage_.sliding_runs += model_options_.windows.size() > 1 ? 1 : 0;
+    options_.context_tokens_max = static_cast<uint32_t>(rng_.Range(20, 110));
+    options_.sequences_max = static_cast<uint32_t>(rng_.Pick({1, 2, 4, 8}));
+    options_.step_tokens_max = static_cast<uint32_t>(rng_.Pick({3, 8, 17, 40, 64}));
+    options_.prefill_chunk_max = static_cast<uint32_t>(rng_.Pick({1, 5, 16, 33}));
+    options_.queue_max = static_cast<uint32_t>(rng_.Pick({1, 3, 100}));
+    options_.prefix_cache = rng_.Chance(0.7);
+    options_.seed = rng_.Next();
+    // From hardly more than one sequence's pages to enough for all; a page is 1 MiB and a bit.
+    size_t pages = static_cast<size_t>(rng_.Pick({1, 1, 2, 4, 8, 40}));
+    for (const uint32_t window : model_options_.windows) {
+      pages += window == 0 ? (options_.context_tokens_max + kPageTokens - 1) / kPageTokens
+                           : KvPages::WindowPages(window, kPageTokens);
+    }
+    options_.memory_bytes = pages * 1'100'000;
+  }
+
+  std::vector<TokenId> DrawTokens(size_t count, int32_t letters) {
+    std::vector<TokenId> tokens;
+    for (size_t i = 0; i < count; ++i) tokens.push_back(TokenId{static_cast<int32_t>(rng_.Range(0, letters - 1))});
+    return tokens;
+  }
+
+  void DrawClients() {
+    const std::vector<TokenId> shared = DrawTokens(60, kSimLetters);  // many prompts begin with a part of it
+    const int64_t count = rng_.Range(1, 8);
+    for (int64_t i = 0; i < count; ++i) {
+      Client client;
+      client.submit_at = static_cast<int32_t>(rng_.Range(0, 30));
+      if (rng_.Chance(0.2)) client.cancel_at = client.submit_at + static_cast<int32_t>(rng_.Range(0, 25));
+      client.prepared = DrawRequest(shared);
+      client.stream = std::make_shared<EventStream>([] {});
+      client.reader = std::make_unique<EventReader>(*client.stream, client.prepared.request.choices);
+      clients_.push_back(std::move(client));
+    }
+  }
+
+  PreparedRequest DrawRequest(const std::vector<TokenId>& shared) {
+    PreparedRequest p;
+    const uint32_t context = options_.context_tokens_max;
+    const auto prompt = static_cast<size_t>(rng_.Range(1, rng_.Chance(0.5) ? context - 1 : context / 3));
+    const auto begin =
+        static_cast<std::ptrdiff_t>(std::min({shared.size(), prompt, static_cast<size_t>(rng_.Range(0, 60))}));
+    p.tokens.assign(shared.begin(), shared.begin() + begin);
+    const auto rest = DrawTokens(prompt - p.tokens.size(), kSimLetters);
+    p.tokens.insert(p.tokens.end(), rest.begin(), rest.end());
+    if (rng_.Chance(0.02)) p.tokens.back() = TokenId{kSimPoison};
+    p.output_tokens_max = static_cast<uint32_t>(rng_.Range(1, std::min<int64_t>(context - prompt, 70)));
+    p.cache_salt = rng_.Chance(0.2) ? 1 : 0;
+    if (rng_.Chance(0.05)) p.deadline = clock_.Now() + std::chrono::milliseconds(rng_.Range(1, 400));
+    Request& r = p.request;
+    r.choices = rng_.Chance(0.2) ? static_cast<uint32_t>(rng_.Range(2, 4)) : 1;
+    r.priority = static_cast<int32_t>(rng_.Pick({0, 0, 0, 1, -1}));
+    r.ignore_end_of_generation = rng_.Chance(0.5);
+    r.sampling = DrawSampling();
+    if (rng_.Chance(0.3)) r.logprobs_top = static_cast<uint32_t>(rng_.Range(0, 3));
+    if (rng_.Chance(0.15)) {
+      r.prompt_logprobs_top = 2;
+      if (rng_.Chance(0.5)) p.output_tokens_max = 0;
+    }
+    if (rng_.Chance(0.2)) r.stop_tokens = {TokenId{3}};
+    if (rng_.Chance(0.2)) r.stop_strings = {"ab", "buv", "é"};
+    return p;
+  }
+
+  SamplingParams DrawSampling() {
+    SamplingParams s;
+    s.seed = rng_.Next();
+    s.temperature = rng_.Pick({0.0f, 0.7f, 1.0f, 1.5f});
+    if (rng_.Chance(0.2)) s.top_k = 5;
+    if (rng_.Chance(0.2)) s.top_p = 0.8f;
+    if (rng_.Chance(0.1)) s.min_p = 0.1f;
+    if (rng_.Chance(0.1)) s.typical_p = 0.7f;
+    if (rng_.Chance(0.2)) s.repetition_penalty = 1.3f;
+    if (rng_.Chance(0.1)) s.frequency_penalty = 0.5f;
+    if (rng_.Chance(0.1)) s.logit_bias = {{TokenId{1}, 2.0f}, {TokenId{kSimEos}, -100.0f}};
+    return s;
+  }
+
+  void Act(Client& client, int32_t step) {
+    if (!client.submitted && client.submit_at <= step) {
+      client.submitted = true;
+      const Status status = core_->Submit(client.prepared, client.stream);
+      client.refused = !status.ok();
+      if (client.refused) {
+        EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
+        EXPECT_EQ(status.reason(), "queue_full");
+        EXPECT_GE(status.retry_after_ms(), 100u);
+      }
+    }
+    if (client.cancel_at.has_value() && *client.cancel_at <= step && !client.cancelled && client.submitted) {
+      client.reader->Read();
+      client.cancelled = !client.refused && !client.reader->ended();
+      if (client.cancelled) client.stream->Cancel();
+    }
+  }
+
+  void CheckEnds() {
+    ASSERT_TRUE(core_->Idle()) << "requests hang";
+    uint64_t finished = 0, failed = 0, cancelled = 0, refused = 0;
+    for (const Client& client : clients_) {
+      ASSERT_TRUE(client.submitted);
+      refused += client.refused ? 1 : 0;
+      cancelled += client.cancelled ? 1 : 0;
+      if (client.refused || client.cancelled) {
+        EXPECT_FALSE(client.reader->ended());
+        continue;
+      }
+      ASSERT_TRUE(client.reader->ended()) << "a client is left waiting";
+      (client.reader->failure().has_value() ? failed : finished) += 1;
+      CheckResult(client);
+    }
+    CheckMetrics(finished, failed, cancelled, refused);
+  }
+
+  void CheckResult(const Client& client) {
+    if (const auto& failure = client.reader->failure(); failure.has_value()) {
+      if (failure->code() == StatusCode::kDeadlineExceeded) {
+        ++coverage_.expired;
+        EXPECT_TRUE(client.prepared.deadline.has_value());
+      } else {
+        ++coverage_.failed;
+        EXPECT_EQ(failure->code(), StatusCode::kInternal);
+        EXPECT_TRUE(oracle_.Run(client.prepared).failed);
+      }
+      return;
+    }
+    const RequestResult alone = oracle_.Run(client.prepared);
+    EXPECT_FALSE(alone.failed);
+    EXPECT_EQ(client.reader->result(), alone);
+    EXPECT_EQ(client.reader->usage()->prompt_tokens, client.prepared.tokens.size());
+    if (!options_.prefix_cache) EXPECT_EQ(client.reader->usage()->cached_tokens, 0u);
+    coverage_.shared_choices += client.prepared.request.choices > 1 ? 1 : 0;
+    if (client.prepared.request.prompt_logprobs_top.has_value()) {
+      ++coverage_.scored_prompts;
+      EXPECT_EQ(client.reader->usage()->cached_tokens, 0u);
+    }
+  }
+
+  void CheckMetrics(uint64_t finished, uint64_t failed, uint64_t cancelled, uint64_t refused) {
+    const EngineMetrics m = core_->Metrics();
+    EXPECT_EQ(m.requests_finished, finished);
+    EXPECT_EQ(m.requests_failed, failed);
+    EXPECT_EQ(m.requests_cancelled, cancelled);
+    EXPECT_EQ(m.requests_refused, refused);
+    EXPECT_EQ(m.requests_waiting + m.sequences_running + m.pages_used, 0u) << "something was not given back";
+    EXPECT_EQ(m.request_time.count, finished + failed);
+    EXPECT_LE(m.cached_tokens, m.prompt_tokens);
+    if (!options_.prefix_cache) EXPECT_EQ(m.pages_cached, 0u);
+    coverage_.requests += clients_.size();
+    coverage_.refused += refused;
+    coverage_.cancelled += cancelled;
+    coverage_.finished += finished;
+    coverage_.preemptions += m.preemptions;
+    coverage_.cached_tokens += m.cached_tokens;
+  }
+
+  Prng rng_;
+  SimOracle& oracle_;
+  Coverage& coverage_;
+  SimClock clock_;
+  EngineOptions options_;
+  SimModel::Options model_options_;
+  std::vector<Client> clients_;
+  std::unique_ptr<EngineCore> core_;
+};
+
+TEST(EngineSimulation, EveryRequestEndsOnceWithTheTokensItGetsAlone) {
+  SimOracle oracle;
+  Coverage coverage;
+  for (uint64_t run = 0; run < kRuns; ++run) {
+    const uint64_t seed = TestSeed() + run;
+    Simulation(seed, oracle, coverage).Run();
+    ASSERT_FALSE(HasFailure()) << "replay with TEST_SEED=" << seed;
+  }
+  std::printf(
+      "%lu requests: %lu finished, %lu cancelled, %lu refused, %lu expired, %lu failed; %lu preemptions, %lu cached "
+      "tokens, %lu runs with sliding groups, %lu with several choices, %lu scored prompts\n",
+      coverage.requests, coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
+      coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
+      coverage.scored_prompts);
+  for (const uint64_t count : {coverage.finished, coverage.cancelled, coverage.refused, coverage.expired,
+                               coverage.failed, coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs,
+                               coverage.shared_choices, coverage.scored_prompts}) {
+    EXPECT_GE(count, kRuns / 100);
+  }
+}
+
+}  // namespace
+}  // namespace bedplate
