@@ -31,7 +31,7 @@ esac
 
 packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config ca-certificates
-  "$boost" libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libutf8proc-dev libcli11-dev
+  "$boost" libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libutf8proc-dev libcli11-dev libedit-dev
   libtomlplusplus-dev libxxhash-dev
 )
 if wants test || wants check; then

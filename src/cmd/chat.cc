@@ -1,0 +1,215 @@
+// bedplate chat: talk to a model in this terminal, or through a pipe. The engine runs in this process.
+#include <editline/readline.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+
+#include "base/cat.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "cmd/chat_session.h"
+#include "cmd/commands.h"
+#include "cmd/memory_size.h"
+#include "cmd/model_options.h"
+#include "cmd/text_input.h"
+#include "engine/engine.h"
+#include "model/transformer.h"
+
+namespace bedplate {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::string prompt;
+  std::string memory;
+  ChatSettings settings;
+};
+
+// Ctrl-C ends the answer that is being written; with none, the prompt's line editor drops the line.
+volatile std::sig_atomic_t interrupted = 0;
+
+class Interrupts {
+ public:
+  Interrupts() {
+    interrupted = 0;
+    previous_ = std::signal(SIGINT, [](int) { interrupted = 1; });
+  }
+  ~Interrupts() { std::signal(SIGINT, previous_); }
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+
+ private:
+  void (*previous_)(int);
+};
+
+struct Answer {
+  std::string text;
+  Usage usage;
+  FinishReason reason = FinishReason::kStop;
+  bool stopped = false;  // by Ctrl-C
+  double first_token_seconds = 0;
+  double seconds = 0;
+};
+
+// Asks the engine and hands each piece of text to `write` as it comes.
+Result<Answer> Ask(Engine& engine, Request request, const Clock& clock,
+                   const std::function<void(std::string_view)>& write) {
+  BP_ASSIGN_OR_RETURN(PreparedRequest prepared, engine.Prepare(std::move(request)));
+  std::mutex mutex;
+  std::condition_variable more;
+  bool woken = false;
+  const auto events = std::make_shared<EventStream>([&] {
+    const std::lock_guard lock(mutex);
+    woken = true;
+    more.notify_one();
+  });
+  const Interrupts interrupts;
+  const Instant start = clock.Now();
+  const auto since_start = [&] { return std::chrono::duration<double>(clock.Now() - start).count(); };
+  BP_RETURN_IF_ERROR(engine.Submit(std::move(prepared), events));
+  Answer answer;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex);
+      more.wait_for(lock, std::chrono::milliseconds(50), [&] { return woken; });
+      woken = false;
+    }
+    if (interrupted != 0 && !answer.stopped) {
+      answer.stopped = true;
+      events->Cancel();
+    }
+    for (const Event& event : events->Take()) {
+      if (const auto* delta = std::get_if<OutputDelta>(&event)) {
+        if (answer.first_token_seconds == 0) answer.first_token_seconds = since_start();
+        answer.text += delta->text;
+        write(delta->text);
+      } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
+        answer.reason = finished->reason;
+      } else if (const auto* done = std::get_if<RequestFinished>(&event)) {
+        answer.usage = done->usage;
+        answer.seconds = since_start();
+        return answer;
+      } else if (const auto* failed = std::get_if<RequestFailed>(&event)) {
+        if (!answer.stopped) return failed->status;
+      }
+    }
+    if (answer.stopped && engine.Idle()) {
+      answer.seconds = since_start();
+      return answer;
+    }
+  }
+}
+
+void WriteToTerminal(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+std::string SpeedLine(const Answer& answer) {
+  const double decoding = answer.seconds - answer.first_token_seconds;
+  const double speed = answer.usage.output_tokens > 1 && decoding > 0 ? (answer.usage.output_tokens - 1) / decoding : 0;
+  return fmt::format("{} + {} tokens ({} cached), first after {:.2f} s, {:.1f} tokens/s", answer.usage.prompt_tokens,
+                     answer.usage.output_tokens, answer.usage.cached_tokens, answer.first_token_seconds, speed);
+}
+
+Status Converse(Engine& engine, ChatSession& session, const Clock& clock) {
+  std::printf("%s. Ask something; /help lists commands, Ctrl-C stops an answer, Ctrl-D leaves.\n",
+              engine.model().id.c_str());
+  ::using_history();
+  for (;;) {
+    char* const line = ::readline("> ");
+    if (line == nullptr) break;
+    const std::string input(line);
+    std::free(line);
+    if (input.find_first_not_of(" \t") == std::string::npos) continue;
+    ::add_history(input.c_str());
+    if (input.front() == '/') {
+      const ChatSession::CommandResult result = session.RunCommand(input);
+      std::printf("%s\n", result.reply.c_str());
+      if (result.leave) return Status::Ok();
+      continue;
+    }
+    session.AddUser(input);
+    const Result<Answer> answer = Ask(engine, session.NextRequest(engine.model().id), clock, WriteToTerminal);
+    std::printf("\n");
+    if (!answer.ok()) {
+      session.DropLast();
+      std::printf("! %s\n", answer.status().message().c_str());
+      continue;
+    }
+    session.AddAssistant(answer->text);
+    if (session.settings().show_stats)
+      std::printf("\033[2m%s%s\033[0m\n", SpeedLine(*answer).c_str(), answer->stopped ? ", stopped" : "");
+  }
+  std::printf("\n");
+  return Status::Ok();
+}
+
+Status AnswerOnce(Engine& engine, ChatSession& session, const std::string& prompt, const Clock& clock) {
+  session.AddUser(prompt);
+  BP_ASSIGN_OR_RETURN(const Answer answer, Ask(engine, session.NextRequest(engine.model().id), clock, WriteToTerminal));
+  if (answer.text.empty() || answer.text.back() != '\n') std::printf("\n");
+  return answer.stopped ? Status::Cancelled("stopped by Ctrl-C") : Status::Ok();
+}
+
+Status Run(const Options& options) {
+  const bool terminal = ::isatty(STDIN_FILENO) == 1;
+  std::string prompt = options.prompt;
+  if (prompt.empty() && !terminal) {
+    BP_ASSIGN_OR_RETURN(prompt, ReadInput("-"));
+    while (!prompt.empty() && prompt.back() == '\n') prompt.pop_back();
+    if (prompt.empty())
+      return Status::InvalidArgument("nothing came through the pipe; send a question, or use --prompt");
+  }
+  BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
+  if (!loaded.chat_template) {
+    return Status::InvalidArgument(
+        Cat(options.model.model, " has no chat template, so it can't chat; give one with --chat-template FILE"));
+  }
+  const size_t weight_bytes = static_cast<const Transformer&>(*loaded.model).weight_bytes();
+  EngineOptions engine_options;
+  engine_options.memory_bytes = std::min(AvailableMemory() / 2, size_t{2} << 30);
+  if (!options.memory.empty()) {
+    BP_ASSIGN_OR_RETURN(const size_t budget, ParseMemorySize(options.memory));
+    if (budget <= weight_bytes) {
+      return Status::InvalidArgument(
+          Cat("--memory ", options.memory, " does not hold the weights alone (", MemorySizeText(weight_bytes), ")"));
+    }
+    engine_options.memory_bytes = budget - weight_bytes;
+  }
+  engine_options.sequences_max = 1;
+  const SystemClock clock;
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Create(engine_options, std::move(loaded), clock));
+  ChatSession session(options.settings);
+  return prompt.empty() ? Converse(*engine, session, clock) : AnswerOnce(*engine, session, prompt, clock);
+}
+
+}  // namespace
+
+void AddChatCommand(CLI::App& app, Command& run) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("chat", "Talk to a model in this terminal, or through a pipe");
+  options->model.AddTo(*command, /*with_chat_template=*/true);
+  command->add_option("-p,--prompt", options->prompt, "answer this and leave");
+  command->add_option("--system", options->settings.system, "instructions that come before the conversation");
+  command->add_option("--temperature", options->settings.sampling.temperature, "0 takes the likeliest token")
+      ->check(CLI::Range(0.0, 2.0));
+  command->add_option("--top-p", options->settings.sampling.top_p)->check(CLI::Range(0.0, 1.0));
+  command->add_option("--top-k", options->settings.sampling.top_k);
+  command->add_option("--min-p", options->settings.sampling.min_p)->check(CLI::Range(0.0, 1.0));
+  command->add_option("--seed", options->settings.sampling.seed, "the same seed and conversation give the same answer");
+  command->add_option("--max-tokens", options->settings.output_tokens_max, "longest answer");
+  command->add_option("--memory", options->memory, "budget for weights, keys and values, and scratch, such as 4GiB");
+  command->footer(
+      "Examples:\n"
+      "  bedplate chat smollm2-135m\n"
+      "  git diff | bedplate chat qwen2.5-coder-1.5b --system 'Write a commit message for this diff.'");
+  command->callback([options, &run] { run = [options] { return Run(*options); }; });
+}
+
+}  // namespace bedplate
