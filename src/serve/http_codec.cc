@@ -154,6 +154,7 @@ Status HttpRequestReader::ParseHead() {
 
   if (request_.Find("transfer-encoding") != nullptr) {
     if (!request_.http_1_1) return BadRequest("HTTP/1.0 has no Transfer-Encoding");
+    if (parser.content_length()) return BadRequest("both Content-Length and Transfer-Encoding are given");
     if (Lower(*request_.Find("transfer-encoding")) != "chunked" || !parser.chunked()) {
       return Status::Unimplemented("Transfer-Encoding other than chunked is not supported");
     }
