@@ -39,9 +39,6 @@ int main(int argc, char** argv) {
   bedplate::AddPullCommand(app, run);
   bedplate::AddModelsCommand(app, run);
   bedplate::AddInspectCommand(app, run);
-  bedplate::AddPullCommand(app, run);
-  bedplate::AddModelsCommand(app, run);
-  bedplate::AddInspectCommand(app, run);
   bedplate::AddTokenizeCommand(app, run);
   bedplate::AddRenderCommand(app, run);
   bedplate::AddLogprobsCommand(app, run);
