@@ -127,8 +127,13 @@ void ExpectEqualsTwin(const Matrix& m, const test::Rows& x, uint32_t expert, Prn
   const uint32_t tiles = m.View().tiles(), stride = m.outputs + static_cast<uint32_t>(rng.Range(0, 3));
   std::vector<float> want(static_cast<size_t>(x.rows) * stride, -7.0f);
   MatmulKernelsFor(Isa::kScalar).matmul(m.View(), expert, x.View(), 0, tiles, want.data(), stride, nullptr);
-  Result<Buffer> scratch = Buffer::Allocate(MatmulScratchBytes(m.inputs));
-  ASSERT_TRUE(scratch.ok());
+  const test::Guarded scratch(MatmulScratchBytes(m.inputs)), packed(m.packed.size()), quantized(x.quantized.size());
+  const test::Guarded values(x.values.size() * sizeof(float));
+  std::copy_n(m.packed.data(), packed.size(), packed.data());
+  std::copy(x.quantized.begin(), x.quantized.end(), quantized.data());
+  std::copy_n(reinterpret_cast<const std::byte*>(x.values.data()), values.size(), values.data());
+  const PackedMatrix w = {m.type, m.outputs, m.inputs, m.experts, packed.data()};
+  const MatmulInput input = {x.rows, x.inputs, reinterpret_cast<const float*>(values.data()), quantized.data()};
   for (const test::NamedKernels& kernels : test::VectorMatmuls()) {
     test::Guarded got(want.size() * sizeof(float));
     float* out = reinterpret_cast<float*>(got.data());
@@ -136,7 +141,7 @@ void ExpectEqualsTwin(const Matrix& m, const test::Rows& x, uint32_t expert, Prn
     uint32_t begin = 0;
     while (begin < tiles) {  // any split into tiles gives the same
       const auto end = static_cast<uint32_t>(rng.Range(begin + 1, tiles));
-      kernels.table->matmul(m.View(), expert, x.View(), begin, end, out, stride, scratch.value().data());
+      kernels.table->matmul(w, expert, input, begin, end, out, stride, scratch.data());
       begin = end;
     }
     ASSERT_EQ(0, std::memcmp(want.data(), out, want.size() * sizeof(float)))

@@ -436,14 +436,19 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   }
 }
 
-/// All rows in groups of kRows, then the rest in one smaller group.
+/// All rows in groups of kRows, then the rest in one smaller group. A group takes all of tiles [tile, tile_end) before
+/// the next one, so that its x comes from far away once.
 template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
-void RowGroups(const Job& job, uint32_t tile, uint32_t row, const std::byte* unpacked) {
+void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, uint32_t row, const std::byte* unpacked) {
   for (; row + kRows <= job.x.rows; row += kRows) {
-    RowGroup<M, kType, kUnpacked, kTiles, kRows>(job, tile, row, unpacked);
+    const std::byte* lines = unpacked;
+    for (uint32_t t = tile; t < tile_end; t += kTiles) {
+      RowGroup<M, kType, kUnpacked, kTiles, kRows>(job, t, row, lines);
+      if constexpr (kUnpacked) lines += static_cast<size_t>(kTiles) * job.inputs * kTileOutputs;
+    }
   }
   if constexpr (kRows > 1) {
-    if (row < job.x.rows) RowGroups<M, kType, kUnpacked, kTiles, kRows - 1>(job, tile, row, unpacked);
+    if (row < job.x.rows) RowGroups<M, kType, kUnpacked, kTiles, kRows - 1>(job, tile, tile_end, row, unpacked);
   }
 }
 
@@ -473,7 +478,7 @@ __attribute__((noinline)) void UnpackTile(const std::byte* tile, uint32_t inputs
 template <class M, WeightType kType>
 void QuantizedTiles(const Job& job, uint32_t tile, uint32_t tile_end, std::byte* scratch) {
   if (job.x.rows < kManyRows<M> || kFormat<kType>.has_bytes) {
-    for (; tile < tile_end; ++tile) RowGroups<M, kType, false, 1, M::kRows>(job, tile, 0, nullptr);
+    for (; tile < tile_end; ++tile) RowGroups<M, kType, false, 1, M::kRows>(job, tile, tile + 1, 0, nullptr);
     return;
   }
   const size_t unpacked_bytes = static_cast<size_t>(job.inputs) * kTileOutputs;
@@ -482,12 +487,10 @@ void QuantizedTiles(const Job& job, uint32_t tile, uint32_t tile_end, std::byte*
     for (uint32_t t = 0; t < tiles; ++t) {
       UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, scratch + t * unpacked_bytes);
     }
-    if (tiles == 2 && M::kTiles == 2) {
-      RowGroups<M, kType, true, M::kTiles, M::kRows>(job, tile, 0, scratch);
+    if (tiles == M::kTiles) {
+      RowGroups<M, kType, true, M::kTiles, M::kRows>(job, tile, tile + tiles, 0, scratch);
     } else {
-      for (uint32_t t = 0; t < tiles; ++t) {
-        RowGroups<M, kType, true, 1, M::kRows>(job, tile + t, 0, scratch + t * unpacked_bytes);
-      }
+      RowGroups<M, kType, true, 1, M::kRows>(job, tile, tile + tiles, 0, scratch);
     }
     tile += tiles;
   }
