@@ -143,7 +143,7 @@ def test_missing_file_is_named(folder):
     missing = folder / "nowhere.gguf"
     for arguments in [("serve", missing, "--listen", "127.0.0.1:0"), ("inspect", missing), ("chat", missing)]:
         refused(
-            *command(*arguments, stdin=b""),
+            *command(*arguments, stdin=b"Hello"),
             "nowhere.gguf",
             ("no such file", "does not exist", "not found", "there is no"),
         )
@@ -332,7 +332,7 @@ def test_sigterm_drains(folder):
                 server.request(
                     "POST",
                     "/v1/completions",
-                    {"model": MODEL, "prompt": "Count: 1 2 3", "max_tokens": 60, "ignore_eos": True},
+                    {"model": MODEL, "prompt": "Count: 1 2 3", "max_tokens": 12, "ignore_eos": True},
                 )
             )
         )
