@@ -20,22 +20,24 @@
 namespace bedplate {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double Seconds(Clock::duration d) {
-  return std::chrono::duration<double>(d).count();
+double ThreadSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-/// Best of `rounds` of one run of work on all members.
+/// One run of work on all members: their mean CPU time.
 template <class F>
-double BestSeconds(ThreadTeam& team, int rounds, const F& work) {
-  double best = 1e9;
-  for (int i = 0; i < rounds; ++i) {
-    const auto begin = Clock::now();
-    team.Run(work);
-    best = std::min(best, Seconds(Clock::now() - begin));
-  }
-  return best;
+double Seconds(ThreadTeam& team, const F& work) {
+  std::vector<double> each(team.size());
+  team.Run([&](ThreadTeam::Member member) {
+    const double begin = ThreadSeconds();
+    work(member);
+    each[member.index()] = ThreadSeconds() - begin;
+  });
+  double sum = 0;
+  for (const double seconds : each) sum += seconds;
+  return sum / team.size();
 }
 
 double ReadLimit(uint32_t threads) {  // GB/s
