@@ -131,6 +131,25 @@ Text Replace(Run& run, const Text& text, const Text& from, const Text& to, int64
   return out;
 }
 
+Value EscapeText(Interpreter& interpreter, const Value& value) {
+  if (value.markup()) return value;
+  Run& run = interpreter.run();
+  const Text text = Str(run, value);
+  Text out;
+  const std::string_view bytes = text.bytes();
+  if (!run.Grow(text.footprint())) return {};
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t next = std::min(bytes.find_first_of("&<>\"'", at), bytes.size());
+    out.AppendSlice(text, at, next);
+    if (next == bytes.size() || !run.Grow(5)) break;
+    const char c = bytes[next];
+    const char* entity = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&#34;" : "&#39;";
+    out.Append(entity, text.AllTrusted(next, next + 1));
+    at = next + 1;
+  }
+  return Value::Of(std::move(out)).AsMarkup();
+}
+
 Text JoinTexts(Interpreter& interpreter, const Text& separator, const std::vector<Value>& items) {
   Run& run = interpreter.run();
   Text out;

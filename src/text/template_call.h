@@ -56,6 +56,8 @@ Text Repeat(Run& run, const Text& text, int64_t count);
 /// A replaced place is trusted only if the text that was there, and what comes instead, both are: otherwise a user
 /// could choose where a trusted word appears.
 Text Replace(Run& run, const Text& text, const Text& from, const Text& to, int64_t count_max);
+/// With & < > " ' as HTML entities; a markup stays as it is.
+Value EscapeText(Interpreter& interpreter, const Value& value);
 Text JoinTexts(Interpreter& interpreter, const Text& separator, const std::vector<Value>& items);
 
 }  // namespace bedplate::jinja

@@ -102,21 +102,15 @@ Value ReplaceFilter(Interpreter& interpreter, const Value& self, const Arguments
 }
 
 Value Escape(Interpreter& interpreter, const Value& self, const Arguments&) {
-  Run& run = interpreter.run();
-  const Text text = Str(run, self);
-  Text out;
-  const std::string_view bytes = text.bytes();
-  if (!run.Grow(text.footprint())) return {};
-  for (size_t at = 0; at < bytes.size();) {
-    const size_t next = std::min(bytes.find_first_of("&<>\"'", at), bytes.size());
-    out.AppendSlice(text, at, next);
-    if (next == bytes.size() || !run.Grow(5)) break;
-    const char c = bytes[next];
-    const char* entity = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&#34;" : "&#39;";
-    out.Append(entity, text.AllTrusted(next, next + 1));
-    at = next + 1;
-  }
-  return Value::Of(std::move(out));
+  return EscapeText(interpreter, self);
+}
+
+Value ForceEscape(Interpreter& interpreter, const Value& self, const Arguments&) {
+  return EscapeText(interpreter, Value::Of(Str(interpreter.run(), self)));
+}
+
+Value Safe(Interpreter& interpreter, const Value& self, const Arguments&) {
+  return Value::Of(Str(interpreter.run(), self)).AsMarkup();
 }
 
 Value Indent(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
@@ -380,7 +374,7 @@ constexpr NamedFunction kFilters[] = {
     {"e", Escape},
     {"escape", Escape},
     {"float", FloatFilter},
-    {"forceescape", Escape},
+    {"forceescape", ForceEscape},
     {"format", Format},
     {"indent", Indent},
     {"int", IntFilter},
@@ -388,7 +382,7 @@ constexpr NamedFunction kFilters[] = {
     {"lower", Mapped<Lower>},
     {"replace", ReplaceFilter},
     {"round", Round},
-    {"safe", ToText},
+    {"safe", Safe},
     {"string", ToText},
     {"title", Mapped<TitleWords>},
     {"tojson", ToJsonFilter},

@@ -320,7 +320,10 @@ Value Interpreter::Binary(Operator op, const Value& a, const Value& b) {
     return FloatArithmetic(run_, op, a.number(), b.number(), trusted);
   }
   const bool both_sequences = a.kind() == b.kind() && (a.is_text() || a.Is(Kind::kList) || a.Is(Kind::kTuple));
-  if (op == Operator::kAdd && both_sequences) return Concatenate(run_, a, b);
+  if (op == Operator::kAdd && both_sequences) {
+    if (!a.markup() && !b.markup()) return Concatenate(run_, a, b);
+    return Concatenate(run_, EscapeText(*this, a), EscapeText(*this, b)).AsMarkup();
+  }
   if (op == Operator::kMultiply) {
     if (std::optional<Value> repeated = MultiplySequence(run_, a, b)) return *std::move(repeated);
   }

@@ -609,7 +609,7 @@ class Parser {
   // Statements up to a block tag named in `ends`, whose name is left as the current token; up to the end if none.
   Block ParseBlock(std::initializer_list<std::string_view> ends) {
     const Nesting nesting(*this);
-    const uint32_t begin_line = Line();
+    const uint32_t begin_line = tokens_[at_ > 0 ? at_ - 1 : 0].line;  // of the tag's end
     Block block;
     while (error_.ok() && Current().kind != TokenKind::kEnd) {
       const Token& token = Current();

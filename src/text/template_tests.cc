@@ -64,8 +64,8 @@ bool IsIterable(const Value& v) {
 bool IsCallable(const Value& v) {
   return v.is_undefined() || v.Is(Kind::kCallable) || v.Is(Kind::kLoop);
 }
-bool IsEscaped(const Value&) {
-  return false;
+bool IsEscaped(const Value& v) {
+  return v.markup();
 }
 
 Value Divisible(Interpreter& interpreter, const Value& self, const Value& by, int64_t rest) {

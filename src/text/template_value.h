@@ -116,6 +116,13 @@ class Value {
   [[nodiscard]] Iterator& iterator() const;
   [[nodiscard]] Namespace& name_space() const;
   [[nodiscard]] const std::shared_ptr<Object>& object() const { return object_; }
+  /// True for a text that the `safe` and `escape` filters made: Python's Markup, which escapes what is added to it.
+  [[nodiscard]] bool markup() const { return markup_; }
+  [[nodiscard]] Value AsMarkup() const {
+    Value out = *this;
+    out.markup_ = true;
+    return out;
+  }
   /// How many containers deep; 0 for a plain value.
   [[nodiscard]] uint32_t depth() const;
 
@@ -124,6 +131,7 @@ class Value {
 
   Kind kind_ = Kind::kNone;
   bool trusted_ = true;
+  bool markup_ = false;
   union {
     int64_t int_ = 0;
     double float_;
