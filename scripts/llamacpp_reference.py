@@ -57,11 +57,18 @@ def log_softmax(rows):
     return rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
 
 
+def top_ids(rows, k):
+    """int64 [len(rows), k]: the likeliest ids of each row, most probable first, ties by the lower id."""
+    ids = np.sort(np.argpartition(-rows, k, axis=1)[:, :k], axis=1)
+    order = np.argsort(-np.take_along_axis(rows, ids, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(ids, order, axis=1)
+
+
 def distance(reference, ours, top):
     """Per position: KL over the whole vocabulary, KL over {top candidates, rest}, reference margin, same top token."""
     p = reference.astype(np.float64)
     full = (np.exp(p) * (p - ours)).sum(axis=1)
-    ids = np.argsort(-reference, axis=1, kind="stable")[:, :top]
+    ids = top_ids(reference, top)
     pt, qt = np.take_along_axis(p, ids, 1), np.take_along_axis(ours, ids, 1)
     p_rest = np.maximum(1 - np.exp(pt).sum(axis=1), 1e-12)
     q_rest = np.maximum(1 - np.exp(qt).sum(axis=1), 1e-12)

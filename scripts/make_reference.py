@@ -85,7 +85,9 @@ def stage_write(args):
     sequences = []
     for i, window in enumerate(windows["sequences"]):
         rows = np.load(args.folder / f"reference-{i}.npy")
-        ids = np.argsort(-rows, axis=1, kind="stable")[:, :TOP]
+        ids = np.sort(np.argpartition(-rows, TOP, axis=1)[:, :TOP], axis=1)
+        order = np.argsort(-np.take_along_axis(rows, ids, axis=1), axis=1, kind="stable")
+        ids = np.take_along_axis(ids, order, axis=1)  # most probable first, ties by the lower id
         top = np.take_along_axis(rows, ids, axis=1)
         rest = np.log(np.maximum(1.0 - np.exp(top.astype(np.float64)).sum(axis=1), 1e-12))
         sequences.append(
