@@ -97,6 +97,13 @@ void Line(std::string_view name, std::string_view value) {
   fmt::print("{:<14} {}\n", name, value);
 }
 
+/// Keys and values of one sequence of that many positions; sliding layers keep their window only.
+uint64_t KvBytes(const ModelConfig& c, uint64_t positions) {
+  const auto sliding = static_cast<uint64_t>(std::count(c.layer_is_sliding.begin(), c.layer_is_sliding.end(), true));
+  const uint64_t seen = std::min<uint64_t>(positions, std::max<uint32_t>(c.sliding_window, 1));
+  return c.KvBytesPerToken() / c.layers * ((c.layers - sliding) * positions + sliding * seen);
+}
+
 void PrintConfig(const Inspection& i) {
   const ModelConfig& c = *i.config;
   Line("context", Cat(c.context_length, " positions"));
@@ -107,7 +114,7 @@ void PrintConfig(const Inspection& i) {
   Line("vocabulary",
        Cat(c.vocabulary, " rows, ", c.tied_embeddings ? "output matrix tied to them" : "output matrix of its own"));
   Line("memory", Cat(MemorySizeText(i.file.tensor_bytes()), " weights, ", MemorySizeText(c.KvBytesPerToken() * 1000),
-                     " keys and values for each 1000 tokens, ", MemorySizeText(c.KvBytesPerToken() * c.context_length),
+                     " keys and values for each 1000 tokens, ", MemorySizeText(KvBytes(c, c.context_length)),
                      " at full context"));
 }
 
@@ -181,6 +188,7 @@ void WriteConfig(const ModelConfig& c, JsonWriter& w) {
   number("vocabulary", c.vocabulary);
   number("sliding_window", c.sliding_window);
   number("kv_bytes_per_token", c.KvBytesPerToken());
+  number("kv_bytes_full_context", KvBytes(c, c.context_length));
   w.Key("rope_theta");
   w.Float(c.rope.theta);
   w.Key("tied_embeddings");

@@ -17,11 +17,11 @@ enum class PullStage : uint8_t { kFetching, kChecking };
 struct PullOptions {
   std::filesystem::path models_folder;
   std::string python = "python3";
-  std::string token;                                                          // for the hub
-  uint32_t pause_ms = 1000;                                                   // between attempts, at first
-  bool again = false;                                                         // also when the model is there already
-  std::function<void(PullStage, uint64_t done, uint64_t total)> on_progress;  // total 0: not known
-  std::function<void(const std::string&)> on_note;                            // a line for the user
+  std::string token = "";    // for the hub
+  uint32_t pause_ms = 1000;  // between attempts, at first
+  bool again = false;        // also when the model is there already
+  std::function<void(PullStage, uint64_t done, uint64_t total)> on_progress = {};  // total 0: not known
+  std::function<void(const std::string&)> on_note = {};                            // a line for the user
 };
 
 struct PulledModel {
