@@ -14,6 +14,9 @@
 #include <cstring>
 
 #define BP_INLINE inline __attribute__((always_inline))
+#if !defined(__has_feature)
+#define __has_feature(feature) 0  // GCC
+#endif
 
 namespace bedplate {
 namespace {
@@ -30,8 +33,8 @@ struct Avx512Math {
   static constexpr bool kDotsInInt32 = false;
   // 6 rows x 2 tiles: 12 accumulators, 12 float chains, 2 lines of weights and 1 dword of x make 27 of 32 registers. A
   // line takes 8 loads and 12 dot products of two a cycle each: loads do not limit.
-#if defined(BEDPLATE_EMULATED_ISA)
-  static constexpr int kRows = 2, kTiles = 2;  // the same template; six row counts only take longer to compile
+#if defined(BEDPLATE_EMULATED_ISA) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  static constexpr int kRows = 2, kTiles = 2;  // the same template; with six it takes minutes to compile
 #else
   static constexpr int kRows = 6, kTiles = 2;
 #endif

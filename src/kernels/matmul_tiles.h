@@ -436,8 +436,9 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   }
 }
 
-/// All rows in groups of kRows, then the rest in one smaller group. A group takes all of tiles [tile, tile_end) before
-/// the next one, so that its x comes from far away once.
+/// All rows in groups of kRows, then the rest in one smaller group, or in two for unpacked tiles, where rows are many
+/// (each size is a kernel to compile). A group takes all of tiles [tile, tile_end) before the next one, so that its x
+/// comes from far away once.
 template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
 void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, uint32_t row, const std::byte* unpacked) {
   for (; row + kRows <= job.x.rows; row += kRows) {
@@ -448,7 +449,8 @@ void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, uint32_t row, c
     }
   }
   if constexpr (kRows > 1) {
-    if (row < job.x.rows) RowGroups<M, kType, kUnpacked, kTiles, kRows - 1>(job, tile, tile_end, row, unpacked);
+    constexpr int kFewer = kUnpacked ? kRows / 2 : kRows - 1;
+    if (row < job.x.rows) RowGroups<M, kType, kUnpacked, kTiles, kFewer>(job, tile, tile_end, row, unpacked);
   }
 }
 
@@ -481,19 +483,14 @@ void QuantizedTiles(const Job& job, uint32_t tile, uint32_t tile_end, std::byte*
     for (; tile < tile_end; ++tile) RowGroups<M, kType, false, 1, M::kRows>(job, tile, tile + 1, 0, nullptr);
     return;
   }
-  const size_t unpacked_bytes = static_cast<size_t>(job.inputs) * kTileOutputs;
-  while (tile < tile_end) {
-    const uint32_t tiles = tile_end - tile < 2 ? 1 : 2;
-    for (uint32_t t = 0; t < tiles; ++t) {
-      UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, scratch + t * unpacked_bytes);
+  for (; tile + 2 <= tile_end; tile += 2) {
+    std::byte* to = scratch;
+    for (uint32_t t = 0; t < 2; ++t, to += static_cast<size_t>(job.inputs) * kTileOutputs) {
+      UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, to);
     }
-    if (tiles == M::kTiles) {
-      RowGroups<M, kType, true, M::kTiles, M::kRows>(job, tile, tile + tiles, 0, scratch);
-    } else {
-      RowGroups<M, kType, true, 1, M::kRows>(job, tile, tile + tiles, 0, scratch);
-    }
-    tile += tiles;
+    RowGroups<M, kType, true, M::kTiles, M::kRows>(job, tile, tile + 2, 0, scratch);
   }
+  if (tile < tile_end) RowGroups<M, kType, false, 1, M::kRows>(job, tile, tile_end, 0, nullptr);
 }
 
 // ---- F32, F16, BF16
