@@ -161,8 +161,9 @@ TokenId Sampler::DrawFromCandidates(float temperature, float unit) const {
 }
 
 void Sampler::Narrow(std::span<const float> row, float max, const SamplingParams& params) {
+  const bool top = params.top_k > 0 && params.top_k < row.size();
   const bool nucleus = params.top_p < 1.0f, typical = params.typical_p < 1.0f;
-  if (params.top_k > 0 && params.top_k < row.size()) {
+  if (top) {
     TakeTop(row, params.top_k);
   } else if (typical) {
     TakeAbove(row, kLowest);
@@ -173,7 +174,7 @@ void Sampler::Narrow(std::span<const float> row, float max, const SamplingParams
     return;
   }
   if (typical) KeepTypical(params.typical_p);
-  if (nucleus && (typical || params.top_k > 0)) KeepNucleus(params.top_p);
+  if (nucleus && (typical || top)) KeepNucleus(params.top_p);
   if (params.min_p > 0.0f) KeepMinP(params.min_p);
 }
 
