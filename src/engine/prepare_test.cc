@@ -1,0 +1,176 @@
+// Method: a table of requests that are refused, with the param, reason and words that client libraries look for; the
+// messages that a template sees; what is resolved.
+
+#include "engine/prepare.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+#include "engine/sim_testing.h"
+
+namespace bedplate {
+namespace {
+
+constexpr uint32_t kContext = 50;
+
+class Prepare : public testing::Test {
+ protected:
+  Prepare() : model_(MakeSimLoadedModel({})) {}
+
+  void UseTemplate(std::string_view source) {
+    auto parsed = ChatTemplate::Parse(source);
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    model_.chat_template = std::move(*parsed);
+  }
+  static Request Text(std::string text) {
+    Request r;
+    r.prompt = TextPrompt{std::move(text)};
+    return r;
+  }
+  static Message UserSays(std::string text) {
+    Message message;
+    message.role = "user";
+    message.content = std::move(text);
+    return message;
+  }
+  static Request Chat(std::vector<Message> messages) {
+    Request r;
+    r.prompt = ChatPrompt{.messages = std::move(messages), .tools = {}, .template_arguments = {}};
+    return r;
+  }
+  Result<PreparedRequest> Run(Request request) { return PrepareRequest(std::move(request), model_, kContext, 0); }
+  std::string TextOf(const PreparedRequest& p) {
+    return model_.tokenizer->Decode(p.tokens, {.special = true, .text_start = true});
+  }
+
+  LoadedModel model_;
+};
+
+TEST_F(Prepare, RefusesWhatIsOutOfRange) {
+  struct Case {
+    std::function<void(Request&)> change;
+    std::string param, reason, words;
+  };
+  const auto nan = std::numeric_limits<float>::quiet_NaN();
+  const Case cases[] = {
+      {[](Request& r) { r.sampling.temperature = 2.5f; }, "temperature", "decimal_above_max_value",
+       "Expected a value <= 2, but got 2.5"},
+      {[](Request& r) { r.sampling.temperature = -1; }, "temperature", "decimal_below_min_value",
+       "Expected a value >= 0, but got -1"},
+      {[=](Request& r) { r.sampling.temperature = nan; }, "temperature", "invalid_value", "not a number"},
+      {[](Request& r) { r.sampling.top_p = 0; }, "top_p", "decimal_below_min_value", "Expected a value > 0"},
+      {[](Request& r) { r.sampling.top_p = 1.01f; }, "top_p", "decimal_above_max_value", "<= 1"},
+      {[](Request& r) { r.sampling.min_p = -0.1f; }, "min_p", "decimal_below_min_value", ">= 0"},
+      {[](Request& r) { r.sampling.typical_p = 0; }, "typical_p", "decimal_below_min_value", "> 0"},
+      {[](Request& r) { r.sampling.repetition_penalty = 0; }, "repetition_penalty", "decimal_below_min_value", "> 0"},
+      {[](Request& r) { r.sampling.frequency_penalty = 2.1f; }, "frequency_penalty", "decimal_above_max_value", "<= 2"},
+      {[](Request& r) { r.sampling.presence_penalty = -2.1f; }, "presence_penalty", "decimal_below_min_value", ">= -2"},
+      {[](Request& r) { r.sampling.logit_bias = {{TokenId{99}, 1.0f}}; }, "logit_bias", "invalid_value", "token id 99"},
+      {[](Request& r) { r.sampling.logit_bias = {{TokenId{1}, 101.0f}}; }, "logit_bias", "decimal_above_max_value",
+       "<= 100"},
+      {[](Request& r) { r.choices = 0; }, "n", "integer_below_min_value", ">= 1"},
+      {[](Request& r) { r.choices = 129; }, "n", "integer_above_max_value", "<= 128, but got 129"},
+      {[](Request& r) { r.stop_strings = {"a", ""}; }, "stop", "empty_string", "empty"},
+      {[](Request& r) { r.stop_strings.assign(17, "x"); }, "stop", "array_above_max_length", "maximum length 16"},
+      {[](Request& r) { r.stop_tokens = {TokenId{-1}}; }, "stop_token_ids", "invalid_value", "token id -1"},
+      {[](Request& r) { r.logprobs_top = 21; }, "top_logprobs", "integer_above_max_value", "<= 20"},
+      {[](Request& r) { r.prompt_logprobs_top = 21; }, "prompt_logprobs", "integer_above_max_value", "<= 20"},
+      {[](Request& r) { r.output_tokens_max = 0; }, "max_tokens", "integer_below_min_value", ">= 1"},
+      {[](Request& r) { r.prompt = TokenPrompt{{TokenId{0}, TokenId{25}}}; }, "prompt", "invalid_value",
+       "'prompt[1]': token id 25"},
+      {[](Request& r) { r.prompt = TokenPrompt{}; }, "prompt", "empty_prompt", "empty"},
+      {[](Request& r) { r.prompt = TextPrompt{}; }, "prompt", "empty_prompt", "empty"},
+      {[](Request& r) { r.prompt = ChatPrompt{}; }, "messages", "empty_array", "minimum length 1"},
+      {[](Request& r) { r.prompt = TokenPrompt{std::vector(51, TokenId{0})}; }, "prompt", "context_length_exceeded",
+       "This model's maximum context length is 50 tokens. However, your prompt resulted in 51 tokens. Please reduce"},
+      {[](Request& r) { r.prompt = TokenPrompt{std::vector(50, TokenId{0})}; }, "prompt", "context_length_exceeded",
+       "leaves no room"},
+      {[](Request& r) {
+         r.prompt = TokenPrompt{std::vector(40, TokenId{0})};
+         r.output_tokens_max = 11;
+       },
+       "prompt", "context_length_exceeded",
+       "maximum context length is 50 tokens. However, you requested 51 tokens (40 in the prompt, 11 in the "
+       "completion)"},
+  };
+  for (const Case& c : cases) {
+    Request request = Text("abc");
+    c.change(request);
+    const auto prepared = Run(request);
+    ASSERT_FALSE(prepared.ok()) << c.param << " " << c.words;
+    EXPECT_EQ(prepared.status().code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(prepared.status().param(), c.param);
+    EXPECT_EQ(prepared.status().reason(), c.reason) << c.param;
+    EXPECT_NE(prepared.status().message().find(c.words), std::string::npos) << prepared.status().message();
+  }
+}
+
+TEST_F(Prepare, AFileWithoutATemplateNamesTheWaysOut) {
+  const auto prepared = Run(Chat({UserSays("hi")}));
+  ASSERT_FALSE(prepared.ok());
+  EXPECT_EQ(prepared.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(prepared.status().message().find("--chat-template"), std::string::npos);
+  EXPECT_NE(prepared.status().message().find("/v1/completions"), std::string::npos);
+}
+
+TEST_F(Prepare, UserTextNeverBecomesASpecialToken) {
+  UseTemplate("{{ messages[0].content }}{{ eos_token }}");
+  const auto prepared = Run(Chat({UserSays("a<eos>")}));
+  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+  EXPECT_EQ(std::ranges::count(prepared->tokens, TokenId{kSimEos}), 1);
+  EXPECT_EQ(prepared->tokens.back(), TokenId{kSimEos});
+  EXPECT_EQ(Run(Text("a<eos>"))->tokens.back(), TokenId{kSimEos}) << "a raw prompt is the caller's own";
+}
+
+TEST_F(Prepare, MessagesHaveTheShapeTemplatesExpect) {
+  UseTemplate("{% for m in messages %}{{ m | tojson }}\n{% endfor %}");
+  Message developer = UserSays("d"), assistant = UserSays(""), tool = UserSays("r");
+  developer.role = "developer";
+  assistant.role = "assistant";
+  assistant.name = "bob";
+  assistant.reasoning = "hm";
+  assistant.tool_calls = {{"c1", "f", R"({"a":1})"}, {"c2", "g", "not json"}};
+  tool.role = "tool";
+  tool.tool_call_id = "c1";
+  Request request = Chat({developer, assistant, tool});
+  request.echo = true;
+  const auto prepared = PrepareRequest(request, model_, 4000, 0);
+  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+  EXPECT_EQ(
+      prepared->prompt_text,
+      "{\"role\": \"system\", \"content\": \"d\"}\n"
+      "{\"role\": \"assistant\", \"content\": \"\", \"name\": \"bob\", \"reasoning_content\": \"hm\", \"tool_calls\": "
+      "[{\"id\": \"c1\", \"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": 1}}}, "
+      "{\"id\": \"c2\", \"type\": \"function\", \"function\": {\"name\": \"g\", \"arguments\": \"not json\"}}]}\n"
+      "{\"role\": \"tool\", \"content\": \"r\", \"tool_call_id\": \"c1\"}\n");
+}
+
+TEST_F(Prepare, ATemplateThatRefusesIsTheClientsError) {
+  UseTemplate("{{ raise_exception('roles must alternate') }}");
+  const auto prepared = Run(Chat({UserSays("a")}));
+  ASSERT_FALSE(prepared.ok());
+  EXPECT_EQ(prepared.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(prepared.status().message().find("roles must alternate"), std::string::npos);
+}
+
+TEST_F(Prepare, ResolvesTheOutputsLength) {
+  EXPECT_EQ(Run(Text("abc"))->output_tokens_max, kContext - 3);
+  Request request = Text("abc");
+  request.output_tokens_max = 7;
+  EXPECT_EQ(Run(request)->output_tokens_max, 7u);
+  request.output_tokens_max = kContext - 3;
+  EXPECT_TRUE(Run(request).ok());
+  request.output_tokens_max = 0;
+  request.echo = true;
+  const auto echoed = Run(request);
+  ASSERT_TRUE(echoed.ok());
+  EXPECT_EQ(echoed->output_tokens_max, 0u);
+  EXPECT_EQ(echoed->prompt_text, "abc");
+  request.prompt = TokenPrompt{{TokenId{0}, TokenId{kSimEos}}};
+  EXPECT_EQ(Run(request)->prompt_text, "a<eos>");
+}
+
+}  // namespace
+}  // namespace bedplate
