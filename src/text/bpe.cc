@@ -84,11 +84,14 @@ Result<std::unique_ptr<const BpeModel>> BpeModel::Build(const TokenizerSpec& spe
   std::unique_ptr<BpeModel> model(new BpeModel(spec.merges.size()));
   for (uint32_t byte = 0; byte < 256; ++byte) {
     const int32_t id = by_text.Find(Utf8Of(AlphabetOfByte(static_cast<uint8_t>(byte))));
-    model->byte_ids_[byte] = id >= 0 && MayComeFromText(spec, id) ? id : -1;
+    // A user-defined token is its text as it is, so one that looks like a stand-in doesn't stand for that byte.
+    const char bytes[] = {static_cast<char>(byte)};
+    const bool stands_for_it = id >= 0 && token_bytes[static_cast<size_t>(id)] == std::string_view(bytes, 1);
+    model->byte_ids_[byte] = stands_for_it ? id : -1;
   }
   std::string joined;
   for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
-    BP_RETURN_IF_ERROR(model->AddMerge(spec, by_text, rank, joined));
+    BP_RETURN_IF_ERROR(model->AddMerge(spec, by_text, token_bytes, rank, joined));
   }
   if (ignore_merges) {
     model->whole_.emplace(token_bytes.size());
@@ -101,7 +104,8 @@ Result<std::unique_ptr<const BpeModel>> BpeModel::Build(const TokenizerSpec& spe
 }
 
 /// `joined` is scratch, so that 150,000 merges don't allocate as many strings.
-Status BpeModel::AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, size_t rank, std::string& joined) {
+Status BpeModel::AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text,
+                          std::span<const std::string_view> token_bytes, size_t rank, std::string& joined) {
   const std::string& merge = spec.merges[rank];
   const auto wrong = [&](std::string_view why) {
     return Status::InvalidArgument(Cat("tokenizer.ggml.merges[", rank, "] is '", merge, "': ", why));
@@ -120,6 +124,10 @@ Status BpeModel::AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, 
   const int32_t merged = by_text.Find(joined.assign(left_text).append(right_text));
   if (merged < 0) return wrong("what it makes is not in tokenizer.ggml.tokens");
   if (!MayComeFromText(spec, merged)) return wrong("it makes a control token, which text must not become");
+  const auto bytes_of = [token_bytes](int32_t id) { return token_bytes[static_cast<size_t>(id)]; };
+  if (bytes_of(merged) != joined.assign(bytes_of(left)).append(bytes_of(right))) {
+    return wrong("it makes a token that stands for other bytes than its parts, by tokenizer.ggml.token_type");
+  }
   if (!merges_.Insert(left, right, {.rank = static_cast<uint32_t>(rank), .merged = merged})) {
     return wrong("the same merge is in the list before");
   }

@@ -30,7 +30,8 @@ bool AppendBytesOfAlphabet(std::string_view token_text, std::string& bytes);
 class BpeModel {
  public:
   /// `by_text` is used only here; `token_bytes` (by id) is viewed as long as the model lives where merges are ignored.
-  /// Errors name the merge that is wrong: no pair, a part that is no token, a repetition, a control token as a result.
+  /// Errors name the merge that is wrong: no pair, a part that is no token, a repetition, a result that is a control
+  /// token or stands for other bytes than its parts.
   static Result<std::unique_ptr<const BpeModel>> Build(const TokenizerSpec& spec, const TokenIndex& by_text,
                                                        std::span<const std::string_view> token_bytes,
                                                        bool ignore_merges);
@@ -41,7 +42,8 @@ class BpeModel {
 
  private:
   explicit BpeModel(size_t merge_count) : merges_(merge_count) {}
-  Status AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, size_t rank, std::string& joined);
+  Status AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, std::span<const std::string_view> token_bytes,
+                  size_t rank, std::string& joined);
   void EncodeShort(std::string_view piece, std::vector<TokenId>& ids) const;
   void EncodeLong(std::string_view piece, std::vector<TokenId>& ids) const;
 

@@ -217,7 +217,7 @@ void Tokenizer::AppendTokenBytes(TokenId id) {
   }
   if (spec_.model == "llama") {
     AppendReplaced(text, kSpaceMark, " ", bytes_);
-  } else if (kind != TokenKind::kNormal || !AppendBytesOfAlphabet(text, bytes_)) {
+  } else if (kind == TokenKind::kUserDefined || !AppendBytesOfAlphabet(text, bytes_)) {
     bytes_ += text;  // user-defined tokens are written as they are, not in the byte alphabet
   }
 }

@@ -283,6 +283,18 @@ TEST(Tokenizer, BytesThatTheVocabularyLacksAreNamedAndDropped) {
   EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("axb")), "ab");
 }
 
+// Found by tokenizer_fuzz: such a space was decoded as the two bytes of its stand-in, U+0120.
+TEST(Tokenizer, AByteTokenOfAnyKindStandsForItsByte) {
+  for (const TokenKind kind : {TokenKind::kUnused, TokenKind::kByte, TokenKind::kUserDefined, TokenKind::kControl}) {
+    TokenizerSpec spec = SmallBpeSpec(1, /*merge_count=*/0);
+    spec.kinds[4 + ' '] = kind;
+    const auto tokenizer = Make(spec);
+    const bool missing = kind == TokenKind::kUserDefined || kind == TokenKind::kControl;
+    EXPECT_EQ(tokenizer->missing_bytes().test(' '), missing);
+    EXPECT_EQ(tokenizer->Decode(tokenizer->Encode("a b")), missing ? "ab" : "a b");
+  }
+}
+
 TEST(Tokenizer, KnowsWhatEndsAnAnswer) {
   const auto small = Make(SmallBpeSpec(1));
   EXPECT_TRUE(small->IsEndOfGeneration(TokenId{0}));   // <|endoftext|>, by its name
@@ -335,6 +347,14 @@ TEST(Tokenizer, HostileSpecsAreErrorsThatNameTheField) {
       {"tokenizer.ggml.merges[0] is 'a zz': the right part", [](TokenizerSpec& s) { s.merges[0] = "a zz"; }},
       {"tokenizer.ggml.merges[0] is 'z z': what it makes", [](TokenizerSpec& s) { s.merges[0] = "z z"; }},
       {"tokenizer.ggml.merges[1]", [](TokenizerSpec& s) { s.merges[1] = s.merges[0]; }},
+      {"stands for other bytes",
+       [](TokenizerSpec& s) {
+         s.tokens.emplace_back("\xC4\xA0\xC4\xA0\xC4\xA0");
+         s.kinds.push_back(TokenKind::kUserDefined);
+         s.tokens.emplace_back("\xC4\xA0\xC4\xA0");
+         s.kinds.push_back(TokenKind::kNormal);
+         s.merges = {"\xC4\xA0 \xC4\xA0", "\xC4\xA0\xC4\xA0 \xC4\xA0"};
+       }},
       {"a control token",
        [](TokenizerSpec& s) {
          s.tokens[1] = "zz";
@@ -342,7 +362,7 @@ TEST(Tokenizer, HostileSpecsAreErrorsThatNameTheField) {
        }},
   };
   for (const Case& c : bpe_cases) {
-    TokenizerSpec spec = SmallBpeSpec(1);
+    TokenizerSpec spec = SmallBpeSpec(1, /*merge_count=*/6);
     c.damage(spec);
     const auto tokenizer = Tokenizer::Create(std::move(spec));
     ASSERT_FALSE(tokenizer.ok()) << c.named;
