@@ -4,7 +4,16 @@
 ///
 /// The rules are what the models' tokenizer.json files state as regular expressions (Oniguruma, with lookahead). Here
 /// each is a small function over classified code points; no regular expression engine is linked. Where llama.cpp's rule
-/// of the same name differs from the model's own file, the model's file wins; docs and pretokenizer.cc list where.
+/// of the same name differs from the model's own file, the model's file wins.
+///
+/// Measured against llama-cpp-python 0.3.36 on 10,000 random strings (scripts/tokenizer_reference.py --peer):
+///   qwen2: 16 differ. Its Unicode tables lack parts of version 16: Egyptian Hieroglyphs Extended-A, Garay, Myanmar
+///     Extended-C. smollm: 40 differ. The vocabulary lacks 21 bytes; here and in the reference the neighbours of a lost
+///     byte may merge, there it keeps them apart.
+/// By the text of its rules, not measured: it doesn't take 'ſ (U+017F) for a contraction (llama-bpe, qwen2, qwen35,
+/// gpt-4o); it knows case in gpt-4o and tekken only for ASCII; falcon lacks a stage; deepseek-llm takes runs of digits.
+/// No rule normalises: qwen2's tokenizer.json asks for NFC, but its GGUF files and llama.cpp don't, and text has to
+/// come back as it went in.
 ///
 /// Names (tokenizer.ggml.pre; those on one line are one rule):
 ///   gpt-2, phi-2, mpt, olmo, jais, exaone4, trillion, granite-docling, gigachat, a.x-4.0, mellum, modern-bert
