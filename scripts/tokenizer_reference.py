@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares a tokenizer command with the reference libraries, built from a GGUF file's own metadata.
 
-    scripts/tokenizer_reference.py MODEL.gguf [--command "build/release/bin/bedplate tokenize {model} --lines"]
+    scripts/tokenizer_reference.py MODEL.gguf [--command "build/release/bin/bedplate tokenize {model} --lines --no-bos"]
                                    [--peer "python scripts/tokenizer_llama_cpp.py {model}"] [--strings 10000] [--special]
     scripts/tokenizer_reference.py --golden     rewrites tests/reference/pretokenizer_pieces.json
 
@@ -287,7 +287,7 @@ def write_golden():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?")
-    parser.add_argument("--command", default=str(ROOT / "build/release/bin/bedplate") + " tokenize {model} --lines")
+    parser.add_argument("--command", default=str(ROOT / "build/release/bin/bedplate") + " tokenize {model} --lines --no-bos")
     parser.add_argument("--peer", help="another tokenizer command, compared with the reference as well")
     parser.add_argument("--strings", type=int, default=10000)
     parser.add_argument("--special", action="store_true", help="control tokens in the text are recognised")
