@@ -115,11 +115,12 @@ struct Rows {
   /// Row r as a matmul sees it.
   [[nodiscard]] std::vector<double> Dequantized(uint32_t r) const {
     std::vector<double> x(inputs);
-    const size_t blocks = inputs / kInputBlock;
-    const auto* block = reinterpret_cast<const QuantizedBlock*>(quantized.data()) + r * blocks;
-    for (uint32_t i = 0; i < inputs; ++i) {
-      x[i] = quantized.empty() ? static_cast<double>(values[static_cast<size_t>(r) * inputs + i])
-                               : static_cast<double>(block[i / 32].scale) * block[i / 32].q[i % 32];
+    const auto* row = reinterpret_cast<const QuantizedBlock*>(quantized.data());
+    for (size_t i = 0; i < inputs; ++i) {
+      const size_t at = static_cast<size_t>(r) * inputs + i;
+      x[i] = row == nullptr
+                 ? static_cast<double>(values[at])
+                 : static_cast<double>(row[at / kInputBlock].scale) * row[at / kInputBlock].q[i % kInputBlock];
     }
     return x;
   }
