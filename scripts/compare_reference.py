@@ -8,6 +8,8 @@ Per model, against tests/reference/golden/MODEL.bpref (made by make_reference.py
     its better setting. Both are taken over {64 likeliest tokens, everything else}; for the first limit the figure is
     scaled by what that partition hides of llama.cpp's divergence (measured over the whole vocabulary when the golden
     file was made).
+    The same without each window's first token, where some models' huge activations ruin coarse quantisation and would
+    flatter whoever quantises finer.
   - the top token equals the reference's in >= 99 % of the positions whose reference margin is >= 0.2 nat.
   - perplexity of GPL-3 (windows of 512, second half scored) within 0.5 % of llama.cpp's at its default setting.
 
@@ -80,7 +82,7 @@ def compare_kl(model, header, sequences, checks):
     start = time.monotonic()
     answers = ours(model, sequences)
     seconds = time.monotonic() - start
-    divergences, clear, clear_same, same = [], 0, 0, 0
+    divergences, later, clear, clear_same, same = [], [], 0, 0, 0
     for sequence, answer in zip(sequences, answers):
         own = []
         for i in range(len(sequence.tokens)):
@@ -92,8 +94,9 @@ def compare_kl(model, header, sequences, checks):
                 clear_same += hit
         print(f"    {sequence.name:8} {len(own):5} positions  KL {sum(own) / len(own):.5f}  largest {max(own):.4f}")
         divergences += own
-    mean = sum(divergences) / len(divergences)
+        later += own[1:]
     rival = min(header["llama_cpp"].values(), key=lambda figures: figures["mean_kl"])
+    mean = sum(divergences) / len(divergences)
     whole = mean * rival["mean_kl_whole_vocabulary"] / rival["mean_kl"]
     print(
         f"    {len(divergences)} positions in {seconds:.1f} s; top token equal in {same / len(divergences):.2%} "
@@ -102,11 +105,16 @@ def compare_kl(model, header, sequences, checks):
     checks.check(
         f"{model}: mean KL {whole:.5f} nats over the whole vocabulary (estimated); limit {KL_MAX}", whole <= KL_MAX
     )
-    checks.check(
-        f"{model}: mean KL {mean:.5f}, llama.cpp's {rival['mean_kl']:.5f}, ratio {mean / rival['mean_kl']:.3f}; limit "
-        f"{KL_MAX_OF_LLAMA_CPP}",
-        mean <= KL_MAX_OF_LLAMA_CPP * rival["mean_kl"],
-    )
+    for what, ours_mean, key in [
+        ("mean KL", mean, "mean_kl"),
+        ("mean KL but for first tokens", sum(later) / len(later), "mean_kl_after_first"),
+    ]:
+        theirs = min(figures[key] for figures in header["llama_cpp"].values())
+        checks.check(
+            f"{model}: {what} {ours_mean:.5f}, llama.cpp's {theirs:.5f}, ratio {ours_mean / theirs:.3f}; limit "
+            f"{KL_MAX_OF_LLAMA_CPP}",
+            ours_mean <= KL_MAX_OF_LLAMA_CPP * theirs,
+        )
     checks.check(
         f"{model}: top token equal in {clear_same / clear:.2%} of {clear} clear positions (llama.cpp "
         f"{rival['top1_margin_0.2']:.2%}); limit {TOP1_MIN:.0%}",

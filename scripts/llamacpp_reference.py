@@ -98,9 +98,11 @@ def compare(args, plan):
             names.append(sequence["name"])
         full, part, margin, same = (np.concatenate(column) for column in zip(*parts))
         clear = margin >= 0.2
+        later = np.concatenate([np.arange(len(column[0])) > 0 for column in parts])
         result["kl"][setting] = {
             "mean_kl": float(part.mean()),
             "mean_kl_whole_vocabulary": float(full.mean()),
+            "mean_kl_after_first": float(part[later].mean()),
             "positions": len(part),
             "top1": float(same.mean()),
             "top1_margin_0.2": float(same[clear].mean()),
