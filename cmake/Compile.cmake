@@ -22,6 +22,9 @@ if(BEDPLATE_SANITIZE)
     target_compile_options(bp_flags INTERFACE -fno-sanitize=vptr)
   endif()
 endif()
+if(BEDPLATE_FUZZERS)
+  target_compile_options(bp_flags INTERFACE -fsanitize=fuzzer-no-link)  # coverage of the code under test, not of the harness
+endif()
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # Paths are hashed relative to the tree, so that a fresh clone finds what another one compiled.

@@ -8,6 +8,8 @@
 # They live in build/peers/. An environment that exists elsewhere is used instead when BEDPLATE_PEER_LLAMA,
 # BEDPLATE_PEER_REFERENCE or BEDPLATE_PEER_CLIENTS names its folder.
 set -euo pipefail
+# Rivals that are compiled want a compiler under the usual names; a machine that only ./run prepared has clang-19 alone.
+command -v c++ >/dev/null || export CC=clang-19 CXX=clang++-19
 cd "$(dirname "$0")/.."
 
 name=${1:-}

@@ -4,8 +4,6 @@
 
 namespace bedplate {
 
-AttentionKernels Avx2AttentionKernels() {
-  return AttentionBody<Avx2Lanes>::Table();
-}
+constinit const AttentionKernels kAvx2AttentionKernels = AttentionBody<Avx2Lanes>::Table();
 
 }  // namespace bedplate

@@ -4,8 +4,6 @@
 
 namespace bedplate {
 
-AttentionKernels Avx512AttentionKernels() {
-  return AttentionBody<Avx512Lanes>::Table();
-}
+constinit const AttentionKernels kAvx512AttentionKernels = AttentionBody<Avx512Lanes>::Table();
 
 }  // namespace bedplate

@@ -301,6 +301,7 @@ struct AttentionBody {
   }
 
   static void Store(const KvLayout& kv, const float* keys, const float* values, uint32_t page, uint32_t slot) {
+    // Clamped so that f16 stays finite; operands in this order let NaN through, to be seen.
     const V highest = V::Broadcast(65504.0f), lowest = V::Broadcast(-65504.0f);
     const uint32_t dim = kv.head_dim;
     for (uint32_t h = 0; h < kv.kv_heads; ++h) {
@@ -308,9 +309,9 @@ struct AttentionBody {
       uint16_t* v = kv.Values(page, h) + size_t{slot} * dim;
       for (uint32_t d = 0; d < dim; d += 16) {
         uint16_t halves[16];
-        V::Min(V::Max(V::Load(keys + size_t{h} * dim + d), lowest), highest).StoreHalf(halves);
+        V::Min(highest, V::Max(lowest, V::Load(keys + size_t{h} * dim + d))).StoreHalf(halves);
         for (uint32_t i = 0; i < 16; ++i) k[size_t{d + i} * 16 + slot] = halves[i];
-        V::Min(V::Max(V::Load(values + size_t{h} * dim + d), lowest), highest).StoreHalf(v + d);
+        V::Min(highest, V::Max(lowest, V::Load(values + size_t{h} * dim + d))).StoreHalf(v + d);
       }
     }
   }

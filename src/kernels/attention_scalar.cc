@@ -4,8 +4,6 @@
 
 namespace bedplate {
 
-AttentionKernels ScalarAttentionKernels() {
-  return AttentionBody<ScalarLanes>::Table();
-}
+constinit const AttentionKernels kScalarAttentionKernels = AttentionBody<ScalarLanes>::Table();
 
 }  // namespace bedplate

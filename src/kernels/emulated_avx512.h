@@ -76,6 +76,12 @@ inline __m512 EmulatedCvtphPs(__m256i v) {
 }  // namespace
 }  // namespace bedplate
 
+// Newer SIMDe releases name some of these themselves.
+#undef _mm512_cvtepu8_epi32
+#undef _mm512_cvtepi8_epi32
+#undef _mm512_cvtepu16_epi32
+#undef _mm512_cvtepi32_ps
+#undef _mm512_cvtph_ps
 #define _mm512_cvtepu8_epi32 EmulatedCvtepu8Epi32
 #define _mm512_cvtepi8_epi32 EmulatedCvtepi8Epi32
 #define _mm512_cvtepu16_epi32 EmulatedCvtepu16Epi32

@@ -1,17 +1,13 @@
 #pragma once
 /// The kernel tables of each instruction set, defined in the files compiled for it; chosen in kernel_choice.cc alone.
+/// They are constants: nothing compiled for an instruction set runs before the choice.
 
 #include "kernels/attention.h"
 #include "kernels/vector_kernels.h"
 
 namespace bedplate {
 
-VectorKernels ScalarVectorKernels();
-VectorKernels Avx2VectorKernels();
-VectorKernels Avx512VectorKernels();
-
-AttentionKernels ScalarAttentionKernels();
-AttentionKernels Avx2AttentionKernels();
-AttentionKernels Avx512AttentionKernels();
+extern const VectorKernels kScalarVectorKernels, kAvx2VectorKernels, kAvx512VectorKernels;
+extern const AttentionKernels kScalarAttentionKernels, kAvx2AttentionKernels, kAvx512AttentionKernels;
 
 }  // namespace bedplate

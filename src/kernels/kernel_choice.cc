@@ -3,32 +3,29 @@
 namespace bedplate {
 
 const VectorKernels& VectorKernelsFor(Isa isa) {
-  static const VectorKernels scalar = ScalarVectorKernels(), avx2 = Avx2VectorKernels(), avx512 = Avx512VectorKernels();
   switch (isa) {
     case Isa::kScalar:
-      return scalar;
+      return kScalarVectorKernels;
     case Isa::kAvx2:
-      return avx2;
+      return kAvx2VectorKernels;
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
-      return avx512;
+      return kAvx512VectorKernels;
   }
-  return scalar;
+  return kScalarVectorKernels;
 }
 
 const AttentionKernels& AttentionKernelsFor(Isa isa) {
-  static const AttentionKernels scalar = ScalarAttentionKernels(), avx2 = Avx2AttentionKernels(),
-                                avx512 = Avx512AttentionKernels();
   switch (isa) {
     case Isa::kScalar:
-      return scalar;
+      return kScalarAttentionKernels;
     case Isa::kAvx2:
-      return avx2;
+      return kAvx2AttentionKernels;
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
-      return avx512;
+      return kAvx512AttentionKernels;
   }
-  return scalar;
+  return kScalarAttentionKernels;
 }
 
 }  // namespace bedplate

@@ -4,8 +4,6 @@
 
 namespace bedplate {
 
-VectorKernels Avx2VectorKernels() {
-  return VectorBody<Avx2Lanes>::Table();
-}
+constinit const VectorKernels kAvx2VectorKernels = VectorBody<Avx2Lanes>::Table();
 
 }  // namespace bedplate

@@ -4,8 +4,6 @@
 
 namespace bedplate {
 
-VectorKernels Avx512VectorKernels() {
-  return VectorBody<Avx512Lanes>::Table();
-}
+constinit const VectorKernels kAvx512VectorKernels = VectorBody<Avx512Lanes>::Table();
 
 }  // namespace bedplate

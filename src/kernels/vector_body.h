@@ -67,7 +67,8 @@ struct VectorBody {
 
   static void Softcap(const float* x, float cap, size_t n, float* out) {
     const V c = V::Broadcast(cap);
-    Map(x, x, n, out, [&](V v, V) { return c * Tanh(v / c); });
+    const V limit = V::Broadcast(__builtin_inff());  // what is no number stays visible
+    Map(x, x, n, out, [&](V v, V) { return V::SelectLess(v, limit, c * Tanh(v / c), v); });
   }
 
   static float Max(const float* x, size_t n) {

@@ -4,8 +4,6 @@
 
 namespace bedplate {
 
-VectorKernels ScalarVectorKernels() {
-  return VectorBody<ScalarLanes>::Table();
-}
+constinit const VectorKernels kScalarVectorKernels = VectorBody<ScalarLanes>::Table();
 
 }  // namespace bedplate

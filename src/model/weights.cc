@@ -3,7 +3,7 @@
 #include "model/weights.h"
 
 #include <atomic>
-#include <functional>
+#include <unordered_set>
 
 #include "base/cat.h"
 #include "kernels/dequantize.h"
@@ -22,7 +22,8 @@ std::string ShapeText(const std::vector<uint64_t>& shape) {
   return text + "]";
 }
 
-Result<const TensorView*> Find(const ModelFile& file, const std::string& name, const std::vector<uint64_t>& shape) {
+Result<const TensorView*> FindShaped(const ModelFile& file, const std::string& name,
+                                     const std::vector<uint64_t>& shape) {
   const TensorView* tensor = file.FindTensor(name);
   if (tensor == nullptr) {
     return Status::DataLoss(
@@ -61,7 +62,7 @@ class WeightsLoader {
     const uint64_t q_width = uint64_t{c.heads} * c.head_dim, kv_width = uint64_t{c.kv_heads} * c.head_dim;
     weights_.width_ = c.width;
     weights_.layers_.assign(c.layers, {});
-    BP_ASSIGN_OR_RETURN(weights_.embedding_, Find(file_, "token_embd.weight", {c.vocabulary, c.width}));
+    BP_ASSIGN_OR_RETURN(weights_.embedding_, Find("token_embd.weight", {c.vocabulary, c.width}));
     for (uint32_t i = 0; i < c.layers; ++i) {
       LayerWeights& layer = weights_.layers_[i];
       const std::string blk = Cat("blk.", i, ".");
@@ -89,12 +90,36 @@ class WeightsLoader {
         Matrix(c.tied_embeddings ? "token_embd" : "output", c.vocabulary, c.width, false, weights_.head_));
     if (file_.FindTensor("rope_freqs.weight") != nullptr) {
       BP_RETURN_IF_ERROR(Vector("rope_freqs.weight", c.rope.dims / 2, weights_.rope_factors_));
+      for (const float factor : weights_.rope_factors_) {
+        if (factor >= 1e-3f && factor <= 1e6f) continue;  // false for NaN
+        return Status::DataLoss(
+            Cat(file_.path().string(), ": tensor \"rope_freqs.weight\" holds ", factor, "; allowed: 0.001 to 1000000"));
+      }
+    }
+    return CheckAllUsed();
+  }
+
+  // A tensor of a layer that we don't read means that the file asks for something we don't do.
+  Status CheckAllUsed() const {
+    for (const TensorView& tensor : file_.tensors()) {
+      if (!tensor.name.starts_with("blk.") || used_.contains(&tensor) || tensor.name.ends_with(".attn_rot_embd.weight"))
+        continue;
+      return Status::Unimplemented(
+          Cat(file_.path().string(), ": tensor \"", tensor.name, "\" is not used by ",
+              ArchitectureName(config_.architecture),
+              " in this build, so the answers would be wrong; serve the model through another server"));
     }
     return Status::Ok();
   }
 
+  Result<const TensorView*> Find(const std::string& name, const std::vector<uint64_t>& shape) {
+    BP_ASSIGN_OR_RETURN(const TensorView* tensor, FindShaped(file_, name, shape));
+    used_.insert(tensor);
+    return tensor;
+  }
+
   Status Vector(const std::string& name, uint64_t n, std::vector<float>& out) {
-    BP_ASSIGN_OR_RETURN(const TensorView* tensor, Find(file_, name, {n}));
+    BP_ASSIGN_OR_RETURN(const TensorView* tensor, Find(name, {n}));
     if (n % InfoOf(tensor->type).block_elements != 0) {
       return Status::DataLoss(Cat(file_.path().string(), ": tensor \"", name, "\" of ", n, " elements can't be ",
                                   InfoOf(tensor->type).name));
@@ -113,7 +138,7 @@ class WeightsLoader {
   }
 
   Status Matrix(const std::string& name, uint64_t outputs, uint64_t inputs, bool bias, Linear& out) {
-    BP_ASSIGN_OR_RETURN(const TensorView* tensor, Find(file_, name + ".weight", {outputs, inputs}));
+    BP_ASSIGN_OR_RETURN(const TensorView* tensor, Find(name + ".weight", {outputs, inputs}));
     const uint32_t unit =
         NeedsQuantizedInput(tensor->type) ? std::max(InfoOf(tensor->type).block_elements, kInputBlock) : 1;
     if (inputs % unit != 0) {
@@ -153,6 +178,7 @@ class WeightsLoader {
   const ModelConfig& config_;
   ThreadTeam* team_ = nullptr;  // null in the measuring walk
   size_t packed_bytes_ = 0;
+  std::unordered_set<const TensorView*> used_;
   Weights weights_;
 };
 
