@@ -56,17 +56,22 @@ struct Answer {
   double seconds = 0;
 };
 
+struct Wake {
+  std::mutex mutex;  // guards woken
+  std::condition_variable more;
+  bool woken = false;
+};
+
 // Asks the engine and hands each piece of text to `write` as it comes.
 Result<Answer> Ask(Engine& engine, Request request, const Clock& clock,
                    const std::function<void(std::string_view)>& write) {
   BP_ASSIGN_OR_RETURN(PreparedRequest prepared, engine.Prepare(std::move(request)));
-  std::mutex mutex;
-  std::condition_variable more;
-  bool woken = false;
-  const auto events = std::make_shared<EventStream>([&] {
-    const std::lock_guard lock(mutex);
-    woken = true;
-    more.notify_one();
+  // Shared with the engine thread, which may still be inside the call that wakes us when we have read the last event.
+  const auto wake = std::make_shared<Wake>();
+  const auto events = std::make_shared<EventStream>([wake] {
+    const std::lock_guard lock(wake->mutex);
+    wake->woken = true;
+    wake->more.notify_one();
   });
   const Interrupts interrupts;
   const Instant start = clock.Now();
@@ -75,9 +80,9 @@ Result<Answer> Ask(Engine& engine, Request request, const Clock& clock,
   Answer answer;
   for (;;) {
     {
-      std::unique_lock lock(mutex);
-      more.wait_for(lock, std::chrono::milliseconds(50), [&] { return woken; });
-      woken = false;
+      std::unique_lock lock(wake->mutex);
+      wake->more.wait_for(lock, std::chrono::milliseconds(50), [&] { return wake->woken; });
+      wake->woken = false;
     }
     if (interrupted != 0 && !answer.stopped) {
       answer.stopped = true;

@@ -1,5 +1,6 @@
 // The bedplate program: parses the command line and hands over to one command.
 #include <cstdio>
+#include <exception>
 
 #include "cmd/commands.h"
 #include "cmd/config_file.h"
@@ -46,6 +47,11 @@ int main(int argc, char** argv) {
   bedplate::AddBenchCommand(app, run);
   if (const bedplate::Status config = bedplate::ReadConfig(argc, argv); !config.ok()) return bedplate::Fail(config);
   CLI11_PARSE(app, argc, argv);
-  const bedplate::Status status = run();
+  bedplate::Status status;
+  try {
+    status = run();
+  } catch (const std::exception& error) {  // a library's, such as no more threads or memory
+    status = bedplate::Status::Internal(error.what());
+  }
   return status.ok() ? 0 : bedplate::Fail(status);
 }

@@ -38,6 +38,16 @@ std::string MemorySizeText(size_t bytes) {
   return fmt::format("{} bytes", bytes);
 }
 
+// Cached file pages count as used in a cgroup, though the system gives them back when memory is asked for.
+static size_t ReclaimableMemory() {
+  std::ifstream stat("/sys/fs/cgroup/memory.stat");
+  size_t sum = 0, value = 0;
+  for (std::string name; stat >> name >> value;) {
+    if (name == "inactive_file" || name == "active_file") sum += value;
+  }
+  return sum;
+}
+
 size_t AvailableMemory() {
   size_t available = size_t{4} << 30;  // where /proc is not mounted
   std::ifstream meminfo("/proc/meminfo");
@@ -46,7 +56,10 @@ size_t AvailableMemory() {
   }
   std::ifstream limit_file("/sys/fs/cgroup/memory.max"), used_file("/sys/fs/cgroup/memory.current");
   size_t limit = 0, used = 0;
-  if (limit_file >> limit && used_file >> used) available = std::min(available, limit > used ? limit - used : 0);
+  if (limit_file >> limit && used_file >> used) {
+    used -= std::min(used, ReclaimableMemory());
+    available = std::min(available, limit > used ? limit - used : 0);
+  }
   return available;
 }
 

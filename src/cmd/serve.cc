@@ -1,4 +1,7 @@
 // bedplate serve: models behind the APIs, with the console, until a signal says to stop.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -55,6 +58,8 @@ class SignalWatch {
     std::signal(SIGPIPE, SIG_IGN);
   }
   [[nodiscard]] bool stopping() const { return stopping_.load(); }
+  /// From now on a signal lets answers end. Before, there are none, and it ends the process at once.
+  void ServingBegins() { serving_.store(true); }
 
  private:
   static sigset_t Signals() {
@@ -66,6 +71,10 @@ class SignalWatch {
   void Watch(Server& server) noexcept {
     const sigset_t set = Signals();
     for (int signal = 0; ::sigwait(&set, &signal) == 0 && signal != SIGUSR1;) {
+      if (!serving_.load()) {
+        LogInfo("stopped while loading");
+        ::_exit(0);  // packing can't be cut short, and nothing is held that has to be given back
+      }
       if (!stopping_.exchange(true)) {
         LogInfo("draining: running answers end first; a second signal stops at once");
         server.Drain(kDrainTimeMax);
@@ -74,9 +83,22 @@ class SignalWatch {
       }
     }
   }
+  std::atomic<bool> serving_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
+
+// As many descriptors as the system lets us have; returns how many connections fit, at most `wanted`.
+uint32_t RaiseDescriptorLimit(uint32_t wanted) {
+  constexpr rlim_t kForFilesAndRefusals = 192;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  const rlim_t fit = files.rlim_cur > 2 * kForFilesAndRefusals ? files.rlim_cur - kForFilesAndRefusals : 64;
+  return static_cast<uint32_t>(std::min<rlim_t>(wanted, fit));
+}
 
 Result<size_t> EngineMemory(const Options& options, size_t weight_bytes, size_t models) {
   const size_t available = AvailableMemory();
@@ -85,8 +107,9 @@ Result<size_t> EngineMemory(const Options& options, size_t weight_bytes, size_t 
     BP_ASSIGN_OR_RETURN(budget, ParseMemorySize(options.memory));
   }
   if (budget <= weight_bytes) {
-    return Status::InvalidArgument(Cat("--memory ", MemorySizeText(budget), " does not hold the weights alone (",
-                                       MemorySizeText(weight_bytes), "); give more, or use a smaller model"));
+    return Status::InvalidArgument(Cat("a memory budget of ", MemorySizeText(budget),
+                                       " does not hold the weights alone (", MemorySizeText(weight_bytes),
+                                       "); give more with --memory, or use a smaller model"));
   }
   return (budget - weight_bytes) / models;
 }
@@ -144,19 +167,23 @@ Status Run(Options options) {
   for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
   BP_ASSIGN_OR_RETURN(const ModelLoadOptions load, options.tuning.LoadOptions());
 
+  // A batch of prompts that the queue can never hold is refused as such, not told to come back later.
+  server_options.prompts_max = std::min(server_options.prompts_max, options.engine.queue_max);
+  server_options.work_threads = 2;  // one very long prompt must not hold up the preparation of others
+  server_options.connections_max = RaiseDescriptorLimit(server_options.connections_max);
   SignalWatch::BlockSignals();
   const SystemClock clock;
   const std::unique_ptr<Admission> admission = MakeOpenAdmission();
   std::vector<std::unique_ptr<Engine>> engines;  // outlives the server
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Create(server_options, {}, *admission, clock));
-  const SignalWatch signals(*server);
+  SignalWatch signals(*server);
   server->Start();
 
   BP_ASSIGN_OR_RETURN(std::vector<Loaded> all, LoadAll(options, load, clock, signals));
   size_t weight_bytes = 0;
   for (const Loaded& loaded : all) weight_bytes += static_cast<const Transformer&>(*loaded.model.model).weight_bytes();
+  BP_ASSIGN_OR_RETURN(options.engine.memory_bytes, EngineMemory(options, weight_bytes, all.size()));
   for (Loaded& loaded : all) {
-    BP_ASSIGN_OR_RETURN(options.engine.memory_bytes, EngineMemory(options, weight_bytes, all.size()));
     options.engine.prefix_cache = !options.no_prefix_cache;
     BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options.engine, std::move(loaded.model), clock));
     engines.push_back(std::move(engine));
@@ -164,7 +191,8 @@ Status Run(Options options) {
     served.engine = engines.back().get();
     BP_RETURN_IF_ERROR(server->AddModel(served));
   }
-  if (!signals.stopping()) Announce(*server, engines);
+  signals.ServingBegins();
+  Announce(*server, engines);
   server->Wait();
   return Status::Ok();
 }

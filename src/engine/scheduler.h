@@ -9,7 +9,8 @@
 ///               is computed, and share its whole pages through the prefix tree.
 ///   Preemption  a sequence without a page takes those of the least important one not yet in the step, which keeps its
 ///               tokens and computes them again later; if it is the least important itself, it is the one to wait.
-///               The most important sequence always proceeds, so there is neither deadlock nor livelock.
+///               The most important sequence proceeds as soon as a less important one ends or yields, so there is
+///               neither deadlock nor livelock.
 ///   Cancel      looked for at the start of every step; pages are free before the step is planned.
 ///
 /// Owns:    the live requests. Threads: engine thread only. Time comes in as arguments.

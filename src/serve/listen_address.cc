@@ -57,9 +57,10 @@ Result<ListenAddress> ParseListenAddress(std::string_view text) {
 
 Status ValidateListen(const ListenAddress& address, bool has_keys) {
   if (address.is_loopback() || has_keys) return Status::Ok();
-  return Status::InvalidArgument(Cat("listening on ", address.ToString(),
-                                     " lets everyone who reaches this machine use the "
-                                     "models; create API keys first, or listen on 127.0.0.1"));
+  return Status::InvalidArgument(
+      Cat("listening on ", address.ToString(),
+          " lets everyone who reaches this machine use the "
+          "models; this build has no keys yet, so listen on 127.0.0.1 and put a proxy or an SSH tunnel in front"));
 }
 
 }  // namespace bedplate

@@ -102,6 +102,19 @@ Result<Call> DecodeCompletions(const Json& body, const CompletionsLimits& limits
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
   BP_RETURN_IF_ERROR(ReadLimits(fields, request));
   BP_RETURN_IF_ERROR(RefuseUnsupported(fields, request));
+  // Every choice carries the prompt's text and log-probabilities again, so their number bounds the answer's size.
+  constexpr size_t kChoicesInAllMax = 128;
+  if (prompts.size() * request.choices > kChoicesInAllMax) {
+    return Status::InvalidArgument(Cat("'prompt' holds ", prompts.size(), " and 'n' is ", request.choices,
+                                       "; together at most ", kChoicesInAllMax, " choices in one request."))
+        .WithParam("n")
+        .WithReason("invalid_value");
+  }
+  if (request.prompt_logprobs_top && request.choices > 1) {
+    return Unsupported(
+        "n",
+        "'n' above 1 together with 'echo' and 'logprobs' is not supported: every choice would repeat the prompt's.");
+  }
   BP_ASSIGN_OR_RETURN(const StreamChoice stream, ReadStream(fields));
   const CompletionsReplyOptions reply{.stream = stream.stream,
                                       .include_usage = stream.include_usage,
