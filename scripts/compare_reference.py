@@ -109,7 +109,10 @@ def compare_kl(model, header, sequences, checks):
         ("mean KL", mean, "mean_kl"),
         ("mean KL but for first tokens", sum(later) / len(later), "mean_kl_after_first"),
     ]:
-        theirs = min(figures[key] for figures in header["llama_cpp"].values())
+        known = [figures[key] for figures in header["llama_cpp"].values() if key in figures]
+        if not known:  # golden files older than the figure
+            continue
+        theirs = min(known)
         checks.check(
             f"{model}: {what} {ours_mean:.5f}, llama.cpp's {theirs:.5f}, ratio {ours_mean / theirs:.3f}; limit "
             f"{KL_MAX_OF_LLAMA_CPP}",
