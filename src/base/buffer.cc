@@ -13,7 +13,9 @@ namespace bedplate {
 namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kPage = 4096;
-size_t RoundUp(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+size_t RoundUp(size_t n, size_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
 }  // namespace
 
 Result<Buffer> Buffer::Allocate(size_t bytes) {

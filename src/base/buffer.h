@@ -1,6 +1,6 @@
 #pragma once
-/// Zeroed, 64-byte aligned (2 MiB aligned from 2 MiB up, with transparent huge pages asked for) memory for weights, KV and
-/// scratch. Owned, movable, fixed size. Allocation failure is a Status: memory is a budget, not a hope.
+/// Zeroed, 64-byte aligned (2 MiB aligned from 2 MiB up, with transparent huge pages asked for) memory for weights, KV
+/// and scratch. Owned, movable, fixed size. Allocation failure is a Status: memory is a budget, not a hope.
 
 #include <cstddef>
 #include <span>

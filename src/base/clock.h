@@ -13,8 +13,8 @@ using Instant = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 class Clock {
  public:
   virtual ~Clock() = default;
-  [[nodiscard]] virtual Instant Now() const = 0;             // monotonic
-  [[nodiscard]] virtual int64_t UnixSeconds() const = 0;     // wall clock, for people and wire formats
+  [[nodiscard]] virtual Instant Now() const = 0;          // monotonic
+  [[nodiscard]] virtual int64_t UnixSeconds() const = 0;  // wall clock, for people and wire formats
 };
 
 class SystemClock final : public Clock {
@@ -23,7 +23,8 @@ class SystemClock final : public Clock {
     return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
   }
   [[nodiscard]] int64_t UnixSeconds() const override {
-    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
 };
 

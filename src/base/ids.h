@@ -14,8 +14,8 @@ struct Id {
   auto operator<=>(const Id&) const = default;
 };
 
-using TokenId = Id<struct TokenTag, int32_t>;       // an entry of one model's vocabulary
-using PageId = Id<struct PageTag, uint32_t>;        // a KV page of one page group
+using TokenId = Id<struct TokenTag, int32_t>;         // an entry of one model's vocabulary
+using PageId = Id<struct PageTag, uint32_t>;          // a KV page of one page group
 using SequenceId = Id<struct SequenceTag, uint64_t>;  // one stream of tokens being computed
 
 }  // namespace bedplate

@@ -13,15 +13,21 @@ namespace {
 Json Convert(const simdjson::dom::element& element) {
   using simdjson::dom::element_type;
   switch (element.type()) {
-    case element_type::NULL_VALUE: return {};
-    case element_type::BOOL: return bool(element);
-    case element_type::INT64: return int64_t(element);
+    case element_type::NULL_VALUE:
+      return {};
+    case element_type::BOOL:
+      return bool(element);
+    case element_type::INT64:
+      return int64_t(element);
     case element_type::UINT64: {
       const uint64_t value(element);
-      return value <= static_cast<uint64_t>(INT64_MAX) ? Json(static_cast<int64_t>(value)) : Json(static_cast<double>(value));
+      return value <= static_cast<uint64_t>(INT64_MAX) ? Json(static_cast<int64_t>(value))
+                                                       : Json(static_cast<double>(value));
     }
-    case element_type::DOUBLE: return double(element);
-    case element_type::STRING: return std::string(std::string_view(element));
+    case element_type::DOUBLE:
+      return double(element);
+    case element_type::STRING:
+      return std::string(std::string_view(element));
     case element_type::ARRAY: {
       Json::Array out;
       for (const simdjson::dom::element child : simdjson::dom::array(element)) out.push_back(Convert(child));
@@ -29,7 +35,8 @@ Json Convert(const simdjson::dom::element& element) {
     }
     case element_type::OBJECT: {
       Json::Object out;
-      for (const auto& [name, child] : simdjson::dom::object(element)) out.emplace_back(std::string(name), Convert(child));
+      for (const auto& [name, child] : simdjson::dom::object(element))
+        out.emplace_back(std::string(name), Convert(child));
       return out;
     }
   }
@@ -76,7 +83,8 @@ const Json* Json::Find(std::string_view name) const {
 }
 
 Result<Json> ParseJson(std::string_view text, JsonLimits limits) {
-  // simdjson throws only from its throwing accessors, which Convert uses after a successful parse; the parse is checked.
+  // simdjson throws only from its throwing accessors, which Convert uses after a successful parse; the parse is
+  // checked.
   simdjson::dom::parser parser;
   if (const auto error = parser.allocate(text.size() + 1, limits.depth_max); error) {
     return Status::ResourceExhausted(Cat("JSON of ", text.size(), " bytes: ", simdjson::error_message(error)));
@@ -99,10 +107,24 @@ void JsonWriter::Separate() {
   first_ = false;
 }
 
-void JsonWriter::BeginObject() { Separate(); out_ += '{'; first_ = true; }
-void JsonWriter::EndObject() { out_ += '}'; first_ = false; }
-void JsonWriter::BeginArray() { Separate(); out_ += '['; first_ = true; }
-void JsonWriter::EndArray() { out_ += ']'; first_ = false; }
+void JsonWriter::BeginObject() {
+  Separate();
+  out_ += '{';
+  first_ = true;
+}
+void JsonWriter::EndObject() {
+  out_ += '}';
+  first_ = false;
+}
+void JsonWriter::BeginArray() {
+  Separate();
+  out_ += '[';
+  first_ = true;
+}
+void JsonWriter::EndArray() {
+  out_ += ']';
+  first_ = false;
+}
 
 void JsonWriter::Key(std::string_view name) {
   String(name);
@@ -117,33 +139,58 @@ void JsonWriter::String(std::string_view value) {
     const auto c = static_cast<unsigned char>(value[i]);
     if (c >= 0x80) {
       const size_t length = Utf8Length(value.substr(i));
-      if (length == 0) { out_ += "\xEF\xBF\xBD"; ++i; continue; }
+      if (length == 0) {
+        out_ += "\xEF\xBF\xBD";
+        ++i;
+        continue;
+      }
       out_.append(value, i, length);
       i += length;
       continue;
     }
     switch (c) {
-      case '"': out_ += "\\\""; break;
-      case '\\': out_ += "\\\\"; break;
-      case '\n': out_ += "\\n"; break;
-      case '\r': out_ += "\\r"; break;
-      case '\t': out_ += "\\t"; break;
+      case '"':
+        out_ += "\\\"";
+        break;
+      case '\\':
+        out_ += "\\\\";
+        break;
+      case '\n':
+        out_ += "\\n";
+        break;
+      case '\r':
+        out_ += "\\r";
+        break;
+      case '\t':
+        out_ += "\\t";
+        break;
       default:
-        if (c < 0x20 || c == 0x7F) fmt::format_to(std::back_inserter(out_), "\\u{:04x}", c);
-        else out_ += static_cast<char>(c);
+        if (c < 0x20 || c == 0x7F)
+          fmt::format_to(std::back_inserter(out_), "\\u{:04x}", c);
+        else
+          out_ += static_cast<char>(c);
     }
     ++i;
   }
   out_ += '"';
 }
 
-void JsonWriter::Int(int64_t value) { Separate(); fmt::format_to(std::back_inserter(out_), "{}", value); }
-void JsonWriter::Uint(uint64_t value) { Separate(); fmt::format_to(std::back_inserter(out_), "{}", value); }
+void JsonWriter::Int(int64_t value) {
+  Separate();
+  fmt::format_to(std::back_inserter(out_), "{}", value);
+}
+void JsonWriter::Uint(uint64_t value) {
+  Separate();
+  fmt::format_to(std::back_inserter(out_), "{}", value);
+}
 
 namespace {
 template <class T>
 void AppendFloating(std::string& out, T value) {
-  if (!std::isfinite(value)) { out += "null"; return; }
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
+  }
   char buffer[40];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
   BP_CHECK(error == std::errc());
@@ -153,11 +200,26 @@ void AppendFloating(std::string& out, T value) {
 }
 }  // namespace
 
-void JsonWriter::Double(double value) { Separate(); AppendFloating(out_, value); }
-void JsonWriter::Float(float value) { Separate(); AppendFloating(out_, value); }
-void JsonWriter::Bool(bool value) { Separate(); out_ += value ? "true" : "false"; }
-void JsonWriter::Null() { Separate(); out_ += "null"; }
-void JsonWriter::Raw(std::string_view json) { Separate(); out_ += json; }
+void JsonWriter::Double(double value) {
+  Separate();
+  AppendFloating(out_, value);
+}
+void JsonWriter::Float(float value) {
+  Separate();
+  AppendFloating(out_, value);
+}
+void JsonWriter::Bool(bool value) {
+  Separate();
+  out_ += value ? "true" : "false";
+}
+void JsonWriter::Null() {
+  Separate();
+  out_ += "null";
+}
+void JsonWriter::Raw(std::string_view json) {
+  Separate();
+  out_ += json;
+}
 
 void JsonWriter::Value(const Json& value) {
   if (value.is_null()) return Null();
@@ -171,7 +233,10 @@ void JsonWriter::Value(const Json& value) {
     return EndArray();
   }
   BeginObject();
-  for (const auto& [name, child] : value.as_object()) { Key(name); Value(child); }
+  for (const auto& [name, child] : value.as_object()) {
+    Key(name);
+    Value(child);
+  }
   EndObject();
 }
 

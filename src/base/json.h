@@ -1,6 +1,7 @@
 #pragma once
 /// JSON in and out, one place. Reading: simdjson's DOM (validates the whole text, UTF-8 included) turned into a plain
-/// value that keeps member order; a repeated member name keeps the last value, as Python does. Writing: an append writer.
+/// value that keeps member order; a repeated member name keeps the last value, as Python does. Writing: an append
+/// writer.
 
 #include <cstdint>
 #include <memory>
@@ -20,16 +21,16 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
-  Json() = default;  // null
-  Json(std::nullptr_t) {}                                            // NOLINT: implicit by design, as the rest
-  Json(bool v) : value_(v) {}                                        // NOLINT
-  Json(int64_t v) : value_(v) {}                                     // NOLINT
-  Json(int v) : value_(static_cast<int64_t>(v)) {}                   // NOLINT
-  Json(double v) : value_(v) {}                                      // NOLINT
-  Json(std::string v) : value_(std::move(v)) {}                      // NOLINT
-  Json(const char* v) : value_(std::string(v)) {}                    // NOLINT
-  Json(Array v) : value_(std::move(v)) {}                            // NOLINT
-  Json(Object v) : value_(std::move(v)) {}                           // NOLINT
+  Json() = default;                                 // null
+  Json(std::nullptr_t) {}                           // NOLINT: implicit by design, as the rest
+  Json(bool v) : value_(v) {}                       // NOLINT
+  Json(int64_t v) : value_(v) {}                    // NOLINT
+  Json(int v) : value_(static_cast<int64_t>(v)) {}  // NOLINT
+  Json(double v) : value_(v) {}                     // NOLINT
+  Json(std::string v) : value_(std::move(v)) {}     // NOLINT
+  Json(const char* v) : value_(std::string(v)) {}   // NOLINT
+  Json(Array v) : value_(std::move(v)) {}           // NOLINT
+  Json(Object v) : value_(std::move(v)) {}          // NOLINT
 
   [[nodiscard]] bool is_null() const { return value_.index() == 0; }
   [[nodiscard]] bool is_bool() const { return value_.index() == 1; }

@@ -29,7 +29,9 @@ std::string UtcNow() {
 
 }  // namespace
 
-void SetLogLevel(LogLevel least) { least_level.store(least); }
+void SetLogLevel(LogLevel least) {
+  least_level.store(least);
+}
 
 void Log(LogLevel level, std::string_view message, LogFields fields) {
   if (level < least_level.load(std::memory_order_relaxed)) return;
@@ -37,10 +39,16 @@ void Log(LogLevel level, std::string_view message, LogFields fields) {
   std::string line;
   JsonWriter w(line);
   w.BeginObject();
-  w.Key("time"); w.String(UtcNow());
-  w.Key("level"); w.String(kNames[static_cast<size_t>(level)]);
-  w.Key("message"); w.String(message);
-  for (const auto& [name, value] : fields) { w.Key(name); w.String(value); }
+  w.Key("time");
+  w.String(UtcNow());
+  w.Key("level");
+  w.String(kNames[static_cast<size_t>(level)]);
+  w.Key("message");
+  w.String(message);
+  for (const auto& [name, value] : fields) {
+    w.Key(name);
+    w.String(value);
+  }
   w.EndObject();
   line += '\n';
   // One write, so that lines of several threads do not interleave; a closed stderr is not worth failing for.

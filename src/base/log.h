@@ -14,8 +14,14 @@ using LogFields = std::initializer_list<std::pair<std::string_view, std::string>
 
 void SetLogLevel(LogLevel least);
 void Log(LogLevel level, std::string_view message, LogFields fields = {});
-inline void LogInfo(std::string_view message, LogFields fields = {}) { Log(LogLevel::kInfo, message, fields); }
-inline void LogWarning(std::string_view message, LogFields fields = {}) { Log(LogLevel::kWarning, message, fields); }
-inline void LogError(std::string_view message, LogFields fields = {}) { Log(LogLevel::kError, message, fields); }
+inline void LogInfo(std::string_view message, LogFields fields = {}) {
+  Log(LogLevel::kInfo, message, fields);
+}
+inline void LogWarning(std::string_view message, LogFields fields = {}) {
+  Log(LogLevel::kWarning, message, fields);
+}
+inline void LogError(std::string_view message, LogFields fields = {}) {
+  Log(LogLevel::kError, message, fields);
+}
 
 }  // namespace bedplate

@@ -16,10 +16,14 @@ namespace bedplate {
   x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
   return x ^ (x >> 31);
 }
-[[nodiscard]] constexpr uint64_t HashWords(uint64_t a, uint64_t b, uint64_t c) { return Mix64(Mix64(Mix64(a) ^ b) ^ c); }
+[[nodiscard]] constexpr uint64_t HashWords(uint64_t a, uint64_t b, uint64_t c) {
+  return Mix64(Mix64(Mix64(a) ^ b) ^ c);
+}
 
 /// Uniform in [0, 1), 24 bits, exact in float.
-[[nodiscard]] constexpr float UnitFloat(uint64_t bits) { return static_cast<float>(bits >> 40) * 0x1p-24f; }
+[[nodiscard]] constexpr float UnitFloat(uint64_t bits) {
+  return static_cast<float>(bits >> 40) * 0x1p-24f;
+}
 
 /// Seeded generator for tests and simulations; never for results that clients see.
 class Prng {
@@ -33,7 +37,9 @@ class Prng {
   float Unit() { return UnitFloat(Next()); }
   bool Chance(double p) { return static_cast<double>(Next() >> 11) * 0x1p-53 < p; }
   template <class T>
-  T Pick(std::initializer_list<T> choices) { return choices.begin()[Next() % choices.size()]; }
+  T Pick(std::initializer_list<T> choices) {
+    return choices.begin()[Next() % choices.size()];
+  }
   /// Uniform in [-scale, scale).
   std::vector<float> Floats(size_t n, float scale = 1.0f) {
     std::vector<float> out(n);

@@ -55,13 +55,17 @@ void ThreadTeam::Run(const Work& work) {
   running_.store(size_ - 1, std::memory_order_relaxed);
   round_.fetch_add(1, std::memory_order_seq_cst);
   if (sleepers_.load(std::memory_order_seq_cst) > 0) {
-    { const std::lock_guard lock(mutex_); }  // a member between its last look and its wait must not miss us
+    {
+      const std::lock_guard lock(mutex_);
+    }  // a member between its last look and its wait must not miss us
     wake_.notify_all();
   }
   work(Member(*this, 0));
   for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
-    if (spins < kSpinsBeforeYield) Pause();
-    else std::this_thread::yield();
+    if (spins < kSpinsBeforeYield)
+      Pause();
+    else
+      std::this_thread::yield();
   }
   work_ = nullptr;
 }
@@ -92,8 +96,10 @@ void ThreadTeam::Arrive() {
     return;
   }
   for (int spins = 0; barrier_phase_.load(std::memory_order_acquire) == phase; ++spins) {
-    if (spins < kSpinsBeforeYield) Pause();
-    else std::this_thread::yield();
+    if (spins < kSpinsBeforeYield)
+      Pause();
+    else
+      std::this_thread::yield();
   }
 }
 

@@ -52,13 +52,13 @@ class ThreadTeam {
   void Arrive();
 
   const uint32_t size_;
-  const Work* work_ = nullptr;             // written before round_ is raised
-  std::atomic<uint64_t> round_{0};         // raised once per Run
-  std::atomic<uint32_t> running_{0};       // members other than the caller still inside work_
-  std::atomic<uint32_t> arrived_{0};       // members waiting at the barrier
+  const Work* work_ = nullptr;        // written before round_ is raised
+  std::atomic<uint64_t> round_{0};    // raised once per Run
+  std::atomic<uint32_t> running_{0};  // members other than the caller still inside work_
+  std::atomic<uint32_t> arrived_{0};  // members waiting at the barrier
   std::atomic<uint32_t> barrier_phase_{0};
   std::atomic<bool> stop_{false};
-  std::mutex mutex_;                       // guards nothing but the sleeping on wake_
+  std::mutex mutex_;  // guards nothing but the sleeping on wake_
   std::condition_variable wake_;
   std::atomic<uint32_t> sleepers_{0};
   std::vector<std::thread> threads_;

@@ -48,7 +48,9 @@ TEST(ThreadTeam, WakesAfterSleeping) {
   EXPECT_EQ(sum.load(), 6);
 }
 
-TEST(UsableCpuCount, IsAtLeastOne) { EXPECT_GE(UsableCpuCount(), 1u); }
+TEST(UsableCpuCount, IsAtLeastOne) {
+  EXPECT_GE(UsableCpuCount(), 1u);
+}
 
 }  // namespace
 }  // namespace bedplate

@@ -14,7 +14,7 @@ enum class Isa {
   kAvx512Vnni,  // and VNNI
 };
 
-std::string_view IsaName(Isa isa);                       // "scalar", "avx2", "avx512", "avx512vnni"
+std::string_view IsaName(Isa isa);  // "scalar", "avx2", "avx512", "avx512vnni"
 std::optional<Isa> ParseIsa(std::string_view name);
 /// What this CPU and operating system can run, worst first; kScalar is always there.
 std::span<const Isa> SupportedIsas();

@@ -1,13 +1,14 @@
 #pragma once
 /// y = W x for weights used as quantised: [outputs x inputs] matrices in one packed layout, any number of rows of x.
 ///
-/// Packing is lossless and happens once: 16 consecutive outputs form a tile; inside it, inputs are interleaved so that one
-/// load holds 16 outputs x 4 inputs. Sizes: at most 3 % over the GGUF's. Outputs beyond the last full tile are zero padded.
+/// Packing is lossless and happens once: 16 consecutive outputs form a tile; inside it, inputs are interleaved so that
+/// one load holds 16 outputs x 4 inputs. Sizes: at most 3 % over the GGUF's. Outputs beyond the last full tile are zero
+/// padded.
 ///
 /// Numerics (the same on every instruction set, for every number of rows, thread and tile split):
 ///   quantised types: x is cut into blocks of 32 inputs, each int8 with one f32 scale sx; per output one f32 chain over
-///     blocks ascending: acc = fma(float(dot), sw * sx, acc), dot an exact integer over the 32 inputs with sub-scales and
-///     offsets folded in; types with minima add acc = fma(float(min_sum), -(sm * sx), acc) after it.
+///     blocks ascending: acc = fma(float(dot), sw * sx, acc), dot an exact integer over the 32 inputs with sub-scales
+///     and offsets folded in; types with minima add acc = fma(float(min_sum), -(sm * sx), acc) after it.
 ///   F32, F16, BF16: one f32 chain per output over inputs ascending, acc = fma(w, x, acc).
 ///
 /// Threads: pure functions over disjoint outputs; split a matrix by tiles among threads. No allocation.
@@ -28,7 +29,7 @@ inline constexpr uint32_t kInputBlock = 32;
 struct PackedMatrix {
   WeightType type = WeightType::kF32;
   uint32_t outputs = 0;
-  uint32_t inputs = 0;   // a multiple of the type's block_elements, and of 32 for quantised types
+  uint32_t inputs = 0;  // a multiple of the type's block_elements, and of 32 for quantised types
   uint32_t experts = 1;
   const std::byte* data = nullptr;
 
@@ -39,8 +40,8 @@ size_t PackedTileBytes(WeightType type, uint32_t inputs);
 /// Bytes of one expert's matrix.
 size_t PackedBytes(WeightType type, uint32_t outputs, uint32_t inputs);
 
-/// Packs tiles [tile_begin, tile_end) of one expert. rows: the GGUF rows of the whole matrix, outputs x RowBytes(inputs).
-/// packed: the start of that expert's packed matrix. Any thread, disjoint tiles.
+/// Packs tiles [tile_begin, tile_end) of one expert. rows: the GGUF rows of the whole matrix, outputs x
+/// RowBytes(inputs). packed: the start of that expert's packed matrix. Any thread, disjoint tiles.
 void PackTiles(WeightType type, uint32_t outputs, uint32_t inputs, const std::byte* rows, uint32_t tile_begin,
                uint32_t tile_end, std::byte* packed);
 
@@ -52,7 +53,9 @@ struct MatmulInput {
   const float* values = nullptr;         // [rows x inputs]
   const std::byte* quantized = nullptr;  // QuantizedBytes(rows, inputs), written by QuantizeRows
 };
-inline bool NeedsQuantizedInput(WeightType type) { return type > WeightType::kBF16; }
+inline bool NeedsQuantizedInput(WeightType type) {
+  return type > WeightType::kBF16;
+}
 size_t QuantizedBytes(uint32_t rows, uint32_t inputs);
 
 /// Scratch that one thread's Matmul call may need for matrices of up to that many inputs. 64-byte aligned.
@@ -62,8 +65,8 @@ struct MatmulKernels {
   /// Quantises rows [row_begin, row_end) of values [rows x inputs] into out (QuantizedBytes(rows, inputs), the whole).
   void (*quantize_rows)(const float* values, uint32_t rows, uint32_t inputs, uint32_t row_begin, uint32_t row_end,
                         std::byte* out);
-  /// out[r * out_stride + o] = sum_i W[o][i] x[r][i] for all rows r and the outputs o of tiles [tile_begin, tile_end) of
-  /// the given expert; outputs past w.outputs are not written.
+  /// out[r * out_stride + o] = sum_i W[o][i] x[r][i] for all rows r and the outputs o of tiles [tile_begin, tile_end)
+  /// of the given expert; outputs past w.outputs are not written.
   void (*matmul)(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, uint32_t tile_end,
                  float* out, size_t out_stride, std::byte* scratch);
 };

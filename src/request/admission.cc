@@ -19,6 +19,8 @@ class OpenAdmission final : public Admission {
 
 }  // namespace
 
-std::unique_ptr<Admission> MakeOpenAdmission() { return std::make_unique<OpenAdmission>(); }
+std::unique_ptr<Admission> MakeOpenAdmission() {
+  return std::make_unique<OpenAdmission>();
+}
 
 }  // namespace bedplate

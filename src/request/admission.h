@@ -1,6 +1,6 @@
 #pragma once
-/// The one seam between serving and the books (ARCHITECTURE.md). serve/ calls it for every request of every dialect; what
-/// stands behind it (nothing yet, a key file, the ledger) is chosen in cmd/. Any thread.
+/// The one seam between serving and the books (ARCHITECTURE.md). serve/ calls it for every request of every dialect;
+/// what stands behind it (nothing yet, a key file, the ledger) is chosen in cmd/. Any thread.
 
 #include <cstdint>
 #include <memory>

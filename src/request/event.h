@@ -1,7 +1,8 @@
 #pragma once
 /// What the engine tells about one request, in order:
 ///   PromptRead, then per choice any number of OutputDelta and one ChoiceFinished, then one RequestFinished;
-///   or, at any point instead of the rest, one RequestFailed. Exactly one of RequestFinished and RequestFailed comes, last.
+///   or, at any point instead of the rest, one RequestFailed. Exactly one of RequestFinished and RequestFailed comes,
+///   last.
 
 #include <cstdint>
 #include <optional>
@@ -26,9 +27,9 @@ struct TokenLogprob {
 };
 
 struct Usage {
-  uint32_t prompt_tokens = 0;   // includes cached
-  uint32_t cached_tokens = 0;   // of the prompt, not computed again
-  uint32_t output_tokens = 0;   // over all choices
+  uint32_t prompt_tokens = 0;  // includes cached
+  uint32_t cached_tokens = 0;  // of the prompt, not computed again
+  uint32_t output_tokens = 0;  // over all choices
 };
 
 enum class FinishReason : uint8_t { kStop, kLength };
@@ -36,14 +37,14 @@ enum class FinishReason : uint8_t { kStop, kLength };
 struct PromptRead {
   uint32_t prompt_tokens = 0;
   uint32_t cached_tokens = 0;
-  std::string prompt_text;  // only with echo
+  std::string prompt_text;                                   // only with echo
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // only if asked; the first token has none
 };
 
 struct OutputDelta {
   uint32_t choice = 0;
-  std::string text;               // whole UTF-8 characters; may be empty while a character or stop string is incomplete
-  std::vector<TokenId> tokens;    // the tokens computed since the last delta
+  std::string text;             // whole UTF-8 characters; may be empty while a character or stop string is incomplete
+  std::vector<TokenId> tokens;  // the tokens computed since the last delta
   std::vector<TokenLogprob> logprobs;  // one per token, if asked
 };
 
@@ -53,8 +54,13 @@ struct ChoiceFinished {
   std::string stop_string;  // the one that matched, if any
 };
 
-struct RequestFinished { Usage usage; };
-struct RequestFailed { Status status; Usage usage; };
+struct RequestFinished {
+  Usage usage;
+};
+struct RequestFailed {
+  Status status;
+  Usage usage;
+};
 
 using Event = std::variant<PromptRead, OutputDelta, ChoiceFinished, RequestFinished, RequestFailed>;
 

@@ -21,8 +21,8 @@ struct ToolCall {
 };
 
 struct Message {
-  std::string role;       // "system", "developer", "user", "assistant", "tool"
-  std::string content;    // text parts joined
+  std::string role;     // "system", "developer", "user", "assistant", "tool"
+  std::string content;  // text parts joined
   std::string name;
   std::string reasoning;  // an assistant's earlier reasoning, where the client sends it back
   std::vector<ToolCall> tool_calls;
@@ -35,40 +35,45 @@ struct ChatPrompt {
   Json tools;                       // the template's `tools`; null: none
   Json::Object template_arguments;  // extra variables for the template, such as enable_thinking
 };
-struct TextPrompt { std::string text; };               // raw text, no template, special tokens parsed
-struct TokenPrompt { std::vector<TokenId> tokens; };   // used as they are
+struct TextPrompt {
+  std::string text;
+};  // raw text, no template, special tokens parsed
+struct TokenPrompt {
+  std::vector<TokenId> tokens;
+};  // used as they are
 using Prompt = std::variant<ChatPrompt, TextPrompt, TokenPrompt>;
 
-/// How the next token is drawn. Order: logit_bias, penalties, then temperature 0 takes the highest logit (lowest id on a
-/// tie); otherwise top_k, typical_p, top_p and min_p narrow the candidates, the temperature shapes them, and one is drawn by
-/// a random number that is a function of (seed, choice, position) alone.
+/// How the next token is drawn. Order: logit_bias, penalties, then temperature 0 takes the highest logit (lowest id on
+/// a tie); otherwise top_k, typical_p, top_p and min_p narrow the candidates, the temperature shapes them, and one is
+/// drawn by a random number that is a function of (seed, choice, position) alone.
 struct SamplingParams {
-  float temperature = 1.0f;         // 0 to 2; 0 is greedy
-  uint32_t top_k = 0;               // 0: all
-  float top_p = 1.0f;               // (0, 1]
-  float min_p = 0.0f;               // [0, 1]
-  float typical_p = 1.0f;           // (0, 1]
-  float repetition_penalty = 1.0f;  // (0, 10]; over prompt and output (Keskar et al. 2019)
-  float frequency_penalty = 0.0f;   // -2 to 2, over the output, per occurrence
-  float presence_penalty = 0.0f;    // -2 to 2, over the output
+  float temperature = 1.0f;                           // 0 to 2; 0 is greedy
+  uint32_t top_k = 0;                                 // 0: all
+  float top_p = 1.0f;                                 // (0, 1]
+  float min_p = 0.0f;                                 // [0, 1]
+  float typical_p = 1.0f;                             // (0, 1]
+  float repetition_penalty = 1.0f;                    // (0, 10]; over prompt and output (Keskar et al. 2019)
+  float frequency_penalty = 0.0f;                     // -2 to 2, over the output, per occurrence
+  float presence_penalty = 0.0f;                      // -2 to 2, over the output
   std::vector<std::pair<TokenId, float>> logit_bias;  // added to logits; -100 to 100
-  std::optional<uint64_t> seed;     // none: the engine draws one
+  std::optional<uint64_t> seed;                       // none: the engine draws one
 };
 
 struct Request {
-  std::string id;     // made once per request, unique; appears in logs and answers
+  std::string id;  // made once per request, unique; appears in logs and answers
   std::string model;
   Prompt prompt;
   SamplingParams sampling;
-  uint32_t choices = 1;                     // n: independent sequences over one prompt; 1 to 128
+  uint32_t choices = 1;                       // n: independent sequences over one prompt; 1 to 128
   std::optional<uint32_t> output_tokens_max;  // none: up to the context's end
-  std::vector<std::string> stop_strings;    // up to 16, none empty; the output ends before the first that appears
-  std::vector<TokenId> stop_tokens;         // also end the output; not part of it
-  bool ignore_end_of_generation = false;    // go on past the model's end tokens (benchmarks)
-  std::optional<uint32_t> logprobs_top;     // log-probabilities of each output token, with that many alternatives (0 to 20)
+  std::vector<std::string> stop_strings;      // up to 16, none empty; the output ends before the first that appears
+  std::vector<TokenId> stop_tokens;           // also end the output; not part of it
+  bool ignore_end_of_generation = false;      // go on past the model's end tokens (benchmarks)
+  std::optional<uint32_t>
+      logprobs_top;  // log-probabilities of each output token, with that many alternatives (0 to 20)
   std::optional<uint32_t> prompt_logprobs_top;  // the same for the prompt's tokens (recomputes: no prefix hit)
-  bool echo = false;                        // completions: the prompt's text first
-  int32_t priority = 0;                     // higher first in admission
+  bool echo = false;                            // completions: the prompt's text first
+  int32_t priority = 0;                         // higher first in admission
 };
 
 }  // namespace bedplate
