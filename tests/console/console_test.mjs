@@ -397,7 +397,7 @@ test("everything by keyboard alone", { mock: true }, async ({ page, server }) =>
   await page.keyboard.press("Escape");
   await until(async () => (await page.getByRole("dialog").count()) === 0, "the dialog to close");
   await page.keyboard.press("/");
-  check(await composer(page).evaluate((element) => element === document.activeElement), "/ goes to the box");
+  check(await composer(page).evaluate((element) => element === document.activeElement), "/ goes to the box at once");
   await page.keyboard.press("Control+KeyK");
   await until(async () => (await focused()) === "Search chats", "search");
   await page.keyboard.press("Control+Period");

@@ -24,6 +24,7 @@ export function watchWidth(): void {
 }
 
 export function focusComposer(): void {
-  // After the next drawing: the box may only be about to appear.
+  // At once, so that what is typed next lands in it; and after the next drawing, when the box may only be about to appear.
+  document.getElementById("composer")?.focus();
   requestAnimationFrame(() => document.getElementById("composer")?.focus());
 }
