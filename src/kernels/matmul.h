@@ -7,8 +7,9 @@
 ///
 /// Numerics (the same on every instruction set, for every number of rows, thread and tile split):
 ///   quantised types: x is cut into blocks of 32 inputs, each int8 with one f32 scale sx; per output one f32 chain over
-///     blocks ascending: acc = fma(float(dot), sw * sx, acc), dot an exact integer over the 32 inputs with sub-scales
-///     and offsets folded in; types with minima add acc = fma(float(min_sum), -(sm * sx), acc) after it.
+///     blocks ascending: acc = fma(float(dot) * sw, sx, acc), dot an exact integer over the 32 inputs with sub-scales
+///     and offsets folded in. Types with minima go on with acc = fma(-(sm * min), sx * sum of x, acc), the last product
+///     rounded once for all outputs; Q2_K, with two minima a block, with acc = fma(-(float(min_sum) * sm), sx, acc).
 ///   F32, F16, BF16: one f32 chain per output over inputs ascending, acc = fma(w, x, acc).
 ///
 /// Threads: pure functions over disjoint outputs; split a matrix by tiles among threads. No allocation.

@@ -109,7 +109,6 @@ struct Avx512Math {
   }
   static BP_INLINE Floats LoadF32(const std::byte* p) { return _mm512_castsi512_ps(_mm512_load_si512(p)); }
   static BP_INLINE Floats BroadcastFloat(const float* p) { return _mm512_set1_ps(*p); }
-  static BP_INLINE Floats SameFloat(float v) { return _mm512_set1_ps(v); }
   static BP_INLINE Floats Multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static BP_INLINE Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static BP_INLINE Floats NegMultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fnmadd_ps(a, b, c); }

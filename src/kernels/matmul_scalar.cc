@@ -3,8 +3,9 @@
 // unpacking.
 //
 // Integers stay exact. The largest dot over 32 inputs is Q6_K's, 32 * 32 * 127 * 128 = 16,646,144; IQ4_XS has
-// 32 * 127 * 127 * 32 = 16,516,096; all below 2^24, so float(dot) is exact, and so is float(sub) * float(dot of codes):
-// kernels may fold sub-scales in before or after the conversion.
+// 32 * 127 * 127 * 32 = 16,516,096; all below 2^24, so float(dot) is exact, and so is float(sub) * float(dot of codes).
+// So is d * sub: 11 bits by at most 8. Kernels may multiply by a block's one sub-scale in integers, in floats, or with
+// d: float(dot) * d is the one rounding either way.
 
 #include <bit>
 #include <cmath>
@@ -48,7 +49,7 @@ void QuantizeBlock(const float* x, QuantizedBlock& out) {
     sum = static_cast<int16_t>(sum + q);
     total += q;
   }
-  out.total = static_cast<float>(total);
+  out.scaled_total = static_cast<float>(total) * out.scale;
 }
 
 void QuantizeRows(const float* values, uint32_t rows, uint32_t inputs, uint32_t row_begin, uint32_t row_end,
@@ -86,10 +87,11 @@ float Step(const PackedFormat& f, const TileBlock& packed, const BlockValues& w,
     dot += packed.sub[s][o] * dot16;
     min_sum += packed.min[s][o] * (x.sum[s][0] + x.sum[s][1]);
   }
-  acc = std::fma(static_cast<float>(dot), w.d[o] * x.scale, acc);
+  acc = std::fma(static_cast<float>(dot) * w.d[o], x.scale, acc);
   if (!f.has_min) return acc;
-  const float m = f.sub == SubScales::kNone ? w.m[o] : -w.m[o];  // Q4_1 and Q5_1 add theirs
-  return std::fma(static_cast<float>(min_sum), m * x.scale, acc);
+  if (f.sub == SubScales::kNone) return std::fma(w.m[o], x.scaled_total, acc);  // Q4_1 and Q5_1 add theirs
+  if (f.sub == SubScales::kPer16) return std::fma(static_cast<float>(min_sum) * -w.m[o], x.scale, acc);
+  return std::fma(static_cast<float>(packed.min[0][o]) * -w.m[o], x.scaled_total, acc);
 }
 
 void QuantizedTile(WeightType type, uint32_t inputs, const std::byte* tile, uint32_t outputs_here, const MatmulInput& x,

@@ -68,7 +68,7 @@ TEST(QuantizeRows, RoundsToNearestEvenInBlocksOf32) {
   EXPECT_EQ(out[0].q[3], 2);
   EXPECT_EQ(out[0].sum[0][0], 127);
   EXPECT_EQ(out[0].sum[0][1], 4);
-  EXPECT_EQ(out[0].total, 131.0f);
+  EXPECT_EQ(out[0].scaled_total, 131.0f);
   EXPECT_EQ(out[1].scale, 0.0f);
   EXPECT_EQ(out[1].q[0], 0);
   EXPECT_TRUE(std::isnan(out[2].scale));

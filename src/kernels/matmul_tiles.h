@@ -11,7 +11,9 @@
 ///     8 lines * 2 * 16 * 127 = 32,512 (5 bits), 4 lines * 2 * 32 * 127 = 32,512 (6 bits) fit; on the way there 16-bit
 ///     sums may wrap, which modular addition undoes. One vpmaddubsw is at most 2 * 63 * 127 = 16,002 and does not
 ///     saturate.
-/// With VNNI they are summed in 32 bits, and sub-scales multiply as floats: exact, see matmul_scalar.cc.
+/// With VNNI they are summed in 32 bits, and a block's one sub-scale multiplies d, once for all rows: exact, see
+/// matmul_scalar.cc. What a block then costs each row of a tile, one conversion and three or four float operations,
+/// caps it at about 70 % of the dot products' peak.
 ///
 /// Few rows: codes are unpacked in registers, again for each row group. Many rows: two tiles at a time are unpacked to
 /// bytes in scratch, 64 bytes a line (K * 32 bytes: L2), and all row groups read them there. Scales are always read
@@ -179,9 +181,9 @@ BP_INLINE void PinAll(typename M::Ints (&sum)[kTiles][kRows]) {
   }
 }
 
-/// Sums in 16 bits (see the top). dot[tile][row], exact integers with offsets and sub-scales in.
+/// Sums in 16 bits (see the top). dot[tile][row] = float(exact integer with offsets and sub-scales in) * d[tile].
 template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
-BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const typename M::Floats* d,
                        typename M::Floats (&dot)[kTiles][kRows]) {
   using Ints = typename M::Ints;
   constexpr PackedFormat f = kFormat<kType>;
@@ -220,14 +222,14 @@ BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock
     }
   });
   for (int t = 0; t < kTiles; ++t) {
-    for (int r = 0; r < kRows; ++r) dot[t][r] = M::ToFloats(total[t][r]);
+    for (int r = 0; r < kRows; ++r) dot[t][r] = M::Multiply(M::ToFloats(total[t][r]), d[t]);
   }
 }
 
 /// Signed weights without VNNI: each line is widened on its own.
 template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
 BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
-                         typename M::Floats (&dot)[kTiles][kRows]) {
+                         const typename M::Floats* d, typename M::Floats (&dot)[kTiles][kRows]) {
   using Ints = typename M::Ints;
   Ints sum[kTiles][kRows];
   for (int t = 0; t < kTiles; ++t) {
@@ -242,18 +244,17 @@ BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlo
     PinAll<M>(sum);
   });
   for (int t = 0; t < kTiles; ++t) {
-    for (int r = 0; r < kRows; ++r) {
-      dot[t][r] = M::ToFloats(sum[t][r]);
-      if constexpr (kFormat<kType>.sub == SubScales::kPer32) {
-        dot[t][r] = M::Multiply(dot[t][r], SubFloats<M, kType, 0>(tiles[t].header, k));
-      }
+    typename M::Floats scale = d[t];
+    if constexpr (kFormat<kType>.sub == SubScales::kPer32) {
+      scale = M::Multiply(scale, SubFloats<M, kType, 0>(tiles[t].header, k));
     }
+    for (int r = 0; r < kRows; ++r) dot[t][r] = M::Multiply(M::ToFloats(sum[t][r]), scale);
   }
 }
 
 /// VNNI: all in 32 bits. Signed weights are met as weight + 128.
 template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
-BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const typename M::Floats* d,
                        typename M::Floats (&dot)[kTiles][kRows]) {
   using Ints = typename M::Ints;
   using Floats = typename M::Floats;
@@ -266,9 +267,11 @@ BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock
     Ints sum[kTiles][kRows];
     for (int r = 0; r < kRows; ++r) {
       Ints start = M::Zero();
-      // Of a half's offset; that of the whole comes below, as a float.
-      if constexpr (kPer16 && kOffset != 0)
-        start = M::DotPairs16(M::Broadcast4(x[r]->sum[kGroup]), M::Same16(-kOffset));
+      if constexpr (kOffset != 0) {
+        Ints x_sum = M::Broadcast4(x[r]->sum[kGroup]);
+        if constexpr (!kPer16) x_sum = M::Add16(x_sum, M::Broadcast4(x[r]->sum[1]));
+        start = M::DotPairs16(x_sum, M::Same16(-kOffset));
+      }
       for (int t = 0; t < kTiles; ++t) sum[t][r] = start;
     }
     Unrolled<0, kLines>(BP_EACH {
@@ -286,16 +289,13 @@ BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock
       PinAll<M>(sum);
     });
     for (int t = 0; t < kTiles; ++t) {
-      Floats sub;
+      Floats sub, scale = d[t];
       if constexpr (f.sub != SubScales::kNone) sub = SubFloats<M, kType, kGroup>(tiles[t].header, k);
+      if constexpr (f.sub == SubScales::kPer32) scale = M::Multiply(scale, sub);
       for (int r = 0; r < kRows; ++r) {
         Floats part = M::ToFloats(sum[t][r]);
-        if constexpr (!kPer16 && kOffset != 0) {
-          part = M::MultiplyAdd(M::SameFloat(static_cast<float>(-kOffset)), M::BroadcastFloat(&x[r]->total), part);
-        }
-        if constexpr (f.sub == SubScales::kPer32) part = M::Multiply(part, sub);
         if constexpr (kPer16) part = kGroup == 0 ? M::Multiply(part, sub) : M::MultiplyAdd(part, sub, dot[t][r]);
-        dot[t][r] = part;
+        dot[t][r] = kPer16 && kGroup == 0 ? part : M::Multiply(part, scale);
       }
     }
   });
@@ -304,7 +304,7 @@ BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock
 // ---- The chains
 // ------------------------------------------------------------------------------------------------------
 
-/// The min's step of a block: acc - float(min_sum) * (m * scale), or + for Q4_1 and Q5_1.
+/// The min's step of a block: acc - m * min * (sum of x), or + for Q4_1 and Q5_1.
 template <class M, WeightType kType, int kTiles, int kRows>
 BP_INLINE void AddMins(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const typename M::Floats* m,
                        typename M::Floats (&acc)[kTiles][kRows]) {
@@ -313,24 +313,21 @@ BP_INLINE void AddMins(const TileCursor* tiles, uint32_t k, const QuantizedBlock
   for (int t = 0; t < kTiles; ++t) {
     if constexpr (f.sub == SubScales::kNone) {
       for (int r = 0; r < kRows; ++r) {
-        const Floats scale = M::Multiply(m[t], M::BroadcastFloat(&x[r]->scale));
-        acc[t][r] = M::MultiplyAdd(M::BroadcastFloat(&x[r]->total), scale, acc[t][r]);
+        acc[t][r] = M::MultiplyAdd(m[t], M::BroadcastFloat(&x[r]->scaled_total), acc[t][r]);
       }
     } else if constexpr (f.sub == SubScales::kPer32) {
-      const Floats min = M::FloatsOfUnsigned(MinBytes<kType, 0>(tiles[t].header, k));
+      const Floats min = M::Multiply(M::FloatsOfUnsigned(MinBytes<kType, 0>(tiles[t].header, k)), m[t]);
       for (int r = 0; r < kRows; ++r) {
-        const Floats scale = M::Multiply(m[t], M::BroadcastFloat(&x[r]->scale));
-        const Floats min_sum = M::Multiply(min, M::BroadcastFloat(&x[r]->total));  // exact: |63 * 32 * 127| < 2^24
-        acc[t][r] = M::NegMultiplyAdd(min_sum, scale, acc[t][r]);
+        acc[t][r] = M::NegMultiplyAdd(min, M::BroadcastFloat(&x[r]->scaled_total), acc[t][r]);
       }
     } else {
       const typename M::Ints first = M::PairsOfUnsigned(MinBytes<kType, 0>(tiles[t].header, k));
       const typename M::Ints second = M::PairsOfUnsigned(MinBytes<kType, 1>(tiles[t].header, k));
       for (int r = 0; r < kRows; ++r) {
-        const Floats scale = M::Multiply(m[t], M::BroadcastFloat(&x[r]->scale));
         const typename M::Ints min_sum = M::Add32(M::DotPairs16(first, M::Broadcast4(x[r]->sum[0])),
                                                   M::DotPairs16(second, M::Broadcast4(x[r]->sum[1])));
-        acc[t][r] = M::NegMultiplyAdd(M::ToFloats(min_sum), scale, acc[t][r]);
+        const Floats scaled = M::Multiply(M::ToFloats(min_sum), m[t]);
+        acc[t][r] = M::NegMultiplyAdd(scaled, M::BroadcastFloat(&x[r]->scale), acc[t][r]);
       }
     }
   }
@@ -343,15 +340,15 @@ BP_INLINE void BlockSteps(const TileCursor* tiles, uint32_t k, const QuantizedBl
                           typename M::Floats (&acc)[kTiles][kRows]) {
   typename M::Floats dot[kTiles][kRows];
   if constexpr (M::kDotsInInt32) {
-    DotIn32<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, dot);
+    DotIn32<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, dot);
   } else if constexpr (kIsSigned<kType>) {
-    DotSigned<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, dot);
+    DotSigned<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, dot);
   } else {
-    DotIn16<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, dot);
+    DotIn16<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, dot);
   }
   for (int t = 0; t < kTiles; ++t) {
     for (int r = 0; r < kRows; ++r) {
-      acc[t][r] = M::MultiplyAdd(dot[t][r], M::Multiply(d[t], M::BroadcastFloat(&x[r]->scale)), acc[t][r]);
+      acc[t][r] = M::MultiplyAdd(dot[t][r], M::BroadcastFloat(&x[r]->scale), acc[t][r]);
     }
   }
   if constexpr (kFormat<kType>.has_min) AddMins<M, kType, kTiles, kRows>(tiles, k, x, m, acc);

@@ -48,7 +48,8 @@ BP_INLINE void QuantizeBlock(const float* x, QuantizedBlock& out) {
   std::memcpy(out.sum[0], &first, 4);
   std::memcpy(out.sum[1], &second, 4);
   out.scale = largest / 127.0f;
-  out.total = static_cast<float>(out.sum[0][0] + out.sum[0][1] + out.sum[1][0] + out.sum[1][1]);
+  const int32_t total = out.sum[0][0] + out.sum[0][1] + out.sum[1][0] + out.sum[1][1];
+  out.scaled_total = static_cast<float>(total) * out.scale;
 }
 
 void QuantizeRowsVector(const float* values, uint32_t rows, uint32_t inputs, uint32_t row_begin, uint32_t row_end,

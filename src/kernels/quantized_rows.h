@@ -21,7 +21,7 @@ struct QuantizedBlock {
   /// 1016.
   int16_t sum[2][2];
   float scale;
-  float total;  // of all 32 q, exact
+  float scaled_total;  // the sum of all 32 q, times scale, rounded once: what a min's multiplier meets
 };
 static_assert(sizeof(QuantizedBlock) == 48);
 
