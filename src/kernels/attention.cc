@@ -7,8 +7,7 @@ namespace bedplate {
 
 size_t AttentionScratchFloats(uint32_t head_dim, uint32_t group) {
   using Body = AttentionBody<ScalarLanes>;
-  return size_t{2} * kAttentionBlock * head_dim + size_t{group} * (kAttentionBlock + 1) +
-         Body::kRowsAtOnce * Body::StateFloats(head_dim, group) + 64;
+  return Body::ScratchFloats(Body::kRowsAtOnce * group, head_dim);
 }
 
 }  // namespace bedplate

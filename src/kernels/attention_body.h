@@ -1,12 +1,17 @@
 #pragma once
-// Plan. For one kv head and some rows: walk the segments and blocks that any row sees; per block and row, scores of all
-// query heads of the group (they share each key load), softmax weights, then values (they share each value load). With
-// several rows, a block's keys and values are widened to f32 once and reused by every row.
-// State per query (one row, one head): m, l and o[head_dim] of the running segment, and M, L, O merged so far (in
-// `out`).
+// Plan. For one kv head and up to 16 rows: the queries (every row, every head of the group) stand in one list. It is
+// cut into chunks of up to V::kQueries, and each chunk's queries are interleaved once, so that a chunk's products are
+// small matrix products: a chunk's scores share each key load, its weighted sums share each value load. Walk the
+// segments and blocks that any row sees: scores of all queries, softmax weights per query, values. With several rows a
+// block's keys and values are widened to f32 once and serve every chunk. Where rows see different parts of a block (the
+// diagonal, a window's edge), values are added row by row, so that no weight of zero ever meets a position that does
+// not exist. State per query: m, l and o[head_dim] of the running segment, and M, L, O merged so far (O in `out`).
+//
+// How many chains run at once (V::kChains) is a matter of speed alone: each chain's order is the header's.
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/attention.h"
 #include "kernels/exp_body.h"
@@ -17,69 +22,122 @@ template <class V>
 struct AttentionBody {
   static constexpr float kNone = -__builtin_inff();
   static constexpr uint32_t kBlockPages = kAttentionBlock / kKvPagePositions;
+  static constexpr uint32_t kNoPageNumber = 0xFFFFFFFFu;
 
-  struct Keys {  // one page's keys of one head, widened or not
-    const float* wide;
-    const uint16_t* narrow;
-    V Load(uint32_t d) const { return wide ? V::Load(wide + size_t{d} * 16) : V::LoadHalf(narrow + size_t{d} * 16); }
+  /// A block's keys and values of one head: widened, or where they lie in its pages.
+  struct Block {
+    const float* wide_keys;                 // [4 pages][dim][16], or null
+    const float* wide_values;               // [64][dim], or null
+    const uint16_t* keys[kBlockPages + 1];  // and those of the page after
+    const uint16_t* values[kBlockPages];
+    uint32_t begin;  // its first position
   };
-
-  // scores[q * 64 + lane] for N queries over the 16 positions of one page.
-  template <int N>
-  static void PageScores(Keys keys, const float* query, uint32_t dim, float* scores) {
-    V sum[N];
-    for (int q = 0; q < N; ++q) sum[q] = V::Zero();
-    for (uint32_t d = 0; d < dim; ++d) {
-      const V k = keys.Load(d);
-      for (int q = 0; q < N; ++q)
-        sum[q] = V::Fma(V::Broadcast(query[size_t{static_cast<unsigned>(q)} * dim + d]), k, sum[q]);
-    }
-    for (int q = 0; q < N; ++q) sum[q].Store(scores + q * kAttentionBlock);
-  }
-
-  static void GroupScores(Keys keys, const float* query, uint32_t group, uint32_t dim, float* scores) {
-    uint32_t q = 0;
-    const auto at = [&](auto n) {
-      PageScores<n.value>(keys, query + size_t{q} * dim, dim, scores + size_t{q} * kAttentionBlock);
-      q += n.value;
-    };
-    while (group - q >= 4) at(Constant<4>{});
-    switch (group - q) {
-      case 3:
-        at(Constant<3>{});
-        break;
-      case 2:
-        at(Constant<2>{});
-        break;
-      case 1:
-        at(Constant<1>{});
-        break;
-      default:
-        break;
-    }
-  }
 
   template <int N>
   struct Constant {
     static constexpr int value = N;
   };
 
+  /// f(first query, Constant<count>) for the chunks of queries [begin, end): as few as V::kQueries allows, sizes even.
+  template <class F>
+  static void EachChunk(uint32_t begin, uint32_t end, const F& f) {
+    for (uint32_t left = end - begin; left > 0; left = end - begin) {
+      const uint32_t chunks = (left + V::kQueries - 1) / V::kQueries, size = (left + chunks - 1) / chunks;
+      [&]<size_t... I>(std::index_sequence<I...>) {
+        ((size == I + 1 ? f(begin, Constant<static_cast<int>(I) + 1>{}) : void()), ...);
+      }(std::make_index_sequence<V::kQueries>{});
+      begin += size;
+    }
+  }
+
+  /// packed[d][n] = query n's element d, for the N queries of a chunk.
+  template <int N>
+  static void PackQueries(const float* const* queries, uint32_t dim, float* packed) {
+    for (uint32_t d = 0; d < dim; ++d) {
+      for (int q = 0; q < N; ++q) packed[d * N + static_cast<uint32_t>(q)] = queries[q][d];
+    }
+  }
+
+  // scores[q * 64 + 16 j + lane] for N queries over the positions of kPages pages.
+  template <int N, int kPages, class KeyAt, class Ahead>
+  static void PageScores(const float* packed, uint32_t dim, KeyAt key, Ahead ahead, float* scores) {
+    V sum[kPages][N];
+    for (auto& page : sum) {
+      for (V& s : page) s = V::Zero();
+    }
+    for (uint32_t d = 0; d < dim; ++d) {
+      V k[kPages];
+      for (int j = 0; j < kPages; ++j) k[j] = key(j, d);
+      ahead(d);
+      for (int q = 0; q < N; ++q) {
+        const V each = V::Broadcast(packed[d * N + static_cast<uint32_t>(q)]);
+        for (int j = 0; j < kPages; ++j) sum[j][q] = V::Fma(each, k[j], sum[j][q]);
+      }
+    }
+    for (int j = 0; j < kPages; ++j) {
+      for (int q = 0; q < N; ++q) sum[j][q].Store(scores + q * static_cast<int>(kAttentionBlock) + j * 16);
+    }
+  }
+
+  // Scores of a chunk over pages [page, page_end) of the block.
+  template <int N>
+  static void ChunkScores(const Block& block, const float* packed, uint32_t dim, uint32_t page, uint32_t page_end,
+                          float* scores) {
+    constexpr int kPages = 2 * N <= V::kChains ? 2 : 1;
+    const auto run = [&](auto pages) {
+      const uint32_t j = page;
+      float* to = scores + j * 16;
+      if (block.wide_keys) {
+        const float* wide = block.wide_keys + size_t{j} * dim * 16;
+        PageScores<N, pages.value>(
+            packed, dim, [=](int i, uint32_t d) { return V::Load(wide + (static_cast<size_t>(i) * dim + d) * 16); },
+            [](uint32_t) {}, to);
+      } else {
+        // Pages lie apart, so the CPU can't guess what comes: these pages' values, and the keys after them.
+        const uint16_t *narrow[2], *soon[4];
+        for (uint32_t i = 0; i < pages.value; ++i) {
+          const uint32_t next = j + i + static_cast<uint32_t>(pages.value);
+          narrow[i] = block.keys[j + i];
+          soon[2 * i] = block.values[j + i];
+          soon[2 * i + 1] = block.keys[next < kBlockPages ? next : kBlockPages];
+        }
+        PageScores<N, pages.value>(
+            packed, dim, [=](int i, uint32_t d) { return V::LoadHalf(narrow[i] + size_t{d} * 16); },
+            [=](uint32_t d) {
+              if (d % 2 != 0) return;  // two rows of 16 halves a cache line
+              for (uint32_t i = 0; i < 2 * pages.value; ++i) __builtin_prefetch(soon[i] + size_t{d} * 16);
+            },
+            to);
+      }
+      page += static_cast<uint32_t>(pages.value);
+    };
+    while (page + kPages <= page_end) run(Constant<kPages>{});
+    if constexpr (kPages == 2) {
+      if (page < page_end) run(Constant<1>{});
+    }
+  }
+
   // Scores of 64 positions become weights e^(s - m'); returns the factor that older sums shrink by.
   static float Softmax(float* scores, uint32_t first, uint32_t last, float scale, float softcap, float& m, float& l) {
     V s[kBlockPages];
-    V top = V::Broadcast(kNone);
-    const V from = V::Broadcast(static_cast<float>(first)), to = V::Broadcast(static_cast<float>(last));
-    for (uint32_t j = 0; j < kBlockPages; ++j) {
-      V v = V::Load(scores + j * 16) * V::Broadcast(scale);
-      if (softcap != 0.0f) {
-        const V cap = V::Broadcast(softcap), one = V::Broadcast(1.0f), x = v / cap;
+    for (uint32_t j = 0; j < kBlockPages; ++j) s[j] = V::Load(scores + j * 16) * V::Broadcast(scale);
+    if (softcap != 0.0f) {
+      const V cap = V::Broadcast(softcap), one = V::Broadcast(1.0f);
+      for (V& v : s) {
+        const V x = v / cap;
         v = cap * (one - V::Broadcast(2.0f) / (ExpLanes(x + x) + one));
       }
-      const V lane = V::Iota() + V::Broadcast(static_cast<float>(j * 16));
-      v = V::SelectLess(lane, from, V::Broadcast(kNone), v);  // outside [first, last) a position does not exist
-      s[j] = V::SelectLess(lane, to, v, V::Broadcast(kNone));
-      top = V::Max(s[j], top);
     }
+    if (first != 0 || last != kAttentionBlock) {  // outside [first, last) a position does not exist
+      const V from = V::Broadcast(static_cast<float>(first)), to = V::Broadcast(static_cast<float>(last));
+      for (uint32_t j = 0; j < kBlockPages; ++j) {
+        const V lane = V::Iota() + V::Broadcast(static_cast<float>(j * 16));
+        const V v = V::SelectLess(lane, from, V::Broadcast(kNone), s[j]);
+        s[j] = V::SelectLess(lane, to, v, V::Broadcast(kNone));
+      }
+    }
+    V top = V::Broadcast(kNone);
+    for (const V& v : s) top = V::Max(v, top);
     const float m_new = Larger(m, MaxTree(top));
     const V shift = V::Broadcast(m_new);
     V sum = V::Zero();
@@ -96,109 +154,96 @@ struct AttentionBody {
 
   static float Larger(float a, float b) { return a > b ? a : b; }
   static float ExpOne(float x) {
+    if (x == 0.0f) return 1.0f;  // what the series gives, and most blocks' answer: the largest score stays the largest
     float out[16];
     ExpLanes(V::Broadcast(x)).Store(out);
     return out[0];
   }
 
-  // o[q][d] = o * shrink[q], then + weight * value over positions [first, last) of the block, for N queries and 16
+  // o[q][d ...] = o * shrink[q], then + weight * value over positions [first, last), for N queries and kParts * 16
   // dims.
-  template <int N, class ValueAt>
-  static void Accumulate(const float* weights, const float* shrink, uint32_t first, uint32_t last, ValueAt value,
-                         float* o, uint32_t dim) {
-    V sum[N];
-    for (int q = 0; q < N; ++q) sum[q] = V::Load(o + size_t{static_cast<unsigned>(q)} * dim) * V::Broadcast(shrink[q]);
-    for (uint32_t p = first; p < last; ++p) {
-      const V v = value(p);
-      for (int q = 0; q < N; ++q) sum[q] = V::Fma(V::Broadcast(weights[q * kAttentionBlock + p]), v, sum[q]);
+  template <int N, int kParts>
+  static void AddValues(const Block& block, const float* weights, const float* shrink, uint32_t first, uint32_t last,
+                        uint32_t dim, uint32_t d, float* o) {
+    V sum[kParts][N];
+    for (int q = 0; q < N; ++q) {
+      const V factor = V::Broadcast(shrink[q]);
+      for (int i = 0; i < kParts; ++i) sum[i][q] = V::Load(o + static_cast<size_t>(q) * dim + d + i * 16) * factor;
     }
-    for (int q = 0; q < N; ++q) sum[q].Store(o + size_t{static_cast<unsigned>(q)} * dim);
-  }
-
-  template <class ValueAt>
-  static void GroupValues(const float* weights, const float* shrink, uint32_t first, uint32_t last, uint32_t group,
-                          ValueAt value, float* o, uint32_t dim) {
-    uint32_t q = 0;
-    const auto at = [&](auto n) {
-      Accumulate<n.value>(weights + size_t{q} * kAttentionBlock, shrink + q, first, last, value, o + size_t{q} * dim,
-                          dim);
-      q += n.value;
+    const auto step = [&](uint32_t p, auto load) __attribute__((always_inline)) {
+      V v[kParts];
+      for (int i = 0; i < kParts; ++i) v[i] = load(i * 16);
+      for (int q = 0; q < N; ++q) {
+        const V weight = V::Broadcast(weights[static_cast<uint32_t>(q) * kAttentionBlock + p]);
+        for (int i = 0; i < kParts; ++i) sum[i][q] = V::Fma(weight, v[i], sum[i][q]);
+      }
     };
-    while (group - q >= 4) at(Constant<4>{});
-    switch (group - q) {
-      case 3:
-        at(Constant<3>{});
-        break;
-      case 2:
-        at(Constant<2>{});
-        break;
-      case 1:
-        at(Constant<1>{});
-        break;
-      default:
-        break;
-    }
-  }
-
-  // One row's share of one block. state: per query m, l; o: [group x dim] of the running segment.
-  struct Block {
-    const float* wide_keys;    // [4][dim][16], or null: read pages
-    const float* wide_values;  // [64][dim], or null
-    uint32_t begin;            // its first position
-  };
-
-  static void AttendBlock(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, const Block& block,
-                          const float* query, uint32_t first, uint32_t last, float* m, float* l, float* o,
-                          float* scores, float* shrink) {
-    const uint32_t dim = kv.head_dim, group = rows.group;
-    const uint32_t page0 = block.begin / kKvPagePositions;
-    for (uint32_t j = first / 16; j * 16 < last; ++j) {
-      const uint16_t* narrow = block.wide_keys ? nullptr : kv.Keys(rows.pages[page0 + j].value, kv_head);
-      const float* wide = block.wide_keys ? block.wide_keys + size_t{j} * dim * 16 : nullptr;
-      GroupScores({wide, narrow}, query, group, dim, scores + j * 16);
-    }
-    for (uint32_t q = 0; q < group; ++q) {
-      shrink[q] = Softmax(scores + size_t{q} * kAttentionBlock, first, last, rows.scale, rows.softcap, m[q], l[q]);
-    }
-    for (uint32_t d = 0; d < dim; d += 16) {
-      if (block.wide_values) {
-        GroupValues(
-            scores, shrink, first, last, group,
-            [&](uint32_t p) { return V::Load(block.wide_values + size_t{p} * dim + d); }, o + d, dim);
-        continue;
+    if (block.wide_values) {
+      const float* value = block.wide_values + d;
+      for (uint32_t p = first; p < last; ++p) {
+        step(p, [&](int i) { return V::Load(value + size_t{p} * dim + i); });
       }
-      // Values of different pages lie apart: page by page, ascending, without shrinking twice.
-      const float* factor = shrink;
+    } else {
       for (uint32_t j = first / 16; j * 16 < last; ++j) {
-        const uint16_t* values = kv.Values(rows.pages[page0 + j].value, kv_head);
-        const uint32_t from = j * 16 > first ? j * 16 : first;
-        const uint32_t to = j * 16 + 16 < last ? j * 16 + 16 : last;
-        GroupValues(
-            scores, factor, from, to, group,
-            [&](uint32_t p) { return V::LoadHalf(values + size_t{p - j * 16} * dim + d); }, o + d, dim);
-        factor = kOnes;
+        const uint32_t from = j * 16 > first ? j * 16 : first, to = j * 16 + 16 < last ? j * 16 + 16 : last;
+        const uint16_t* value = block.values[j] + d;
+        for (uint32_t p = from; p < to; ++p) {
+          step(p, [&](int i) { return V::LoadHalf(value + size_t{p - j * 16} * dim + i); });
+        }
       }
+    }
+    for (int q = 0; q < N; ++q) {
+      for (int i = 0; i < kParts; ++i) sum[i][q].Store(o + static_cast<size_t>(q) * dim + d + i * 16);
     }
   }
 
-  static constexpr uint32_t kGroupMax = 64;
-  static constexpr float kOnes[kGroupMax] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                             1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-                                             1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  // The same for queries [begin, end) of the list and all dims.
+  static void ListValues(const Block& block, const float* weights, const float* shrink, uint32_t first, uint32_t last,
+                         uint32_t dim, uint32_t begin, uint32_t end, float* o) {
+    EachChunk(begin, end, [&](uint32_t q, auto n) {
+      constexpr int kParts = 2 * n.value <= V::kChains ? 2 : 1;
+      const float* w = weights + size_t{q} * kAttentionBlock;
+      float* to = o + size_t{q} * dim;
+      uint32_t d = 0;
+      for (; d + kParts * 16 <= dim; d += kParts * 16) {
+        AddValues<n.value, kParts>(block, w, shrink + q, first, last, dim, d, to);
+      }
+      if (d < dim) AddValues<n.value, 1>(block, w, shrink + q, first, last, dim, d, to);
+    });
+  }
 
-  static void Widen(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t begin, uint32_t end,
-                    float* keys, float* values) {
+  /// Positions [first, last) of a block that a row sees; first == last: none.
+  struct Seen {
+    uint32_t first, last;
+  };
+  static Seen SeenOf(const AttentionRows& rows, uint32_t row, uint32_t begin) {
+    const uint32_t position = rows.start + row, from = FirstSeen(rows, position), to = position + 1;
+    if (to <= begin || from >= begin + kAttentionBlock) return {0, 0};
+    return {from > begin ? from - begin : 0, to - begin < kAttentionBlock ? to - begin : kAttentionBlock};
+  }
+
+  static void FindPages(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t end, Block& block) {
+    for (uint32_t j = 0; j <= kBlockPages; ++j) {
+      block.keys[j] = nullptr;
+      if (block.begin + j * 16 >= end) continue;
+      const uint32_t page = rows.pages[block.begin / 16 + j].value;
+      if (page == kNoPageNumber) continue;  // left the window: no row here sees it
+      block.keys[j] = kv.Keys(page, kv_head);
+      if (j < kBlockPages) block.values[j] = kv.Values(page, kv_head);
+    }
+  }
+
+  static void Widen(const KvLayout& kv, float* keys, float* values, Block& block) {
     const size_t page_floats = size_t{kv.head_dim} * 16;
-    for (uint32_t j = 0; begin + j * 16 < end && j < kBlockPages; ++j) {
-      const PageId page = rows.pages[begin / 16 + j];
-      if (page.value == 0xFFFFFFFFu) continue;  // left the window: no row here sees it
-      const uint16_t* k = kv.Keys(page.value, kv_head);
-      const uint16_t* v = kv.Values(page.value, kv_head);
+    for (uint32_t j = 0; j < kBlockPages; ++j) {
+      if (block.keys[j] == nullptr) continue;
       for (size_t i = 0; i < page_floats; i += 16) {
-        V::LoadHalf(k + i).Store(keys + j * page_floats + i);
-        V::LoadHalf(v + i).Store(values + j * page_floats + i);
+        V::LoadHalf(block.keys[j] + i).Store(keys + j * page_floats + i);
+        V::LoadHalf(block.values[j] + i).Store(values + j * page_floats + i);
       }
     }
+    block.wide_keys = keys;
+    block.wide_values = values;
   }
 
   // Folds a finished segment (m, l, o) into the merged (M, L, O).
@@ -217,75 +262,102 @@ struct AttentionBody {
   static constexpr uint32_t kRowsAtOnce = 16;
   static constexpr uint32_t kRowsToWiden = 3;
 
-  static size_t StateFloats(uint32_t dim, uint32_t group) { return size_t{group} * (dim + 4); }
+  /// Where things lie in the scratch; queries: rows * group of one call.
+  struct Scratch {
+    float* keys;    // [64 x dim] widened
+    float* values;  // [64 x dim]
+    float* packed;  // [queries x dim], chunk by chunk
+    float* scores;  // [queries x 64]
+    float* shrink;  // [queries], as m, l, merged_m and merged_l
+    float *m, *l, *merged_m, *merged_l;
+    float* o;  // [queries x dim]
+
+    Scratch(float* at, uint32_t queries, uint32_t dim) {
+      const auto take = [&](size_t n) { return std::exchange(at, at + n); };
+      keys = take(size_t{kAttentionBlock} * dim);
+      values = take(size_t{kAttentionBlock} * dim);
+      packed = take(size_t{queries} * dim);
+      scores = take(size_t{queries} * kAttentionBlock);
+      o = take(size_t{queries} * dim);
+      for (float** list : {&shrink, &m, &l, &merged_m, &merged_l}) *list = take(queries);
+    }
+  };
+  static size_t ScratchFloats(uint32_t queries, uint32_t dim) {
+    return size_t{2} * kAttentionBlock * dim + size_t{queries} * (2 * dim + kAttentionBlock + 5);
+  }
+
+  static void AttendBlock(const AttentionRows& rows, const Block& block, uint32_t dim, uint32_t row_begin,
+                          uint32_t row_end, const Scratch& s) {
+    const uint32_t group = rows.group, queries = (row_end - row_begin) * group;
+    Seen all = SeenOf(rows, row_begin, block.begin);  // what any row sees
+    bool same = true;                                 // and whether each sees that
+    for (uint32_t r = row_begin + 1; r < row_end; ++r) {
+      const Seen seen = SeenOf(rows, r, block.begin);
+      same = same && seen.first == all.first && seen.last == all.last;
+      if (seen.first == seen.last) continue;
+      if (all.first == all.last) all = seen;
+      all = {seen.first < all.first ? seen.first : all.first, seen.last > all.last ? seen.last : all.last};
+    }
+    if (all.first == all.last) return;
+    EachChunk(0, queries, [&](uint32_t q, auto n) {
+      ChunkScores<n.value>(block, s.packed + size_t{q} * dim, dim, all.first / 16, (all.last + 15) / 16,
+                           s.scores + size_t{q} * kAttentionBlock);
+    });
+    for (uint32_t r = row_begin; r < row_end; ++r) {
+      const Seen seen = same ? all : SeenOf(rows, r, block.begin);
+      if (seen.first == seen.last) continue;
+      const uint32_t q0 = (r - row_begin) * group;
+      for (uint32_t q = q0; q < q0 + group; ++q) {
+        s.shrink[q] = Softmax(s.scores + size_t{q} * kAttentionBlock, seen.first, seen.last, rows.scale, rows.softcap,
+                              s.m[q], s.l[q]);
+      }
+      if (!same) ListValues(block, s.scores, s.shrink, seen.first, seen.last, dim, q0, q0 + group, s.o);
+    }
+    if (same) ListValues(block, s.scores, s.shrink, all.first, all.last, dim, 0, queries, s.o);
+  }
 
   static void AttendRows(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t row_begin,
                          uint32_t row_end, float* scratch) {
-    const uint32_t dim = kv.head_dim, group = rows.group, count = row_end - row_begin;
-    float* wide_keys = scratch;
-    float* wide_values = wide_keys + size_t{kAttentionBlock} * dim;
-    float* scores = wide_values + size_t{kAttentionBlock} * dim;
-    float* shrink = scores + size_t{group} * kAttentionBlock;
-    float* states = shrink + group;
-    const auto state = [&](uint32_t r) {
-      return states + r * StateFloats(dim, group);
-    };  // m l M L [group], o [group x dim]
-    const auto out_row = [&](uint32_t r) {
-      return rows.out + (row_begin + r) * rows.row_stride + size_t{kv_head} * group * dim;
+    const uint32_t dim = kv.head_dim, group = rows.group, queries = (row_end - row_begin) * group;
+    const Scratch s(scratch, queries, dim);
+    const auto place = [&](uint32_t q) {  // of query q in rows.queries and rows.out
+      return (row_begin + q / group) * rows.row_stride + (size_t{kv_head} * group + q % group) * dim;
     };
-    for (uint32_t r = 0; r < count; ++r) {
-      float* s = state(r);
-      for (uint32_t q = 0; q < group; ++q) {
-        s[2 * group + q] = kNone;  // M
-        s[3 * group + q] = 0.0f;   // L
-        for (uint32_t d = 0; d < dim; d += 16) V::Zero().Store(out_row(r) + size_t{q} * dim + d);
-      }
+    EachChunk(0, queries, [&](uint32_t q, auto n) {
+      const float* from[n.value];
+      for (uint32_t i = 0; i < n.value; ++i) from[i] = rows.queries + place(q + i);
+      PackQueries<n.value>(from, dim, s.packed + size_t{q} * dim);
+    });
+    for (uint32_t q = 0; q < queries; ++q) {
+      s.merged_m[q] = kNone;
+      s.merged_l[q] = 0.0f;
+      for (uint32_t d = 0; d < dim; d += 16) V::Zero().Store(rows.out + place(q) + d);
     }
     const uint32_t end = rows.start + row_end;  // one past the last row's position
     const uint32_t lowest = FirstSeen(rows, rows.start + row_begin);
     for (uint32_t segment = lowest / kAttentionSegment * kAttentionSegment; segment < end;
          segment += kAttentionSegment) {
-      for (uint32_t r = 0; r < count; ++r) {
-        float* s = state(r);
-        for (uint32_t q = 0; q < group; ++q) {
-          s[q] = kNone;
-          s[group + q] = 0.0f;
-        }
-        for (size_t i = 0; i < size_t{group} * dim; i += 16) V::Zero().Store(s + 4 * group + i);
+      for (uint32_t q = 0; q < queries; ++q) {
+        s.m[q] = kNone;
+        s.l[q] = 0.0f;
       }
+      for (size_t i = 0; i < size_t{queries} * dim; i += 16) V::Zero().Store(s.o + i);
       for (uint32_t begin = segment; begin < segment + kAttentionSegment && begin < end; begin += kAttentionBlock) {
         if (begin + kAttentionBlock <= lowest) continue;
-        Block block{nullptr, nullptr, begin};
-        if (count >= kRowsToWiden) {
-          Widen(kv, rows, kv_head, begin, end, wide_keys, wide_values);
-          block.wide_keys = wide_keys;
-          block.wide_values = wide_values;
-        }
-        for (uint32_t r = 0; r < count; ++r) {
-          const uint32_t position = rows.start + row_begin + r;
-          const uint32_t seen_from = FirstSeen(rows, position), seen_to = position + 1;
-          if (seen_to <= begin || seen_from >= begin + kAttentionBlock) continue;
-          const uint32_t first = seen_from > begin ? seen_from - begin : 0;
-          const uint32_t last = seen_to - begin < kAttentionBlock ? seen_to - begin : kAttentionBlock;
-          float* s = state(r);
-          const float* query = rows.queries + (row_begin + r) * rows.row_stride + size_t{kv_head} * group * dim;
-          AttendBlock(kv, rows, kv_head, block, query, first, last, s, s + group, s + 4 * group, scores, shrink);
-        }
+        Block block{};
+        block.begin = begin;
+        FindPages(kv, rows, kv_head, end, block);
+        if (row_end - row_begin >= kRowsToWiden) Widen(kv, s.keys, s.values, block);
+        AttendBlock(rows, block, dim, row_begin, row_end, s);
       }
-      for (uint32_t r = 0; r < count; ++r) {
-        float* s = state(r);
-        for (uint32_t q = 0; q < group; ++q) {
-          Merge(s[q], s[group + q], s + 4 * group + size_t{q} * dim, dim, s[2 * group + q], s[3 * group + q],
-                out_row(r) + size_t{q} * dim);
-        }
+      for (uint32_t q = 0; q < queries; ++q) {
+        Merge(s.m[q], s.l[q], s.o + size_t{q} * dim, dim, s.merged_m[q], s.merged_l[q], rows.out + place(q));
       }
     }
-    for (uint32_t r = 0; r < count; ++r) {
-      for (uint32_t q = 0; q < group; ++q) {
-        const V total = V::Broadcast(state(r)[3 * group + q]);
-        float* o = out_row(r) + size_t{q} * dim;
-        for (uint32_t d = 0; d < dim; d += 16) (V::Load(o + d) / total).Store(o + d);
-      }
+    for (uint32_t q = 0; q < queries; ++q) {
+      const V total = V::Broadcast(s.merged_l[q]);
+      float* o = rows.out + place(q);
+      for (uint32_t d = 0; d < dim; d += 16) (V::Load(o + d) / total).Store(o + d);
     }
   }
 

@@ -11,6 +11,9 @@ namespace bedplate {
 struct Avx2Lanes {
   __m256 lo, hi;
 
+  // Sums that may run at once in 16 registers, two each, beside what they are made from; queries that share a load.
+  static constexpr int kChains = 6, kQueries = 6;
+
   static Avx2Lanes Zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
   static Avx2Lanes Broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
   static Avx2Lanes Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }

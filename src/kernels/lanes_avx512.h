@@ -11,6 +11,9 @@ namespace bedplate {
 struct Avx512Lanes {
   __m512 r;
 
+  // Sums that may run at once in 32 registers, beside what they are made from; queries that share a load.
+  static constexpr int kChains = 24, kQueries = 12;
+
   static Avx512Lanes Zero() { return {_mm512_setzero_ps()}; }
   static Avx512Lanes Broadcast(float x) { return {_mm512_set1_ps(x)}; }
   static Avx512Lanes Load(const float* p) { return {_mm512_loadu_ps(p)}; }

@@ -14,6 +14,8 @@ namespace bedplate {
 struct ScalarLanes {
   float v[16];
 
+  static constexpr int kChains = 4, kQueries = 4;  // see lanes_avx2.h; here any numbers do
+
   static ScalarLanes Zero() { return Broadcast(0.0f); }
   static ScalarLanes Broadcast(float x) {
     return Each([&](int) { return x; });
