@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "kernels/dequantize.h"
+#include "kernels/lanes_testing.h"
 
 namespace bedplate {
 namespace {
@@ -35,14 +36,13 @@ struct World {
     values = rng.Floats(keys.size(), 1.0f);
     queries = rng.Floats(size_t{c.positions} * c.kv_heads * c.group * c.head_dim, 1.5f);
   }
-  void Store(Isa isa) {
+  void Store(const AttentionKernels& kernels) {
     const size_t width = size_t{c.kv_heads} * c.head_dim;
     for (uint32_t p = 0; p < c.positions; ++p) {
-      AttentionKernelsFor(isa).store(kv, keys.data() + p * width, values.data() + p * width, pages[p / 16].value,
-                                     p % 16);
+      kernels.store(kv, keys.data() + p * width, values.data() + p * width, pages[p / 16].value, p % 16);
     }
   }
-  std::vector<float> Attend(Isa isa, uint32_t start, uint32_t rows, uint32_t cut) {
+  std::vector<float> Attend(const AttentionKernels& kernels, uint32_t start, uint32_t rows, uint32_t cut) {
     const size_t stride = size_t{c.kv_heads} * c.group * c.head_dim;
     std::vector<float> out(rows * stride), scratch(AttentionScratchFloats(c.head_dim, c.group));
     AttentionRows r;
@@ -58,7 +58,7 @@ struct World {
     r.pages = pages.data();
     for (uint32_t h = 0; h < c.kv_heads; ++h) {
       for (uint32_t b = 0; b < rows; b += cut) {
-        AttentionKernelsFor(isa).attend(kv, r, h, b, std::min(rows, b + cut), scratch.data());
+        kernels.attend(kv, r, h, b, std::min(rows, b + cut), scratch.data());
       }
     }
     return out;
@@ -96,8 +96,8 @@ TEST(Attention, MatchesPlainSoftmaxInDouble) {
   Prng rng(TestSeed());
   for (const Case& c : kCases) {
     World world(c, rng);
-    world.Store(BestIsa());
-    const std::vector<float> out = world.Attend(BestIsa(), 0, c.positions, 16);
+    world.Store(AttentionKernelsFor(BestIsa()));
+    const std::vector<float> out = world.Attend(AttentionKernelsFor(BestIsa()), 0, c.positions, 16);
     for (int i = 0; i < 60; ++i) {
       const auto p = static_cast<uint32_t>(rng.Range(0, c.positions - 1));
       const auto h = static_cast<uint32_t>(rng.Range(0, c.kv_heads * c.group - 1));
@@ -112,17 +112,16 @@ TEST(Attention, EveryIsaEqualsScalarBitForBit) {
   Prng rng(TestSeed() + 1);
   for (const Case& c : kCases) {
     World world(c, rng);
-    world.Store(Isa::kScalar);
+    world.Store(AttentionKernelsFor(Isa::kScalar));
     const std::vector<std::byte> stored = world.memory;
     const uint32_t rows = std::min(c.positions, 40u), start = c.positions - rows;
-    const std::vector<float> want = world.Attend(Isa::kScalar, start, rows, 16);
-    for (const Isa isa : SupportedIsas()) {
+    const std::vector<float> want = world.Attend(AttentionKernelsFor(Isa::kScalar), start, rows, 16);
+    for (const test::NamedLanes& lanes : test::VectorLanes()) {
       std::fill(world.memory.begin(), world.memory.end(), std::byte{0});
-      world.Store(isa);
-      EXPECT_TRUE(world.memory == stored) << IsaName(isa);
-      const std::vector<float> got = world.Attend(isa, start, rows, 16);
-      EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * 4))
-          << IsaName(isa) << " positions=" << c.positions;
+      world.Store(*lanes.attention);
+      EXPECT_TRUE(world.memory == stored) << lanes.name;
+      const std::vector<float> got = world.Attend(*lanes.attention, start, rows, 16);
+      EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * 4)) << lanes.name << " positions=" << c.positions;
     }
   }
 }
@@ -131,12 +130,13 @@ TEST(Attention, ARowIsTheSameHoweverRowsAreCut) {
   Prng rng(TestSeed() + 2);
   for (const Case& c : kCases) {
     World world(c, rng);
-    world.Store(BestIsa());
-    const std::vector<float> whole = world.Attend(BestIsa(), 0, c.positions, c.positions);
+    world.Store(AttentionKernelsFor(BestIsa()));
+    const std::vector<float> whole = world.Attend(AttentionKernelsFor(BestIsa()), 0, c.positions, c.positions);
     const size_t stride = size_t{c.kv_heads} * c.group * c.head_dim;
     for (uint32_t start = 0; start < c.positions;) {
       const auto rows = std::min<uint32_t>(c.positions - start, static_cast<uint32_t>(rng.Range(1, 37)));
-      const std::vector<float> part = world.Attend(BestIsa(), start, rows, static_cast<uint32_t>(rng.Range(1, 20)));
+      const std::vector<float> part =
+          world.Attend(AttentionKernelsFor(BestIsa()), start, rows, static_cast<uint32_t>(rng.Range(1, 20)));
       EXPECT_EQ(0, std::memcmp(part.data(), whole.data() + start * stride, part.size() * 4)) << start;
       start += rows;
     }
@@ -147,8 +147,8 @@ TEST(Attention, GarbageInUnseenPlacesDoesNotReachTheResult) {
   Prng rng(TestSeed() + 3);
   const Case c{1, 3, 32, 75, 0, 0};
   World world(c, rng);
-  world.Store(BestIsa());
-  const std::vector<float> want = world.Attend(BestIsa(), 70, 1, 1);
+  world.Store(AttentionKernelsFor(BestIsa()));
+  const std::vector<float> want = world.Attend(AttentionKernelsFor(BestIsa()), 70, 1, 1);
   const uint16_t nan = 0x7E00;
   for (uint32_t p = 71; p < 80; ++p) {
     for (uint32_t d = 0; d < c.head_dim; ++d) {
@@ -156,7 +156,7 @@ TEST(Attention, GarbageInUnseenPlacesDoesNotReachTheResult) {
       world.kv.Values(world.pages[4].value, 0)[p % 16 * c.head_dim + d] = nan;
     }
   }
-  const std::vector<float> got = world.Attend(BestIsa(), 70, 1, 1);
+  const std::vector<float> got = world.Attend(AttentionKernelsFor(BestIsa()), 70, 1, 1);
   EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * 4));
 }
 

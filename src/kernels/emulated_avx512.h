@@ -21,6 +21,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/dequantize.h"
+
 namespace bedplate {
 namespace {
 
@@ -72,6 +74,45 @@ inline __m512 EmulatedCvtphPs(__m256i v) {
   simde_mm256_storeu_ps(out + 8, simde_mm256_cvtph_ps(halves[1]));
   return simde_mm512_loadu_ps(out);
 }
+inline __m256i EmulatedCvtpsPh(__m512 v) {
+  float in[16];
+  uint16_t halves[16];
+  std::memcpy(in, &v, sizeof(in));
+  for (int i = 0; i < 16; ++i) halves[i] = F32ToF16(in[i]);
+  __m256i out;
+  std::memcpy(&out, halves, sizeof(out));
+  return out;
+}
+inline __m512i EmulatedCvttpsEpi32(__m512 v) {
+  float in[16];
+  int32_t out[16];
+  std::memcpy(in, &v, sizeof(in));
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<int32_t>(in[i]);
+  return simde_mm512_loadu_si512(out);
+}
+/// maxps and minps give the second operand where either is NaN or both are zero, which SIMDe's need not.
+inline __m512 EmulatedMax(__m512 a, __m512 b, float sign) {
+  float x[16], y[16];
+  std::memcpy(x, &a, sizeof(x));
+  std::memcpy(y, &b, sizeof(y));
+  for (int i = 0; i < 16; ++i) y[i] = sign * x[i] > sign * y[i] ? x[i] : y[i];
+  return simde_mm512_loadu_ps(y);
+}
+inline __m512 EmulatedMaskLoad(__m512 fill, uint16_t mask, const float* p) {
+  float out[16];
+  std::memcpy(out, &fill, sizeof(out));
+  for (int i = 0; i < 16; ++i) {
+    if (mask >> i & 1) out[i] = p[i];
+  }
+  return simde_mm512_loadu_ps(out);
+}
+inline void EmulatedMaskStore(float* p, uint16_t mask, __m512 v) {
+  float in[16];
+  std::memcpy(in, &v, sizeof(in));
+  for (int i = 0; i < 16; ++i) {
+    if (mask >> i & 1) p[i] = in[i];
+  }
+}
 
 }  // namespace
 }  // namespace bedplate
@@ -95,3 +136,15 @@ inline __m512 EmulatedCvtphPs(__m256i v) {
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
 #undef _mm512_mullo_epi16
 #define _mm512_mullo_epi16 EmulatedMulloEpi16
+#undef _mm512_cvtps_ph
+#define _mm512_cvtps_ph(v, rounding) EmulatedCvtpsPh(v)
+#undef _mm512_cvttps_epi32
+#define _mm512_cvttps_epi32 EmulatedCvttpsEpi32
+#undef _mm512_max_ps
+#define _mm512_max_ps(a, b) EmulatedMax(a, b, 1.0f)
+#undef _mm512_min_ps
+#define _mm512_min_ps(a, b) EmulatedMax(a, b, -1.0f)
+#undef _mm512_mask_loadu_ps
+#define _mm512_mask_loadu_ps EmulatedMaskLoad
+#undef _mm512_mask_storeu_ps
+#define _mm512_mask_storeu_ps EmulatedMaskStore

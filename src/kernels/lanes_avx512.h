@@ -1,7 +1,12 @@
 #pragma once
-/// Sixteen float lanes as one AVX-512 register. Operations as lanes_scalar.h defines them. Only for *_avx512.cc.
+/// Sixteen float lanes as one AVX-512 register. Operations as lanes_scalar.h defines them. Only for *_avx512.cc, and
+/// for tests on CPUs without AVX-512 with emulated intrinsics (emulated_avx512.h).
 
+#if defined(BEDPLATE_EMULATED_ISA)
+#include "kernels/emulated_avx512.h"
+#else
 #include <immintrin.h>
+#endif
 
 #include <cstddef>
 #include <cstdint>

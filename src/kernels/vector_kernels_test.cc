@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "kernels/lanes_testing.h"
 
 namespace bedplate {
 namespace {
@@ -23,13 +24,13 @@ TEST(VectorKernels, EveryIsaEqualsScalarBitForBit) {
     const auto n = static_cast<size_t>(rng.Pick<int64_t>({1, 7, 15, 16, 17, 31, 33, rng.Range(1, 3000)}));
     const float scale = rng.Pick({1.0f, 1e-3f, 60.0f});
     const std::vector<float> a = rng.Floats(n, scale), b = rng.Floats(n, scale);
-    for (const Isa isa : SupportedIsas()) {
-      const VectorKernels& k = VectorKernelsFor(isa);
+    for (const test::NamedLanes& lanes : test::VectorLanes()) {
+      const VectorKernels& k = *lanes.vector;
       std::vector<float> want(n), got(n + 1, 42.0f);
       const auto same = [&](auto run, const char* what) {
         run(twin, want.data());
         run(k, got.data());
-        EXPECT_TRUE(BitEqual(want, {got.begin(), got.end() - 1})) << what << " " << IsaName(isa) << " n=" << n;
+        EXPECT_TRUE(BitEqual(want, {got.begin(), got.end() - 1})) << what << " " << lanes.name << " n=" << n;
         EXPECT_EQ(got.back(), 42.0f) << what << " wrote past its end";
       };
       same([&](const VectorKernels& v, float* out) { v.rms_norm(a.data(), b.data(), n, 1e-6f, out); }, "rms_norm");
@@ -94,10 +95,10 @@ TEST(VectorKernels, ExpAndLogMeetTheirBounds) {
 }
 
 TEST(VectorKernels, ArgmaxTakesTheLowestIndexOfATie) {
-  for (const Isa isa : SupportedIsas()) {
+  for (const test::NamedLanes& lanes : test::VectorLanes()) {
     std::vector<float> x(100, 1.0f);
     x[37] = x[90] = 2.0f;
-    EXPECT_EQ(VectorKernelsFor(isa).argmax(x.data(), x.size()), 37u);
+    EXPECT_EQ(lanes.vector->argmax(x.data(), x.size()), 37u);
   }
 }
 
