@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/caught.h"
 #include "engine/engine_core.h"
 
 namespace bedplate {
@@ -48,11 +49,15 @@ class ThreadedEngine final : public Engine {
 
  private:
   void Loop() noexcept {
-    while (Continue()) {
-      while (core_->Step() && !Stopping()) {
+    try {
+      while (Continue()) {
+        while (core_->Step() && !Stopping()) {
+        }
       }
+      core_->Stop(Status::Unavailable("the server is shutting down; the request was not finished"));
+    } catch (...) {
+      EndProcessForCaught("engine thread");
     }
-    core_->Stop(Status::Unavailable("the server is shutting down; the request was not finished"));
   }
 
   /// Sleeps until there is something to do. False: the engine ends.

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "base/cat.h"
+#include "base/caught.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "engine/prepare.h"
 #include "kernels/isa.h"
@@ -52,15 +54,20 @@ EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, const Cl
       plan_(std::move(plan)),
       seed_(options.seed.has_value() ? *options.seed : SystemEntropy()),
       logits_(std::move(logits)),
-      kv_({.sliding_windows = Windows(*model_.model),
-           .capacities = plan_.pages,
-           .chunk_tokens = options.prefill_chunk_max,
-           .prefix_cache = options.prefix_cache}),
-      sampler_(VectorKernelsFor(BestIsa()), model_.model->vocabulary(), model_.tokenizer->size()),
-      scheduler_(SchedulerOptionsFor(options, plan_), kv_, *model_.tokenizer, metrics_) {
+      sampler_(VectorKernelsFor(BestIsa()), model_.model->vocabulary(), model_.tokenizer->size()) {
   drawn_.reserve(plan_.limits.logit_rows_max);
-  metrics_.pages_total = kv_.capacity();
+  StartEmpty();
+  metrics_.pages_total = kv_->capacity();
   Publish();
+}
+
+void EngineCore::StartEmpty() {
+  scheduler_.reset();
+  kv_ = std::make_unique<KvPages>(KvPages::Options{.sliding_windows = Windows(*model_.model),
+                                                   .capacities = plan_.pages,
+                                                   .chunk_tokens = options_.prefill_chunk_max,
+                                                   .prefix_cache = options_.prefix_cache});
+  scheduler_ = std::make_unique<Scheduler>(SchedulerOptionsFor(options_, plan_), *kv_, *model_.tokenizer, metrics_);
 }
 
 Result<PreparedRequest> EngineCore::Prepare(Request request) const {
@@ -98,22 +105,55 @@ uint32_t EngineCore::RetryAfterMs(size_t waiting) const {
 }
 
 bool EngineCore::Step() {
-  scheduler_.Admit(DrainInbox());
-  Batch& batch = scheduler_.Plan(clock_.Now());
+  bool ran = false;
+  try {
+    ran = Compute();
+  } catch (...) {
+    Recover(CaughtStatus());
+    return true;
+  }
+  Deliver(scheduler_->TakeEvents());
+  return ran;
+}
+
+bool EngineCore::Compute() {
+  DrainInbox();
+  scheduler_->Admit(arriving_);
+  Batch& batch = scheduler_->Plan(clock_.Now());
   const bool ran = !batch.empty();
   if (ran) {
     model_.model->Forward(batch.View(), reinterpret_cast<float*>(logits_.data()));
     DrawTokens(batch);
-    scheduler_.Commit(drawn_, clock_.Now());
+    scheduler_->Commit(drawn_, clock_.Now());
   }
-  Deliver(scheduler_.TakeEvents());
   return ran;
 }
 
-std::vector<std::unique_ptr<LiveRequest>> EngineCore::DrainInbox() {
+/// Nobody knows how far the step came: what its requests shared is thrown away whole and made anew. The weights, and
+/// the memory behind the pages, are as good as before.
+void EngineCore::Recover(const Status& status) {
+  LogError("a step failed, and with it every request that ran", {{"error", status.message()}});
+  std::vector<std::unique_ptr<LiveRequest>> lost = scheduler_->TakeLive();
+  for (const auto* requests : {&lost, &arriving_}) {
+    for (const auto& request : *requests) {
+      if (request == nullptr || request->stream->cancelled()) continue;
+      std::vector<Event> end;
+      end.emplace_back(RequestFailed{.status = status, .usage = request->usage});
+      // One that ended in this step has its end among its events.
+      request->stream->Push(request->ended ? std::move(request->events) : std::move(end));
+      metrics_.requests_failed += request->ended ? 0 : 1;
+    }
+  }
+  lost.clear();  // before the pages that they hold
+  arriving_.clear();
+  StartEmpty();
+  Publish();
+}
+
+void EngineCore::DrainInbox() {
   const std::lock_guard lock(mutex_);
   unstarted_ += static_cast<uint32_t>(inbox_.size());
-  return std::exchange(inbox_, {});
+  arriving_.swap(inbox_);
 }
 
 void EngineCore::DrawTokens(const Batch& batch) {
@@ -149,13 +189,13 @@ void EngineCore::Deliver(std::vector<Delivery> deliveries) {
 }
 
 void EngineCore::Publish() {
-  metrics_.sequences_running = scheduler_.running();
-  metrics_.pages_used = kv_.used_pages();
-  metrics_.pages_cached = kv_.cached_pages();
+  metrics_.sequences_running = scheduler_->running();
+  metrics_.pages_used = kv_->used_pages();
+  metrics_.pages_cached = kv_->cached_pages();
   const std::lock_guard lock(mutex_);
   published_ = metrics_;
-  unstarted_ = scheduler_.unstarted();
-  live_.store(static_cast<uint32_t>(scheduler_.live() + inbox_.size()));
+  unstarted_ = scheduler_->unstarted();
+  live_.store(static_cast<uint32_t>(scheduler_->live() + inbox_.size()));
 }
 
 EngineMetrics EngineCore::Metrics() const {
@@ -168,13 +208,14 @@ EngineMetrics EngineCore::Metrics() const {
 
 void EngineCore::Stop(const Status& status) {
   Drain();
-  scheduler_.Admit(DrainInbox());
-  scheduler_.FailAll(status, clock_.Now());
-  Deliver(scheduler_.TakeEvents());
+  DrainInbox();
+  scheduler_->Admit(arriving_);
+  scheduler_->FailAll(status, clock_.Now());
+  Deliver(scheduler_->TakeEvents());
 }
 
 void EngineCore::CheckIntegrity() const {
-  scheduler_.CheckIntegrity();
+  scheduler_->CheckIntegrity();
 }
 
 }  // namespace bedplate

@@ -33,18 +33,23 @@ class EngineCore {
   [[nodiscard]] EngineMetrics Metrics() const;
 
   /// One step of everything that runs. False: nothing ran, the caller may wait for a Submit.
+  /// A library's exception in it (no memory, most likely) fails every live request with kInternal, and the engine goes
+  /// on with empty pages; one that comes while they are told, or while starting anew, leaves Step.
   bool Step();
   /// Every request that has not ended fails with this.
   void Stop(const Status& status);
 
   [[nodiscard]] const MemoryPlan& memory_plan() const { return plan_; }
-  [[nodiscard]] uint32_t used_pages() const { return kv_.used_pages(); }
+  [[nodiscard]] uint32_t used_pages() const { return kv_->used_pages(); }
   void CheckIntegrity() const;
 
  private:
   EngineCore(const EngineOptions& options, LoadedModel model, const Clock& clock, MemoryPlan plan, Buffer logits);
 
-  [[nodiscard]] std::vector<std::unique_ptr<LiveRequest>> DrainInbox();
+  void StartEmpty();  // makes kv_ and scheduler_
+  void DrainInbox();
+  bool Compute();
+  void Recover(const Status& status);
   void DrawTokens(const Batch& batch);
   [[nodiscard]] Drawn DrawOne(const Batch::Wish& wish, std::span<float> row);
   void Deliver(std::vector<Delivery> deliveries);
@@ -60,10 +65,11 @@ class EngineCore {
   // The engine thread's.
   EngineMetrics metrics_;
   Buffer logits_;  // [logit_rows_max, vocabulary]
-  KvPages kv_;
   Sampler sampler_;
   std::vector<Drawn> drawn_;
-  Scheduler scheduler_;
+  std::unique_ptr<KvPages> kv_;
+  std::unique_ptr<Scheduler> scheduler_;                // after kv_: its requests give their pages back
+  std::vector<std::unique_ptr<LiveRequest>> arriving_;  // out of the inbox and not yet the scheduler's
 
   mutable std::mutex mutex_;  // guards inbox_, arrivals_, unstarted_, published_
   std::vector<std::unique_ptr<LiveRequest>> inbox_;

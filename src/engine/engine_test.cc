@@ -243,6 +243,43 @@ TEST(Engine, ServesSeveralSubmittersFromOneThread) {
   EXPECT_EQ(engine->Metrics().time_to_first_token.count, requests.size());
 }
 
+TEST(Engine, AStepWithoutMemoryFailsItsRequestsAndNoOthers) {
+  const auto requests = ThirtyTwoRequests(TestSeed());
+  SimOracle oracle;
+  for (const uint64_t call : {1u, 2u, 3u, 10u}) {
+    SimClock clock;
+    auto core = std::move(*EngineCore::Create(RoomyOptions(), MakeSimLoadedModel({.no_memory_at = call}), clock));
+    const auto run = [&](size_t first) {
+      std::vector<std::shared_ptr<EventStream>> streams;
+      std::vector<std::unique_ptr<EventReader>> readers;
+      for (size_t i = first; i < first + 4; ++i) {
+        streams.push_back(std::make_shared<EventStream>([] {}));
+        readers.push_back(std::make_unique<EventReader>(*streams.back(), requests[i].request.choices));
+        EXPECT_TRUE(core->Submit(requests[i], streams.back()).ok());
+      }
+      while (!core->Idle()) {
+        core->Step();
+        core->CheckIntegrity();
+      }
+      for (auto& reader : readers) reader->Read();
+      return readers;
+    };
+    uint64_t failed = 0;
+    for (const auto& reader : run(0)) {
+      EXPECT_TRUE(reader->ended());
+      if (!reader->failure().has_value()) continue;
+      EXPECT_EQ(reader->failure()->code(), StatusCode::kInternal);
+      EXPECT_EQ(reader->failure()->reason(), "out_of_memory");
+      ++failed;
+    }
+    EXPECT_GE(failed, 1u);
+    EXPECT_EQ(core->Metrics().requests_failed, failed);
+    EXPECT_EQ(core->used_pages(), 0u);
+    const auto after = run(4);
+    for (size_t i = 0; i < 4; ++i) EXPECT_EQ(after[i]->result(), oracle.Run(requests[4 + i])) << call;
+  }
+}
+
 TEST(Engine, TellsEveryoneWhenItStops) {
   SystemClock clock;
   EngineOptions options = RoomyOptions();

@@ -2,6 +2,7 @@
 /// The outbox of one request: the engine thread pushes, the consumer (a connection, a command) takes. Shared between
 /// those two, the only shared ownership between rooms: either may be the last to let go.
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <mutex>
@@ -23,7 +24,7 @@ class EventStream {
     {
       const std::lock_guard lock(mutex_);
       was_empty = events_.empty();
-      for (Event& event : events) events_.push_back(std::move(event));
+      Append(std::move(events));
     }
     if (was_empty) wake_();
   }
@@ -36,6 +37,14 @@ class EventStream {
   [[nodiscard]] bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
 
  private:
+  /// All of them or, when memory runs out, none.
+  void Append(std::vector<Event> events) {
+    if (events_.empty()) return events_.swap(events);
+    const size_t needed = events_.size() + events.size();
+    if (needed > events_.capacity()) events_.reserve(std::max(needed, 2 * events_.capacity()));
+    for (Event& event : events) events_.push_back(std::move(event));
+  }
+
   const std::function<void()> wake_;
   std::mutex mutex_;  // guards events_
   std::vector<Event> events_;

@@ -34,12 +34,13 @@ Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokeniz
   rules_.push_back(std::make_unique<PageRule>());
 }
 
-void Scheduler::Admit(std::vector<std::unique_ptr<LiveRequest>> arrivals) {
+void Scheduler::Admit(std::vector<std::unique_ptr<LiveRequest>>& arrivals) {
   for (auto& request : arrivals) {
     Enqueue(*request->sequences.front());
     live_.push_back(std::move(request));
     ++unstarted_;
   }
+  arrivals.clear();
 }
 
 Batch& Scheduler::Plan(Instant now) {

@@ -54,7 +54,8 @@ class Scheduler {
 
   void AddRule(std::unique_ptr<StartRule> rule) { rules_.push_back(std::move(rule)); }
 
-  void Admit(std::vector<std::unique_ptr<LiveRequest>> arrivals);
+  /// Takes them all and leaves the vector empty; if memory runs out, what it has not taken stays there.
+  void Admit(std::vector<std::unique_ptr<LiveRequest>>& arrivals);
   /// The batch is valid until Commit(), which must follow if it is not empty.
   [[nodiscard]] Batch& Plan(Instant now);
   /// drawn[i] answers the batch's wish i.
@@ -63,6 +64,8 @@ class Scheduler {
   [[nodiscard]] std::vector<Delivery> TakeEvents();
   /// Every live request fails with this.
   void FailAll(const Status& status, Instant now);
+  /// After an exception: the requests as they are; nothing else of the scheduler may be used any more.
+  [[nodiscard]] std::vector<std::unique_ptr<LiveRequest>> TakeLive() { return std::move(live_); }
 
   [[nodiscard]] uint32_t live() const { return static_cast<uint32_t>(live_.size()); }
   [[nodiscard]] uint32_t unstarted() const { return unstarted_; }  // live requests that have never had pages

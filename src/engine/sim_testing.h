@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,6 +64,7 @@ class SimModel final : public StepModel {
     std::vector<uint32_t> windows = {0};  // by group; 0: full; else at least 2
     uint32_t context_length = 4096;
     size_t page_bytes = 1u << 20;  // claimed, not taken: so that a budget in MiB is one in pages
+    uint64_t no_memory_at = 0;     // this call of Forward (from 1) throws std::bad_alloc
   };
   explicit SimModel(const Options& options) : options_(options) {
     for (const uint32_t window : options.windows) {
@@ -81,6 +83,7 @@ class SimModel final : public StepModel {
   }
 
   void Forward(const BatchView& batch, float* logits) override {
+    if (++calls_ == options_.no_memory_at) throw std::bad_alloc();
     ASSERT_LE(batch.tokens.size(), limits_.rows_max);
     ASSERT_LE(batch.logit_rows.size(), limits_.logit_rows_max);
     uint32_t row = 0;
@@ -154,6 +157,7 @@ class SimModel final : public StepModel {
   StepLimits limits_;
   std::vector<std::vector<Cell>> cells_;
   uint64_t rows_ = 0;
+  uint64_t calls_ = 0;
 };
 
 /// What one choice of a request comes to.
