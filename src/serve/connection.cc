@@ -40,33 +40,51 @@ Connection::~Connection() {
 }
 
 void Connection::Start() {
-  ErrorCode ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // tokens are small and must not wait for each other
-  reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
-  SetDeadline(services_.options.head_time_max);
-  Read();
+  Guarded([this] {
+    ErrorCode ignored;
+    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // tokens are small and must not wait for each other
+    reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
+    SetDeadline(services_.options.head_time_max);
+    Read();
+  });
 }
 
 void Connection::StartRefusing() {
-  services_.metrics.CountRefused();
-  BeginExchange();
-  route_ = "refused";
-  RespondError(
-      Status::Unavailable(Cat("this server has its ", services_.options.connections_max, " connections; try again"))
-          .WithReason("too_many_connections")
-          .WithRetryAfterMs(1000));
+  Guarded([this] {
+    services_.metrics.CountRefused();
+    BeginExchange();
+    route_ = "refused";
+    RespondError(
+        Status::Unavailable(Cat("this server has its ", services_.options.connections_max, " connections; try again"))
+            .WithReason("too_many_connections")
+            .WithRetryAfterMs(1000));
+  });
 }
 
 void Connection::CloseSoon(bool now) {
   poster_([self = shared_from_this(), now] {
-    const bool resting = self->phase_ == Phase::kIdle && !self->write_active_;
-    if (now)
-      self->ClientGone();
-    else if (resting || self->phase_ == Phase::kLingering)
-      self->Close();
-    else
-      self->close_after_ = true;
+    self->Guarded([&] {
+      const bool resting = self->phase_ == Phase::kIdle && !self->write_active_;
+      if (now)
+        self->ClientGone();
+      else if (resting || self->phase_ == Phase::kLingering)
+        self->Close();
+      else
+        self->close_after_ = true;
+    });
   });
+}
+
+void Connection::OnException(const Status& status) noexcept {
+  try {
+    LogError("a connection failed", {{"id", request_id_}, {"error", status.message()}});
+    const auto activity = std::exchange(activity_, nullptr);
+    if (activity) activity->OnClientGone(/*still_reads=*/false);
+    const bool asked = phase_ == Phase::kHead || phase_ == Phase::kBody || phase_ == Phase::kHandling;
+    if (asked && !answer_begun_ && !write_active_) return RespondError(status);
+  } catch (...) {  // once more, so there is nothing to say it with
+  }
+  Close();
 }
 
 // ---- Reading ----
@@ -74,8 +92,9 @@ void Connection::CloseSoon(bool now) {
 void Connection::Read() {
   if (reading_ || read_ended_ || phase_ == Phase::kClosed || read_ahead_.size() >= kReadAheadMax) return;
   reading_ = true;
-  socket_.async_read_some(asio::buffer(buffer_),
-                          [self = shared_from_this()](ErrorCode error, size_t count) { self->OnRead(error, count); });
+  socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](ErrorCode error, size_t count) {
+    self->Guarded([&] { self->OnRead(error, count); });
+  });
 }
 
 void Connection::OnRead(ErrorCode error, size_t count) {
@@ -228,32 +247,38 @@ void Connection::RespondError(const Status& status) {
 
 void Connection::Respond(HttpResponse response) {
   if (phase_ != Phase::kHandling || answer_begun_) return;
-  WriteHead(response, BodyFraming::kLength);
-  if (method_ != "HEAD") pending_ += response.body;
-  answer_complete_ = true;
-  Write();
+  Guarded([&] {
+    WriteHead(response, BodyFraming::kLength);
+    if (method_ != "HEAD") pending_ += response.body;
+    answer_complete_ = true;
+    Write();
+  });
 }
 
 void Connection::StartStream(HttpResponse head) {
   if (phase_ != Phase::kHandling || answer_begun_) return;
   if (!http_1_1_) close_after_ = true;
-  WriteHead(head, http_1_1_ ? BodyFraming::kChunked : BodyFraming::kClose);
+  Guarded([&] { WriteHead(head, http_1_1_ ? BodyFraming::kChunked : BodyFraming::kClose); });
 }
 
 void Connection::Send(std::string_view bytes) {
   if (phase_ != Phase::kHandling || !answer_begun_ || answer_complete_ || bytes.empty()) return;
-  if (framing_ == BodyFraming::kChunked)
-    AppendChunk(bytes, pending_);
-  else
-    pending_ += bytes;
-  Write();
+  Guarded([&] {
+    if (framing_ == BodyFraming::kChunked)
+      AppendChunk(bytes, pending_);
+    else
+      pending_ += bytes;
+    Write();
+  });
 }
 
 void Connection::Finish() {
   if (phase_ != Phase::kHandling || !answer_begun_ || answer_complete_) return;
   answer_complete_ = true;
-  if (framing_ == BodyFraming::kChunked) pending_ += kLastChunk;
-  Write();
+  Guarded([&] {
+    if (framing_ == BodyFraming::kChunked) pending_ += kLastChunk;
+    Write();
+  });
 }
 
 bool Connection::blocked() {
@@ -286,9 +311,14 @@ void Connection::Write() {
   written_ = 0;
   std::swap(writing_, pending_);
   if (phase_ == Phase::kHandling) SetDeadline(services_.options.write_pause_max);
-  socket_.async_write_some(asio::buffer(writing_), [self = shared_from_this()](ErrorCode error, size_t count) {
-    self->OnWritten(error, count);
-  });
+  WriteSome();
+}
+
+void Connection::WriteSome() {
+  socket_.async_write_some(asio::buffer(writing_.data() + written_, writing_.size() - written_),
+                           [self = shared_from_this()](ErrorCode error, size_t count) {
+                             self->Guarded([&] { self->OnWritten(error, count); });
+                           });
 }
 
 void Connection::OnWritten(ErrorCode error, size_t count) {
@@ -298,9 +328,7 @@ void Connection::OnWritten(ErrorCode error, size_t count) {
   written_ += count;
   if (written_ < writing_.size()) {
     if (phase_ == Phase::kHandling) SetDeadline(services_.options.write_pause_max);
-    socket_.async_write_some(asio::buffer(writing_.data() + written_, writing_.size() - written_),
-                             [self = shared_from_this()](ErrorCode e, size_t n) { self->OnWritten(e, n); });
-    return;
+    return WriteSome();
   }
   write_active_ = false;
   writing_.clear();
@@ -361,7 +389,7 @@ void Connection::ClientGone() {
   Close();
 }
 
-void Connection::Close() {
+void Connection::Close() noexcept {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
   activity_.reset();
@@ -387,8 +415,8 @@ void Connection::WaitForDeadline() {
     if (error == asio::error::operation_aborted || self->phase_ == Phase::kClosed) return;
     self->timer_waiting_ = false;
     if (self->deadline_ == SteadyTime::max()) return;
-    if (std::chrono::steady_clock::now() < self->deadline_) return self->WaitForDeadline();
-    self->OnDeadline();
+    const bool early = std::chrono::steady_clock::now() < self->deadline_;
+    self->Guarded([&] { early ? self->WaitForDeadline() : self->OnDeadline(); });
   });
 }
 
@@ -417,10 +445,11 @@ void Connection::WaitForTick() {
     self->tick_waiting_ = false;
     if (self->phase_ != Phase::kHandling || !self->activity_) return;
     // A wait that a former request left behind may end early; its tick is dropped, not delivered.
-    if (self->tick_timer_.expiry() <= std::chrono::steady_clock::now()) {
-      std::shared_ptr<Activity>(self->activity_)->OnTick();
-    }
-    self->WaitForTick();
+    const bool due = self->tick_timer_.expiry() <= std::chrono::steady_clock::now();
+    self->Guarded([&] {
+      if (due) std::shared_ptr<Activity>(self->activity_)->OnTick();
+      self->WaitForTick();
+    });
   });
 }
 

@@ -8,6 +8,8 @@
 ///
 /// Owns:    its socket and the running Activity. Pending operations own the connection.
 /// Threads: everything on its strand, but for the poster and CloseSoon().
+/// Errors:  an exception of a library (no memory, most likely) ends this connection; the client hears of it as a 500 if
+///          nothing else has been answered yet.
 
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -18,6 +20,7 @@
 #include <optional>
 #include <string>
 
+#include "base/caught.h"
 #include "base/clock.h"
 #include "serve/access_guard.h"
 #include "serve/exchange.h"
@@ -63,6 +66,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void StartStream(HttpResponse head) override;
   void Send(std::string_view bytes) override;
   void Finish() override;
+  void Abort() noexcept override { Close(); }
   bool blocked() override;
   [[nodiscard]] const Poster& poster() const override { return poster_; }
 
@@ -70,6 +74,16 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   enum class Phase : uint8_t { kIdle, kHead, kBody, kHandling, kLingering, kClosed };
   using ErrorCode = boost::system::error_code;
   using Millis = std::chrono::milliseconds;
+
+  template <class Work>
+  void Guarded(Work work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      OnException(CaughtStatus());
+    }
+  }
+  void OnException(const Status& status) noexcept;
 
   void Read();
   void OnRead(ErrorCode error, size_t count);
@@ -82,11 +96,12 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void RespondError(const Status& status);
   void WriteHead(HttpResponse& response, BodyFraming framing);
   void Write();
+  void WriteSome();
   void OnWritten(ErrorCode error, size_t count);
   void EndExchange();
   void Linger();
   void ClientGone();
-  void Close();
+  void Close() noexcept;
   void SetDeadline(Millis from_now);
   void ClearDeadline() { deadline_ = std::chrono::steady_clock::time_point::max(); }
   void WaitForDeadline();

@@ -16,8 +16,8 @@ namespace bedplate {
 /// after the connection has gone: it keeps alive what it needs.
 using Poster = std::function<void(std::function<void()>)>;
 
-/// Where an answer goes. Everything but poster() is called on the connection's strand. After Respond or Finish, or when
-/// the client has gone, further calls do nothing.
+/// Where an answer goes. Everything but poster() is called on the connection's strand. After Respond, Finish or Abort,
+/// or when the client has gone, further calls do nothing. None throws: where a library does, the connection closes.
 class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
@@ -27,6 +27,8 @@ class ResponseSink {
   virtual void StartStream(HttpResponse head) = 0;
   virtual void Send(std::string_view bytes) = 0;
   virtual void Finish() = 0;
+  /// The answer can't be completed: the connection closes, so that the client sees it cut off.
+  virtual void Abort() noexcept = 0;
   /// So much is unsent that the handler should wait for OnWritable.
   [[nodiscard]] virtual bool blocked() = 0;
   [[nodiscard]] virtual const Poster& poster() const = 0;

@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +22,7 @@ class FakeEngine final : public Engine {
     kAnswer,  // each choice says "Hello, world" in two deltas
     kHold,    // nothing comes until the test pushes
     kRefuse,  // the queue is full
+    kThrow,   // Prepare and Metrics throw, as libraries do
   };
   static constexpr uint32_t kContext = 1000;
 
@@ -32,6 +35,13 @@ class FakeEngine final : public Engine {
   uint32_t context_tokens_max() const override { return kContext; }
 
   Result<PreparedRequest> Prepare(Request request) const override {
+    if (mode_ == Mode::kThrow) throw std::bad_alloc();
+    {
+      std::unique_lock lock(mutex_);
+      const size_t number = preparing_++;
+      arrived_.notify_all();
+      BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return prepare_max_ > number; }));
+    }
     std::string text;
     if (const auto* chat = std::get_if<ChatPrompt>(&request.prompt)) {
       for (const Message& message : chat->messages) text += message.content;
@@ -68,6 +78,7 @@ class FakeEngine final : public Engine {
   void Drain() override {}
   bool Idle() const override { return true; }
   EngineMetrics Metrics() const override {
+    if (mode_ == Mode::kThrow) throw std::runtime_error("no numbers");
     EngineMetrics metrics;
     metrics.prompt_tokens = 7;
     metrics.cached_tokens = 3;
@@ -87,6 +98,21 @@ class FakeEngine final : public Engine {
   size_t submitted() {
     const std::lock_guard lock(mutex_);
     return submitted_.size();
+  }
+
+  /// Prepare number i (from 0) goes on only once `count` is above it.
+  void AllowPreparing(size_t count) {
+    const std::lock_guard lock(mutex_);
+    prepare_max_ = count;
+    arrived_.notify_all();
+  }
+  void WaitForPreparing(size_t count) {
+    std::unique_lock lock(mutex_);
+    BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return preparing_ >= count; }));
+  }
+  size_t preparing() {
+    const std::lock_guard lock(mutex_);
+    return preparing_;
   }
 
   static Event Said(std::string text, uint32_t choice = 0) {
@@ -114,8 +140,10 @@ class FakeEngine final : public Engine {
 
   LoadedModel model_;
   const Mode mode_;
-  std::mutex mutex_;  // guards submitted_
-  std::condition_variable arrived_;
+  mutable std::mutex mutex_;  // guards the rest
+  mutable std::condition_variable arrived_;
+  mutable size_t preparing_ = 0;  // calls of Prepare so far
+  size_t prepare_max_ = SIZE_MAX;
   std::vector<Submitted> submitted_;
 };
 

@@ -1,8 +1,11 @@
 #include "serve/generation.h"
 
+#include <atomic>
+#include <optional>
 #include <utility>
 
 #include "base/cat.h"
+#include "base/caught.h"
 #include "serve/http_status.h"
 
 namespace bedplate {
@@ -13,11 +16,16 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   Generation(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
              const std::shared_ptr<ResponseSink>& sink)
       : services_(services), dialect_(dialect), exchange_(std::move(exchange)), sink_(sink), post_(sink->poster()) {}
-  ~Generation() override { CancelParts(); }
+  ~Generation() override {
+    begun_.CancelParts();
+    preparation_.begun.CancelParts();  // of a server that ended before the strand took it over
+  }
 
-  void Start();
+  void Start() { WorkOn(); }
   void OnClientGone(bool still_reads) override;
-  void OnWritable() override { Pump(); }
+  void OnWritable() override {
+    Guarded([this] { Pump(); });
+  }
   void OnTick() override;
 
  private:
@@ -26,19 +34,40 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
     Usage usage;  // so far
     bool finished = false;
   };
-  // What the worker hands back.
   struct Begun {
     bool stream = false;
     std::unique_ptr<ReplyEncoder> encoder;
     std::unique_ptr<Permit> permit;
     std::vector<Part> parts;
+
+    void CancelParts() const noexcept {
+      for (const Part& part : parts) {
+        if (!part.finished) part.events->Cancel();
+      }
+    }
+  };
+  // What workers do, one job after another; nobody else looks at it before they are through.
+  struct Preparation {
+    std::optional<Call> call;
+    ServedModel model;
+    std::vector<PreparedRequest> requests;
+    Begun begun;
   };
   enum class State : uint8_t { kPreparing, kRunning, kEnded };
 
-  Result<Begun> Begin();  // on a worker
-  Result<std::vector<PreparedRequest>> PrepareAll(Call& call, const ServedModel& model) const;
+  // On a worker. Work() does a piece and tells whether more is left.
+  void WorkOn();
+  Result<bool> Work() noexcept;
+  Result<bool> WorkOrThrow();
+  Status Decode();
+  Status PrepareNext();
+  Status Submit();
   std::shared_ptr<EventStream> MakeStream();
-  void OnBegun(Result<Begun> begun);
+
+  // On the strand.
+  template <class Piece>
+  void Guarded(Piece piece) noexcept;
+  void OnPrepared(const Status& status);
   void Pump();
   // Takes what the engine has told; false: a part failed, and failure says why.
   bool TakeEvents(std::string& out, Status& failure);
@@ -46,7 +75,6 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   [[nodiscard]] Usage TotalUsage() const;
   void Deliver(ResponseSink& sink, const std::string& out, bool done);
   void Fail(const Status& status);
-  void CancelParts();
   void End();
 
   const GenerationServices& services_;
@@ -54,20 +82,45 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   Exchange exchange_;
   const std::weak_ptr<ResponseSink> sink_;  // the connection owns this
   const Poster post_;
+  std::atomic<bool> unwanted_{false};  // tells workers that the client has gone
+  Preparation preparation_;
   State state_ = State::kPreparing;
   bool streaming_ = false;       // the head has gone out
   bool said_something_ = false;  // since the last tick
   Begun begun_;
 };
 
-void Generation::Start() {
+// A prompt a job: a call with many prompts, or with long ones, goes behind those who wait meanwhile.
+void Generation::WorkOn() {
   services_.run_on_worker([self = shared_from_this()] {
-    auto begun = std::make_shared<Result<Begun>>(self->Begin());
-    self->post_([self, begun] { self->OnBegun(std::move(*begun)); });
+    const Result<bool> more = self->Work();
+    if (more.ok() && *more) return self->WorkOn();
+    self->post_([self, status = more.status()] { self->Guarded([&] { self->OnPrepared(status); }); });
   });
 }
 
-Result<Generation::Begun> Generation::Begin() {
+Result<bool> Generation::Work() noexcept {
+  try {
+    Result<bool> more = WorkOrThrow();
+    if (more.ok()) return more;
+    preparation_.begun.CancelParts();
+    return more;
+  } catch (...) {
+    preparation_.begun.CancelParts();
+    return CaughtStatus();
+  }
+}
+
+Result<bool> Generation::WorkOrThrow() {
+  if (unwanted_.load(std::memory_order_relaxed)) return Status::Cancelled("the client has gone");
+  if (!preparation_.call) BP_RETURN_IF_ERROR(Decode());
+  BP_RETURN_IF_ERROR(PrepareNext());
+  if (preparation_.requests.size() < preparation_.call->requests.size()) return true;
+  BP_RETURN_IF_ERROR(Submit());
+  return false;
+}
+
+Status Generation::Decode() {
   if (services_.draining()) {
     return Status::Unavailable("the server is shutting down").WithReason("draining").WithRetryAfterMs(1000);
   }
@@ -75,65 +128,77 @@ Result<Generation::Begun> Generation::Begin() {
   if (!body.ok()) {
     return Status::InvalidArgument(Cat("We could not parse the JSON body of your request: ", body.status().message()));
   }
-  BP_ASSIGN_OR_RETURN(Call call, dialect_.decode(*body));
+  BP_ASSIGN_OR_RETURN(preparation_.call, dialect_.decode(*body));
   exchange_.request.body = std::string();
-  BP_ASSIGN_OR_RETURN(const ServedModel model, services_.models.Find(call.model));
-  BP_ASSIGN_OR_RETURN(std::vector<PreparedRequest> prepared, PrepareAll(call, model));
+  BP_ASSIGN_OR_RETURN(preparation_.model, services_.models.Find(preparation_.call->model));
+  return Status::Ok();
+}
 
+Status Generation::PrepareNext() {
+  std::vector<Request>& requests = preparation_.call->requests;
+  const size_t i = preparation_.requests.size();
+  requests[i].id = requests.size() == 1 ? exchange_.id : Cat(exchange_.id, ".", i);
+  const Engine& engine = *preparation_.model.engine;
+  requests[i].model = engine.model().id;
+  BP_ASSIGN_OR_RETURN(PreparedRequest prepared, engine.Prepare(std::move(requests[i])));
+  preparation_.requests.push_back(std::move(prepared));
+  return Status::Ok();
+}
+
+Status Generation::Submit() {
+  const ServedModel& model = preparation_.model;
+  const Call& call = *preparation_.call;
   Estimate estimate;
   estimate.model = model.engine->model().id;
-  for (const PreparedRequest& request : prepared) {
+  for (const PreparedRequest& request : preparation_.requests) {
     estimate.prompt_tokens += static_cast<uint32_t>(request.tokens.size());
     estimate.output_tokens_max += request.output_tokens_max * request.request.choices;
   }
-  Begun begun;
+  Begun& begun = preparation_.begun;
   begun.stream = call.stream;
   BP_ASSIGN_OR_RETURN(begun.permit, services_.admission.Admit(exchange_.principal, estimate));
   begun.encoder = call.make_encoder({.id = exchange_.id,
                                      .created_unix_seconds = services_.clock.UnixSeconds(),
                                      .model = call.model,
                                      .fingerprint = model.fingerprint});
-  for (PreparedRequest& request : prepared) {
-    begun.parts.emplace_back().events = MakeStream();
-    Status queued = model.engine->Submit(std::move(request), begun.parts.back().events);
-    if (queued.ok()) continue;
-    for (const Part& part : begun.parts) part.events->Cancel();
-    begun.permit->Settle({});
-    return queued;
+  for (PreparedRequest& request : preparation_.requests) {
+    begun.parts.push_back({.events = MakeStream(), .usage = {}});
+    BP_RETURN_IF_ERROR(model.engine->Submit(std::move(request), begun.parts.back().events));
   }
-  return begun;
-}
-
-Result<std::vector<PreparedRequest>> Generation::PrepareAll(Call& call, const ServedModel& model) const {
-  std::vector<PreparedRequest> out;
-  for (size_t i = 0; i < call.requests.size(); ++i) {
-    Request& request = call.requests[i];
-    request.id = call.requests.size() == 1 ? exchange_.id : Cat(exchange_.id, ".", i);
-    request.model = model.engine->model().id;
-    BP_ASSIGN_OR_RETURN(PreparedRequest prepared, model.engine->Prepare(std::move(request)));
-    out.push_back(std::move(prepared));
-  }
-  return out;
+  return Status::Ok();
 }
 
 std::shared_ptr<EventStream> Generation::MakeStream() {
   return std::make_shared<EventStream>([post = post_, weak = weak_from_this()] {
     post([weak] {
-      if (const auto self = weak.lock()) self->Pump();
+      if (const auto self = weak.lock()) self->Guarded([&] { self->Pump(); });
     });
   });
 }
 
-void Generation::OnBegun(Result<Begun> begun) {
-  if (state_ == State::kEnded) {  // the client left meanwhile
-    if (!begun.ok()) return;
-    begun_ = *std::move(begun);
-    CancelParts();
-    begun_.permit->Settle({});
-    return;
+// ---- On the strand ----
+
+// A library's exception fails this request alone.
+template <class Piece>
+void Generation::Guarded(Piece piece) noexcept {
+  try {
+    return piece();
+  } catch (...) {
+    try {
+      return Fail(CaughtStatus());
+    } catch (...) {  // not even that can be said
+    }
   }
-  if (!begun.ok()) return Fail(begun.status());
-  begun_ = *std::move(begun);
+  state_ = State::kEnded;
+  begun_.CancelParts();
+  if (const auto sink = sink_.lock()) sink->Abort();
+}
+
+void Generation::OnPrepared(const Status& status) {
+  begun_ = std::move(preparation_.begun);
+  preparation_ = {};
+  if (state_ == State::kEnded) return End();  // the client left meanwhile
+  if (!status.ok()) return Fail(status);
   state_ = State::kRunning;
   Pump();  // wakes that came before are not repeated
 }
@@ -218,10 +283,12 @@ void Generation::Deliver(ResponseSink& sink, const std::string& out, bool done) 
 
 void Generation::OnTick() {
   if (state_ != State::kRunning || !begun_.stream || std::exchange(said_something_, false)) return;
-  const auto sink = sink_.lock();
-  if (!sink || sink->blocked()) return;
-  if (!std::exchange(streaming_, true)) sink->StartStream(StreamHead());
-  sink->Send(": ping\n\n");
+  Guarded([this] {
+    const auto sink = sink_.lock();
+    if (!sink || sink->blocked()) return;
+    if (!std::exchange(streaming_, true)) sink->StartStream(StreamHead());
+    sink->Send(": ping\n\n");
+  });
 }
 
 void Generation::Fail(const Status& status) {
@@ -239,24 +306,19 @@ void Generation::Fail(const Status& status) {
 }
 
 void Generation::OnClientGone(bool still_reads) {
+  unwanted_.store(true, std::memory_order_relaxed);
   if (state_ == State::kEnded) return;
-  if (still_reads) {
-    return Fail(
+  Guarded([&] {
+    if (!still_reads) return End();
+    Fail(
         Status::Cancelled("the client closed its side of the connection before the answer was complete, which "
                           "cancels the request"));
-  }
-  End();
-}
-
-void Generation::CancelParts() {
-  for (const Part& part : begun_.parts) {
-    if (!part.finished) part.events->Cancel();
-  }
+  });
 }
 
 void Generation::End() {
   state_ = State::kEnded;
-  CancelParts();
+  begun_.CancelParts();
   if (begun_.permit) begun_.permit->Settle(TotalUsage());
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/cat.h"
+#include "base/caught.h"
 #include "base/log.h"
 #include "serve/connection.h"
 #include "serve/generation.h"
@@ -65,7 +66,7 @@ struct Server::Impl {
                    .admission = admission,
                    .clock = clock,
                    .ids = ids,
-                   .run_on_worker = [this](std::function<void()> job) { asio::post(workers, std::move(job)); },
+                   .run_on_worker = [this](std::function<void()> job) { RunOnWorker(std::move(job)); },
                    .draining = [this] { return draining.load(std::memory_order_relaxed); }},
         connections{.options = options,
                     .router = router,
@@ -85,6 +86,8 @@ struct Server::Impl {
   }
 
   Status Listen();
+  void RunOnWorker(std::function<void()> job);
+  void RunNetwork() noexcept;  // until the server has stopped
   void Accept();
   void OnAccepted(Socket socket);
   void StopAccepting();
@@ -138,11 +141,35 @@ Status Server::Impl::Listen() {
   return Status::Ok();
 }
 
+// A job answers for what it throws (generation.cc). If even that fails, a client would wait for ever.
+void Server::Impl::RunOnWorker(std::function<void()> job) {
+  asio::post(workers, [job = std::move(job)]() noexcept {
+    try {
+      job();
+    } catch (...) {
+      EndProcessForCaught("work thread");
+    }
+  });
+}
+
+// Connections answer for what happens on them; this is about the listener, and posts that found no memory.
+void Server::Impl::RunNetwork() noexcept {
+  try {
+    context->run();
+  } catch (...) {
+    EndProcessForCaught("network thread");
+  }
+}
+
 void Server::Impl::Accept() {
   acceptor.async_accept(asio::make_strand(*context), [this](error_code error, Socket socket) {
     if (!acceptor.is_open()) return;
     if (!error) {
-      OnAccepted(std::move(socket));
+      try {
+        OnAccepted(std::move(socket));
+      } catch (...) {  // this connection is closed, the next may come
+        LogError("a connection could not be taken", {{"error", CaughtStatus().message()}});
+      }
       return Accept();
     }
     LogWarning("accept failed", {{"error", error.message()}});
@@ -246,7 +273,7 @@ void Server::Start() {
     if (!impl->stopping && !impl->draining) impl->Accept();
   });
   for (uint32_t i = 0; i < impl_->options.io_threads; ++i) {
-    impl_->threads.emplace_back([impl = impl_.get()]() noexcept { impl->context->run(); });
+    impl_->threads.emplace_back([impl = impl_.get()] { impl->RunNetwork(); });
   }
 }
 

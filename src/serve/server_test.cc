@@ -37,8 +37,9 @@ ServerOptions QuietOptions() {
 
 class Served {
  public:
-  explicit Served(FakeEngine::Mode mode = FakeEngine::Mode::kAnswer, ServerOptions options = QuietOptions())
-      : engine("fake", mode), admission(MakeOpenAdmission()) {
+  explicit Served(FakeEngine::Mode mode = FakeEngine::Mode::kAnswer, ServerOptions options = QuietOptions(),
+                  std::unique_ptr<Admission> the_admission = MakeOpenAdmission())
+      : engine("fake", mode), admission(std::move(the_admission)) {
     ServedModel model;
     model.engine = &engine;
     auto created = Server::Create(std::move(options), {model}, *admission, clock);
@@ -182,6 +183,123 @@ TEST(Server, BadRequestsGetTheirStatusAndTheServerGoesOn) {
   }
   EXPECT_EQ(served.Ask(GetText("/v1/chat/completions")).fields.at("allow"), "POST");
   EXPECT_EQ(served.Ask(PostText("/v1/chat/completions", kChat)).status, 200);
+}
+
+// Where a library runs out of memory: once, but for kSettle, which always does.
+enum class ThrowsIn : uint8_t { kAuthenticate, kAdmit, kFirstNote, kSecondNote, kSettle };
+
+class ThrowingAdmission final : public Admission {
+ public:
+  explicit ThrowingAdmission(ThrowsIn where) : where_(where) {}
+  Result<Principal> Authenticate(std::string_view) override {
+    MayThrow(ThrowsIn::kAuthenticate);
+    return Principal{};
+  }
+  Result<std::unique_ptr<Permit>> Admit(const Principal&, const Estimate&) override {
+    MayThrow(ThrowsIn::kAdmit);
+    return std::unique_ptr<Permit>(std::make_unique<ThrowingPermit>(*this));
+  }
+
+ private:
+  class ThrowingPermit final : public Permit {
+   public:
+    explicit ThrowingPermit(ThrowingAdmission& owner) : owner_(owner) {}
+    void Note(const Usage&) override { owner_.MayThrow(notes_++ == 0 ? ThrowsIn::kFirstNote : ThrowsIn::kSecondNote); }
+    void Settle(const Usage&) override { owner_.MayThrow(ThrowsIn::kSettle); }
+
+   private:
+    ThrowingAdmission& owner_;
+    int notes_ = 0;
+  };
+  void MayThrow(ThrowsIn here) {
+    if (here != where_) return;
+    const bool again = thrown_.exchange(true);
+    if (!again || here == ThrowsIn::kSettle) throw std::bad_alloc();
+  }
+  const ThrowsIn where_;
+  std::atomic<bool> thrown_{false};
+};
+
+TEST(Server, ALibrarysExceptionFailsOneRequestAndNoOther) {
+  for (const ThrowsIn where : {ThrowsIn::kAuthenticate, ThrowsIn::kAdmit, ThrowsIn::kFirstNote}) {
+    Served served(FakeEngine::Mode::kAnswer, QuietOptions(), std::make_unique<ThrowingAdmission>(where));
+    const RawAnswer failed = served.Ask(PostText("/v1/chat/completions", kChatStream));
+    EXPECT_EQ(failed.status, 500);
+    EXPECT_EQ(CodeOf(failed), "out_of_memory");
+    EXPECT_EQ(served.Ask(PostText("/v1/chat/completions", kChatStream)).status, 200);
+  }
+  Served served(FakeEngine::Mode::kThrow);
+  for (const std::string_view body : {kChat, kChatStream}) {
+    const RawAnswer failed = served.Ask(PostText("/v1/chat/completions", body));  // on a worker
+    EXPECT_EQ(failed.status, 500);
+    EXPECT_EQ(CodeOf(failed), "out_of_memory");
+  }
+  const RawAnswer metrics = served.Ask(GetText("/metrics"));  // in a handler
+  EXPECT_EQ(metrics.status, 500);
+  EXPECT_NE(metrics.body.find("no numbers"), std::string::npos) << metrics.body;
+  EXPECT_EQ(served.Ask(GetText("/health")).status, 200);
+}
+
+TEST(Server, ALibrarysExceptionMidStreamIsPartOfTheStream) {
+  Served served(FakeEngine::Mode::kHold, QuietOptions(), std::make_unique<ThrowingAdmission>(ThrowsIn::kSecondNote));
+  RawClient client(served.port());
+  client.Send(PostText("/v1/chat/completions", kChatStream));
+  const FakeEngine::Submitted running = served.engine.WaitFor(0);
+  running.events->Push({FakeEngine::Read(running.request), FakeEngine::Said("Hel")});
+  EXPECT_TRUE(client.ReadUntil("Hel"));
+  running.events->Push({FakeEngine::Said("lo")});
+  EXPECT_TRUE(client.ReadUntil("\"code\":\"out_of_memory\""));
+  EXPECT_TRUE(client.ReadUntil("\r\n0\r\n\r\n"));
+  EXPECT_TRUE(running.events->cancelled());
+  EXPECT_EQ(served.Ask(GetText("/health")).status, 200);
+}
+
+TEST(Server, WhatCannotEvenFailClosesTheConnection) {
+  Served served(FakeEngine::Mode::kHold, QuietOptions(), std::make_unique<ThrowingAdmission>(ThrowsIn::kSettle));
+  RawClient client(served.port());
+  client.Send(PostText("/v1/chat/completions", kChat));
+  const FakeEngine::Submitted running = served.engine.WaitFor(0);
+  running.events->Push({RequestFailed{.status = Status::Unavailable("stopped"), .usage = {}}});
+  EXPECT_TRUE(client.WaitForEnd());
+  EXPECT_EQ(served.Ask(GetText("/health")).status, 200);
+}
+
+std::string SixtyFourPrompts() {
+  std::string prompts;
+  for (int i = 0; i < 64; ++i) prompts += i == 0 ? "\"a\"" : ",\"a\"";
+  return PostText("/v1/completions", Cat(R"({"model":"fake","prompt":[)", prompts, "]}"));
+}
+
+TEST(Server, ManyPromptsHoldUpNobody) {
+  Served served(FakeEngine::Mode::kHold);
+  served.engine.AllowPreparing(0);
+  RawClient many(served.port()), one(served.port());
+  many.Send(SixtyFourPrompts());
+  served.engine.WaitForPreparing(1);
+  one.Send(PostText("/v1/completions", R"({"model":"fake","prompt":"bb"})"));
+  size_t allowed = 0;
+  for (; allowed < 60 && served.engine.submitted() == 0; served.engine.AllowPreparing(++allowed)) {
+    EXPECT_EQ(served.Ask(GetText("/health")).status, 200);  // by now the network thread has read what came before
+  }
+  EXPECT_LT(allowed, 60u);
+  EXPECT_EQ(served.engine.WaitFor(0).request.tokens.size(), 2u);
+  served.engine.AllowPreparing(1000);
+}
+
+TEST(Server, PromptsOfAClientThatHasGoneAreNotPrepared) {
+  Served served(FakeEngine::Mode::kHold);
+  served.engine.AllowPreparing(0);
+  RawClient many(served.port());
+  many.Send(SixtyFourPrompts());
+  served.engine.WaitForPreparing(1);
+  many.Close();
+  EXPECT_TRUE(Eventually(
+      [&] { return served.Ask(GetText("/metrics")).body.find("bedplate_http_connections 1\n") != std::string::npos; }));
+  served.engine.AllowPreparing(1000);
+  RawClient one(served.port());
+  one.Send(PostText("/v1/completions", R"({"model":"fake","prompt":"bb"})"));
+  EXPECT_EQ(served.engine.WaitFor(0).request.tokens.size(), 2u);
+  EXPECT_EQ(served.engine.preparing(), 2u);
 }
 
 TEST(Server, HeaderFloodIsCutOff) {
