@@ -42,11 +42,42 @@ std::string TokenText(const Tokenizer& tokenizer, std::optional<TokenId> token) 
   return token.has_value() ? std::string(tokenizer.TokenText(*token)) : std::string();
 }
 
-/// Turns the prompt into tokens, and into the text that echo gives back.
+/// A prompt's length in tokens: exact, or a lower bound where the rest was not worth the time.
+struct PromptLength {
+  size_t tokens = 0;
+  bool at_least = false;
+};
+
+std::string Describe(PromptLength length) {
+  return Cat(length.at_least ? "at least " : "", length.tokens, " tokens");
+}
+
+/// OpenAI's words, which client libraries look for.
+Status TooLong(bool chat, PromptLength prompt, std::optional<uint32_t> output, uint32_t context) {
+  const std::string limit = Cat("This model's maximum context length is ", context, " tokens. However, ");
+  const std::string_view what = chat ? "messages" : "prompt";
+  std::string message;
+  if (output.has_value()) {
+    message = Cat(limit, "you requested ", prompt.tokens + *output, " tokens (", prompt.tokens, " in the ", what, ", ",
+                  *output, " in the completion). Please reduce the length of the ", what, " or completion.");
+  } else {
+    message = Cat(limit, "your ", what, " resulted in ", Describe(prompt),
+                  prompt.tokens == context ? ", which leaves no room for an answer" : "",
+                  ". Please reduce the length of the ", what, ".");
+  }
+  return Invalid(std::string(what), std::move(message), "context_length_exceeded");
+}
+
+/// Turns the prompt into tokens, and into the text that echo gives back. A text that can't fit is not encoded to its
+/// end: one request of 8 MiB would hold up those behind it for seconds.
 class PromptReader {
  public:
-  PromptReader(const LoadedModel& model, int64_t now_unix_seconds, PreparedRequest& out)
-      : model_(model), tokenizer_(*model.tokenizer), now_unix_seconds_(now_unix_seconds), out_(out) {}
+  PromptReader(const LoadedModel& model, uint32_t context, int64_t now_unix_seconds, PreparedRequest& out)
+      : model_(model),
+        tokenizer_(*model.tokenizer),
+        context_(context),
+        now_unix_seconds_(now_unix_seconds),
+        out_(out) {}
 
   Status operator()(const ChatPrompt& prompt) const {
     if (prompt.messages.empty()) {
@@ -78,14 +109,14 @@ class PromptReader {
     }
     std::vector<TextSegment> segments;
     for (const TemplateSegment& s : *rendered) segments.push_back({.text = s.text, .trusted = s.trusted});
-    // The template writes the beginning-of-text token itself, where the model wants one.
-    out_.tokens = tokenizer_.EncodeSegments(segments, {.add_bos = false, .add_eos = false});
+    BP_RETURN_IF_ERROR(Encode(segments, {.chat = true}));
     if (out_.request.echo) out_.prompt_text = Join(*rendered);
     return Status::Ok();
   }
 
   Status operator()(const TextPrompt& prompt) const {
-    out_.tokens = tokenizer_.Encode(prompt.text, {.add_bos = true, .add_eos = false, .parse_special = true});
+    const TextSegment segment{.text = prompt.text, .trusted = true};
+    BP_RETURN_IF_ERROR(Encode({&segment, 1}, {.chat = false}));
     if (out_.request.echo) out_.prompt_text = prompt.text;
     return Status::Ok();
   }
@@ -104,8 +135,23 @@ class PromptReader {
   }
 
  private:
+  struct PromptKind {
+    bool chat;  // a raw prompt begins with the beginning-of-text token, a template writes it where it is wanted
+  };
+  Status Encode(std::span<const TextSegment> segments, PromptKind kind) const {
+    // Up to twice the context the count is exact, which tells a client how much to leave out.
+    const size_t count_max = 2 * size_t{context_};
+    const size_t least = tokenizer_.TokensAtLeast(segments);
+    if (least > count_max) return TooLong(kind.chat, {.tokens = least, .at_least = true}, {}, context_);
+    out_.tokens =
+        tokenizer_.EncodeSegments(segments, {.add_bos = !kind.chat, .add_eos = false, .tokens_max = count_max});
+    if (out_.tokens.size() <= count_max) return Status::Ok();
+    return TooLong(kind.chat, {.tokens = out_.tokens.size(), .at_least = true}, {}, context_);
+  }
+
   const LoadedModel& model_;
   const Tokenizer& tokenizer_;
+  const uint32_t context_;
   const int64_t now_unix_seconds_;
   PreparedRequest& out_;
 };
@@ -134,22 +180,6 @@ Status CheckTokensKnown(const LoadedModel& model, const std::vector<TokenId>& to
   return Status::Ok();
 }
 
-/// OpenAI's words, which client libraries look for.
-Status TooLong(bool chat, size_t prompt, std::optional<uint32_t> output, uint32_t context) {
-  const std::string limit = Cat("This model's maximum context length is ", context, " tokens. However, ");
-  const std::string_view what = chat ? "messages" : "prompt";
-  std::string message;
-  if (output.has_value()) {
-    message = Cat(limit, "you requested ", prompt + *output, " tokens (", prompt, " in the ", what, ", ", *output,
-                  " in the completion). Please reduce the length of the ", what, " or completion.");
-  } else {
-    message = Cat(limit, "your ", what, " resulted in ", prompt, " tokens",
-                  prompt == context ? ", which leaves no room for an answer" : "", ". Please reduce the length of the ",
-                  what, ".");
-  }
-  return Invalid(std::string(what), std::move(message), "context_length_exceeded");
-}
-
 Status ResolveOutput(bool chat, uint32_t context, PreparedRequest& prepared) {
   const Request& request = prepared.request;
   const size_t prompt = prepared.tokens.size();
@@ -161,8 +191,9 @@ Status ResolveOutput(bool chat, uint32_t context, PreparedRequest& prepared) {
                    "instead.",
                    "integer_below_min_value");
   }
-  if (prompt > context || (prompt == context && !asked.has_value())) return TooLong(chat, prompt, {}, context);
-  if (asked.has_value() && *asked > context - prompt) return TooLong(chat, prompt, asked, context);
+  if (prompt > context || (prompt == context && !asked.has_value()))
+    return TooLong(chat, {.tokens = prompt}, {}, context);
+  if (asked.has_value() && *asked > context - prompt) return TooLong(chat, {.tokens = prompt}, asked, context);
   prepared.output_tokens_max = asked.value_or(context - static_cast<uint32_t>(prompt));
   return Status::Ok();
 }
@@ -175,7 +206,8 @@ Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model
   PreparedRequest prepared;
   prepared.request = std::move(request);
   const bool chat = std::holds_alternative<ChatPrompt>(prepared.request.prompt);
-  BP_RETURN_IF_ERROR(std::visit(PromptReader(model, now_unix_seconds, prepared), prepared.request.prompt));
+  BP_RETURN_IF_ERROR(
+      std::visit(PromptReader(model, context_tokens_max, now_unix_seconds, prepared), prepared.request.prompt));
   BP_RETURN_IF_ERROR(CheckNotEmpty(model, chat, prepared.tokens));
   BP_RETURN_IF_ERROR(CheckTokensKnown(model, prepared.tokens));
   BP_RETURN_IF_ERROR(ResolveOutput(chat, context_tokens_max, prepared));

@@ -107,6 +107,33 @@ TEST_F(Prepare, RefusesWhatIsOutOfRange) {
   }
 }
 
+TEST_F(Prepare, ALongTextIsRefusedWithAsManyNumbersAsItsWorth) {
+  struct Case {
+    size_t letters;
+    std::string words;
+  };
+  const Case cases[] = {
+      {2 * kContext, "your prompt resulted in 100 tokens."},
+      {2 * kContext + 1, "your prompt resulted in at least 101 tokens."},
+      // 4000 letters and no token longer than the 5 bytes of <eos>: this is known without encoding.
+      {4000, "your prompt resulted in at least 800 tokens."},
+  };
+  for (const Case& c : cases) {
+    std::string text;
+    while (text.size() < c.letters) text += "ab";
+    text.resize(c.letters);
+    const auto prepared = Run(Text(text));
+    ASSERT_FALSE(prepared.ok());
+    EXPECT_EQ(prepared.status().reason(), "context_length_exceeded");
+    EXPECT_NE(prepared.status().message().find(c.words), std::string::npos) << prepared.status().message();
+  }
+  UseTemplate("{{ messages[0].content }}");
+  const auto chat = Run(Chat({UserSays(std::string(4000, 'c'))}));
+  ASSERT_FALSE(chat.ok());
+  EXPECT_EQ(chat.status().param(), "messages");
+  EXPECT_NE(chat.status().message().find("your messages resulted in at least 800 tokens."), std::string::npos);
+}
+
 TEST_F(Prepare, AFileWithoutATemplateNamesTheWaysOut) {
   const auto prepared = Run(Chat({UserSays("hi")}));
   ASSERT_FALSE(prepared.ok());

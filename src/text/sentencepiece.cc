@@ -278,13 +278,14 @@ class SentencePieceModel::Merger {
   std::vector<std::string_view> apart_;
 };
 
-void SentencePieceModel::Encode(std::string_view escaped, std::vector<TokenId>& ids) const {
+void SentencePieceModel::Encode(std::string_view escaped, size_t tokens_max, std::vector<TokenId>& ids) const {
   Merger merger(*this, ids);
   size_t start = 0;
   for (size_t at = escaped.find(kSpaceMark, 1); at != std::string_view::npos; at = escaped.find(kSpaceMark, at + 1)) {
     const uint32_t before = CodeBefore(escaped, at);
     if (before == kSpaceMarkCode || std::binary_search(joiners_.begin(), joiners_.end(), before)) continue;
     merger.Append(escaped.substr(start, at - start));
+    if (ids.size() > tokens_max) return;
     start = at;
   }
   if (start < escaped.size()) merger.Append(escaped.substr(start));

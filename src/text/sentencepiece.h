@@ -37,8 +37,9 @@ class SentencePieceModel {
   /// byte or one named already, neither byte tokens nor an unknown token.
   static Result<std::unique_ptr<const SentencePieceModel>> Build(const TokenizerSpec& spec);
 
-  /// Appends the ids of a stretch of text, in which spaces are written as kSpaceMark already. Any bytes.
-  void Encode(std::string_view escaped, std::vector<TokenId>& ids) const;
+  /// Appends the ids of a stretch of text, in which spaces are written as kSpaceMark already. Any bytes. Stops soon
+  /// after there are more than tokens_max ids.
+  void Encode(std::string_view escaped, size_t tokens_max, std::vector<TokenId>& ids) const;
   std::bitset<256> missing_bytes() const;
 
  private:

@@ -39,6 +39,9 @@ constexpr std::array kEndTexts = {
     std::string_view("<|end_of_turn|>"),
 };
 
+// What the unknown token may stand for.
+constexpr size_t kCharacterBytesMax = 4;
+
 void AppendReplaced(std::string_view text, std::string_view what, std::string_view with, std::string& out) {
   size_t start = 0;
   for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, start)) {
@@ -200,8 +203,11 @@ void Tokenizer::FillTokenBytes() {
   byte_offsets_.reserve(size() + 1);
   byte_offsets_.push_back(0);
   for (size_t id = 0; id < size(); ++id) {
-    AppendTokenBytes(TokenId{static_cast<int32_t>(id)});
+    const TokenId token{static_cast<int32_t>(id)};
+    AppendTokenBytes(token);
     byte_offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
+    const size_t size = IsControl(token) ? spec_.tokens[id].size() : TokenBytes(token).size();
+    token_bytes_max_ = std::max({token_bytes_max_, size, kCharacterBytesMax});
   }
 }
 
@@ -268,7 +274,8 @@ void Tokenizer::AppendEncoded(std::span<const TextSegment> segments, EncodeOptio
   for (size_t at = 0; at < text.whole.size();) {
     const auto match = specials_->Find(text.whole, at, text.trusted);
     const size_t stretch_end = match ? match->start : text.whole.size();
-    AppendStretch(text.whole.substr(at, stretch_end - at), ids);
+    AppendStretch(text.whole.substr(at, stretch_end - at), options.tokens_max, ids);
+    if (ids.size() > options.tokens_max) return;
     at = stretch_end;
     if (!match) break;
     ids.push_back(match->entry->id);
@@ -282,7 +289,7 @@ void Tokenizer::AppendEncoded(std::span<const TextSegment> segments, EncodeOptio
   if (options.add_eos && adds_eos_) ids.push_back(*spec_.eos);
 }
 
-void Tokenizer::AppendStretch(std::string_view text, std::vector<TokenId>& ids) const {
+void Tokenizer::AppendStretch(std::string_view text, size_t tokens_max, std::vector<TokenId>& ids) const {
   if (text.empty()) return;
   if (sentencepiece_) {
     const std::string kept = spec_.remove_extra_whitespaces ? WithoutExtraSpaces(text) : std::string();
@@ -291,7 +298,7 @@ void Tokenizer::AppendStretch(std::string_view text, std::vector<TokenId>& ids) 
     std::string escaped(adds_space_prefix_ ? kSpaceMark : "");
     escaped.reserve(text.size() + text.size() / 2);
     AppendReplaced(text, " ", kSpaceMark, escaped);
-    sentencepiece_->Encode(escaped, ids);
+    sentencepiece_->Encode(escaped, tokens_max, ids);
     return;
   }
   std::vector<uint32_t> ends;
@@ -299,8 +306,21 @@ void Tokenizer::AppendStretch(std::string_view text, std::vector<TokenId>& ids) 
   size_t start = 0;
   for (const uint32_t end : ends) {
     bpe_->Encode(text.substr(start, end - start), ids);
+    if (ids.size() > tokens_max) return;
     start = end;
   }
+}
+
+size_t Tokenizer::TokensAtLeast(std::span<const TextSegment> segments) const {
+  if (spec_.remove_extra_whitespaces || !spec_.strip_right.empty()) return 0;
+  size_t bytes = 0;
+  for (const TextSegment& segment : segments) {
+    bytes += segment.text.size();
+    if (missing_bytes_.none()) continue;
+    bytes -= static_cast<size_t>(
+        std::ranges::count_if(segment.text, [this](char c) { return missing_bytes_[static_cast<unsigned char>(c)]; }));
+  }
+  return bytes / token_bytes_max_ + (bytes % token_bytes_max_ != 0 ? 1 : 0);
 }
 
 std::string Tokenizer::Decode(std::span<const TokenId> ids, DecodeOptions options) const {

@@ -16,6 +16,7 @@
 /// Source:   categories are those of unicode.h; the pre-tokenizers are described in pretokenizer.h.
 
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -67,6 +68,8 @@ class Tokenizer {
     bool add_bos = true;         // put the beginning-of-text token in front, if the spec asks for one
     bool add_eos = false;        // put the end-of-text token behind, if the spec asks for one
     bool parse_special = false;  // Encode() only: the text is trusted
+    /// Soon after there are more ids than this, encoding stops: they begin what the whole text would have become.
+    size_t tokens_max = SIZE_MAX;
   };
   struct DecodeOptions {
     bool special = false;    // write control tokens as their text ("<|im_end|>"), rather than leave them out
@@ -90,6 +93,10 @@ class Tokenizer {
   }
   /// The same, appended to `ids`; adds nothing that the segments and options don't ask for.
   void AppendEncoded(std::span<const TextSegment> segments, EncodeOptions options, std::vector<TokenId>& ids) const;
+
+  /// How many ids the segments become at least, without encoding them: no token stands for more bytes than the longest
+  /// of the vocabulary does. 0 where this says nothing, as for models whose text may vanish.
+  size_t TokensAtLeast(std::span<const TextSegment> segments) const;
 
   std::string Decode(std::span<const TokenId> ids, DecodeOptions options) const;
   std::string Decode(std::span<const TokenId> ids) const { return Decode(ids, DecodeOptions()); }
@@ -132,13 +139,14 @@ class Tokenizer {
   void AppendTokenBytes(TokenId id);
   void FillSpecials();
   void FillEndOfGeneration();
-  void AppendStretch(std::string_view text, std::vector<TokenId>& ids) const;
+  void AppendStretch(std::string_view text, size_t tokens_max, std::vector<TokenId>& ids) const;
 
   TokenizerSpec spec_;  // without merges and scores once loaded
   bool adds_bos_ = false;
   bool adds_eos_ = false;
   bool adds_space_prefix_ = false;
   std::bitset<256> missing_bytes_;
+  size_t token_bytes_max_ = 0;              // that one token stands for, as TokensAtLeast counts
   std::vector<TokenId> end_of_generation_;  // ascending
   std::string bytes_;                       // the TokenBytes of all tokens, end to end
   std::vector<uint32_t> byte_offsets_;      // size() + 1: where each token's begin

@@ -218,6 +218,33 @@ TEST(Tokenizer, WhereATextIsCutDoesNotChangeItsIds) {
   }
 }
 
+TEST(Tokenizer, CountsWithoutEncodingAndStopsEarly) {
+  Prng prng(TestSeed());
+  for (uint64_t round = 0; round < 40; ++round) {
+    TokenizerSpec spec = round % 2 == 0 ? SmallBpeSpec(TestSeed() + round) : SmallSentencePieceSpec(TestSeed() + round);
+    const auto tokenizer = Make(std::move(spec));
+    for (int i = 0; i < 50; ++i) {
+      const std::string text =
+          prng.Chance(0.5) ? RandomBytes(prng, 300) : std::string(static_cast<size_t>(prng.Range(0, 300)), 'a');
+      const TextSegment segment{.text = text, .trusted = true};
+      const std::vector<TokenId> all = tokenizer->Encode(text, {.add_bos = false, .parse_special = true});
+      ASSERT_LE(tokenizer->TokensAtLeast({&segment, 1}), all.size()) << text;
+      const size_t most = static_cast<size_t>(prng.Range(0, 50));
+      const std::vector<TokenId> begun =
+          tokenizer->Encode(text, {.add_bos = false, .parse_special = true, .tokens_max = most});
+      ASSERT_LE(begun.size(), all.size());
+      ASSERT_TRUE(std::equal(begun.begin(), begun.end(), all.begin()));
+      ASSERT_TRUE(begun.size() > most || begun == all) << begun.size();
+    }
+  }
+  const std::string long_text(1301, 'z');
+  const TextSegment segment{.text = long_text, .trusted = false};
+  EXPECT_EQ(Make(SmallBpeSpec(1, 0))->TokensAtLeast({&segment, 1}), 101u) << "13 bytes: <|endoftext|>";
+  TokenizerSpec vanishing = SmallSentencePieceSpec(1);
+  vanishing.remove_extra_whitespaces = true;
+  EXPECT_EQ(Make(std::move(vanishing))->TokensAtLeast({&segment, 1}), 0u);
+}
+
 TEST(Tokenizer, LongestSpecialTokenWins) {
   TokenizerSpec spec = SmallBpeSpec(1);
   for (const char* text : {"<a", "<ab>", "<a>"}) {
