@@ -194,8 +194,12 @@ std::string_view TypeName(const Value& value) {
   return "object";
 }
 
-Value MakeSequence(Run& run, Kind kind, std::vector<Value> items, std::string repr_name) {
-  auto out = std::make_shared<Sequence>();
+namespace {
+
+// Sequences and iterators hold their items alike.
+template <class Holder>
+Value MakeHolder(Run& run, Kind kind, std::vector<Value> items, std::string repr_name) {
+  auto out = std::make_shared<Holder>();
   bool trusted = true;
   uint32_t depth = 0;
   if (run.Grow(64 + items.size() * sizeof(Value))) {
@@ -210,20 +214,14 @@ Value MakeSequence(Run& run, Kind kind, std::vector<Value> items, std::string re
   return Value::Make(kind, std::move(out), trusted);
 }
 
+}  // namespace
+
+Value MakeSequence(Run& run, Kind kind, std::vector<Value> items, std::string repr_name) {
+  return MakeHolder<Sequence>(run, kind, std::move(items), std::move(repr_name));
+}
+
 Value MakeIterator(Run& run, std::vector<Value> items, std::string repr_name) {
-  auto out = std::make_shared<Iterator>();
-  bool trusted = true;
-  uint32_t depth = 0;
-  if (run.Grow(64 + items.size() * sizeof(Value))) {
-    for (const Value& item : items) {
-      depth = std::max(depth, item.depth());
-      trusted &= item.trusted();
-    }
-    out->items = std::move(items);
-  }
-  out->depth = DepthAbove(run, depth);
-  out->repr_name = std::move(repr_name);
-  return Value::Make(Kind::kIterator, std::move(out), trusted);
+  return MakeHolder<Iterator>(run, Kind::kIterator, std::move(items), std::move(repr_name));
 }
 
 Value MakeDict(Run& run, std::vector<std::pair<Value, Value>> entries) {

@@ -40,7 +40,8 @@ std::string_view FinishReasonName(FinishReason reason);  // "stop", "length"
 std::string ReplyHead(std::string_view object, std::string_view id_prefix, const ReplyIdentity& identity);
 /// JSON has no infinities; OpenAI writes -9999 for "can't happen".
 float PrintableLogprob(float logprob);
+/// How a stream of chunks that begin with head (up to "choices":[) ends: with the numbers if asked, and [DONE].
+void AppendStreamEnd(std::string_view head, bool include_usage, const Usage& total, std::string& out);
 void AppendStreamFailure(const Status& status, std::string& out);
-inline constexpr std::string_view kStreamDone = "data: [DONE]\n\n";
 
 }  // namespace bedplate::openai

@@ -56,6 +56,11 @@ float PrintableLogprob(float logprob) {
   return std::max(logprob, -9999.0f);
 }
 
+void AppendStreamEnd(std::string_view head, bool include_usage, const Usage& total, std::string& out) {
+  if (include_usage) out.append(head).append("],\"usage\":").append(UsageJson(total)).append("}\n\n");
+  out += "data: [DONE]\n\n";
+}
+
 void AppendStreamFailure(const Status& status, std::string& out) {
   out += "data: ";
   AppendError(status, out);

@@ -34,8 +34,7 @@ class CompletionsStream final : public ReplyEncoder {
     }
   }
   void OnDone(const Usage& total, std::string& out) override {
-    if (options_.include_usage) out.append(head_).append("],\"usage\":").append(UsageJson(total)).append("}\n\n");
-    out += kStreamDone;
+    AppendStreamEnd(head_, options_.include_usage, total, out);
   }
   void OnFailure(const Status& status, std::string& out) override { AppendStreamFailure(status, out); }
 
