@@ -144,7 +144,6 @@ void ServeRounds(Bench& bench, const Options& options) {
 }
 
 Status Run(const Options& options) {
-  if (options.prompt == 0) return Status::InvalidArgument("--prompt is 0; at least 1 token is needed");
   BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
   if (options.prompt + options.generate > loaded.model->context_length()) {
     return Status::InvalidArgument(Cat("--prompt and --generate need ", options.prompt + options.generate,
@@ -187,23 +186,20 @@ Status Run(const Options& options) {
 
 }  // namespace
 
-void AddBenchCommand(CLI::App& app, Command& run) {
+void AddBenchCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("bench", "Measure a model's prefill and decode speed on this machine");
-  options->model.AddTo(*command);
-  command->add_option("--prompt", options->prompt, "tokens of each prompt")->check(CLI::Range(1, 1 << 20));
-  command->add_option("--generate", options->generate, "tokens to generate after it")->check(CLI::Range(0, 1 << 20));
-  command
-      ->add_option("--streams", options->streams, "how many sequences decode together; several values, comma-separated")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1024));
-  command->add_option("--rounds", options->rounds, "how often each is measured")->check(CLI::Range(1, 1000));
-  command->add_flag("--json", options->json, "print every round as JSON");
-  command->add_flag(
-      "--rounds-from-stdin", options->rounds_from_stdin,
-      "stay loaded and run one round for each line on standard input (for harnesses that alternate engines)");
-  command->footer("Example:\n  bedplate bench qwen2.5-coder-1.5b --prompt 512 --generate 128 --streams 1,4,16");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
+  CommandLine command = program.Add("bench", "Measure a model's prefill and decode speed on this machine",
+                                    [options] { return Run(*options); });
+  options->model.AddTo(command);
+  command.Add("--prompt", &options->prompt, "tokens of each prompt", {.min = 1, .max = 1 << 20});
+  command.Add("--generate", &options->generate, "tokens to generate after it", {.max = 1 << 20});
+  command.Add("--streams", &options->streams, "how many sequences decode together; several values, comma-separated",
+              {.min = 1, .max = 1024});
+  command.Add("--rounds", &options->rounds, "how often each is measured", {.min = 1, .max = 1000});
+  command.Add("--json", &options->json, "print every round as JSON");
+  command.Add("--rounds-from-stdin", &options->rounds_from_stdin,
+              "stay loaded and run one round for each line on standard input (for harnesses that alternate engines)");
+  command.Footer("Example:\n  bedplate bench qwen2.5-coder-1.5b --prompt 512 --generate 128 --streams 1,4,16");
 }
 
 }  // namespace bedplate

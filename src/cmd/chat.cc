@@ -1,11 +1,9 @@
 // bedplate chat: talk to a model in this terminal, or through a pipe. The engine runs in this process.
-#include <editline/readline.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 
@@ -14,6 +12,7 @@
 #include "base/json.h"
 #include "cmd/chat_session.h"
 #include "cmd/commands.h"
+#include "cmd/line_editor.h"
 #include "cmd/memory_size.h"
 #include "cmd/model_options.h"
 #include "cmd/text_input.h"
@@ -30,21 +29,25 @@ struct Options {
   ChatSettings settings;
 };
 
-// Ctrl-C ends the answer that is being written; with none, the prompt's line editor drops the line.
+// Set by Ctrl-C while an answer is being written. At the prompt Ctrl-C is a key of the line editor.
 volatile std::sig_atomic_t interrupted = 0;
 
+/// While it lives, SIGINT does not end the process.
 class Interrupts {
  public:
   Interrupts() {
     interrupted = 0;
-    previous_ = std::signal(SIGINT, [](int) { interrupted = 1; });
+    struct sigaction action{};
+    action.sa_handler = [](int) { interrupted = 1; };
+    sigemptyset(&action.sa_mask);
+    ::sigaction(SIGINT, &action, &previous_);
   }
-  ~Interrupts() { std::signal(SIGINT, previous_); }
+  ~Interrupts() { ::sigaction(SIGINT, &previous_, nullptr); }
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
 
  private:
-  void (*previous_)(int);
+  struct sigaction previous_{};
 };
 
 struct Answer {
@@ -73,7 +76,6 @@ Result<Answer> Ask(Engine& engine, Request request, const Clock& clock,
     wake->woken = true;
     wake->more.notify_one();
   });
-  const Interrupts interrupts;
   const Instant start = clock.Now();
   const auto since_start = [&] { return std::chrono::duration<double>(clock.Now() - start).count(); };
   BP_RETURN_IF_ERROR(engine.Submit(std::move(prepared), events));
@@ -125,14 +127,15 @@ std::string SpeedLine(const Answer& answer) {
 Status Converse(Engine& engine, ChatSession& session, const Clock& clock) {
   std::printf("%s. Ask something; /help lists commands, Ctrl-C stops an answer, Ctrl-D leaves.\n",
               engine.model().id.c_str());
-  ::using_history();
+  const Interrupts interrupts;  // for all of it: a Ctrl-C just before or after an answer must not end the program
+  LineEditor editor(stdin, stdout, "> ");
   for (;;) {
-    char* const line = ::readline("> ");
-    if (line == nullptr) break;
-    const std::string input(line);
-    std::free(line);
+    const LineEditor::Line line = editor.Read();
+    if (line.ending == LineEditor::Ending::kEnd) break;
+    const std::string& input = line.text;
     if (input.find_first_not_of(" \t") == std::string::npos) continue;
-    ::add_history(input.c_str());
+    editor.Remember(input);
+    interrupted = 0;
     if (input.front() == '/') {
       const ChatSession::CommandResult result = session.RunCommand(input);
       std::printf("%s\n", result.reply.c_str());
@@ -156,6 +159,7 @@ Status Converse(Engine& engine, ChatSession& session, const Clock& clock) {
 }
 
 Status AnswerOnce(Engine& engine, ChatSession& session, const std::string& prompt, const Clock& clock) {
+  const Interrupts interrupts;
   session.AddUser(prompt);
   BP_ASSIGN_OR_RETURN(const Answer answer, Ask(engine, session.NextRequest(engine.model().id), clock, WriteToTerminal));
   if (answer.text.empty() || answer.text.back() != '\n') std::printf("\n");
@@ -196,25 +200,27 @@ Status Run(const Options& options) {
 
 }  // namespace
 
-void AddChatCommand(CLI::App& app, Command& run) {
+void AddChatCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("chat", "Talk to a model in this terminal, or through a pipe");
-  options->model.AddTo(*command, /*with_chat_template=*/true);
-  command->add_option("-p,--prompt", options->prompt, "answer this and leave");
-  command->add_option("--system", options->settings.system, "instructions that come before the conversation");
-  command->add_option("--temperature", options->settings.sampling.temperature, "0 takes the likeliest token")
-      ->check(CLI::Range(0.0, 2.0));
-  command->add_option("--top-p", options->settings.sampling.top_p)->check(CLI::Range(0.0, 1.0));
-  command->add_option("--top-k", options->settings.sampling.top_k);
-  command->add_option("--min-p", options->settings.sampling.min_p)->check(CLI::Range(0.0, 1.0));
-  command->add_option("--seed", options->settings.sampling.seed, "the same seed and conversation give the same answer");
-  command->add_option("--max-tokens", options->settings.output_tokens_max, "longest answer");
-  command->add_option("--memory", options->memory, "budget for weights, keys and values, and scratch, such as 4GiB");
-  command->footer(
+  CommandLine command =
+      program.Add("chat", "Talk to a model in this terminal, or through a pipe", [options] { return Run(*options); });
+  SamplingParams& sampling = options->settings.sampling;
+  options->model.AddTo(command);
+  options->model.AddChatTemplateTo(command);
+  command.Add("-p,--prompt", &options->prompt, "answer this and leave");
+  command.Add("--system", &options->settings.system, "instructions that come before the conversation");
+  command.Add("--temperature", &sampling.temperature, "0 takes the likeliest token", {.max = 2});
+  command.Add("--top-p", &sampling.top_p, "draw from the likeliest tokens that make up this share", {.max = 1});
+  command.Add("--top-k", &sampling.top_k, "draw from so many likeliest tokens; 0: all");
+  command.Add("--min-p", &sampling.min_p, "draw from tokens at least this likely, next to the likeliest", {.max = 1});
+  command.Add("--seed", &sampling.seed, "the same seed and conversation give the same answer");
+  command.Add("--max-tokens", &options->settings.output_tokens_max, "longest answer", {.min = 1});
+  command.Add("--memory", &options->memory, "budget for weights, keys and values, and scratch, such as 4GiB",
+              {.setting = "memory"});
+  command.Footer(
       "Examples:\n"
       "  bedplate chat smollm2-135m\n"
       "  git diff | bedplate chat qwen2.5-coder-1.5b --system 'Write a commit message for this diff.'");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
 }
 
 }  // namespace bedplate

@@ -1,30 +1,20 @@
 #pragma once
-/// The program's commands, one file each. Add...Command describes a command to the parser; when it is the one that the
-/// user asked for, `run` is set to what it does. main runs it after parsing and prints the Status of a failure.
+/// The program's commands, one file each. Add...Command describes a command to the program (command_line.h): its
+/// options, and the function that runs it.
 
-#include <CLI/CLI.hpp>
-#include <functional>
-#include <span>
-#include <string_view>
-
-#include "base/status.h"
+#include "cmd/command_line.h"
 
 namespace bedplate {
 
-using Command = std::function<Status()>;
-
-void AddServeCommand(CLI::App& app, Command& run);
-void AddChatCommand(CLI::App& app, Command& run);
-void AddPullCommand(CLI::App& app, Command& run);
-void AddModelsCommand(CLI::App& app, Command& run);
-void AddInspectCommand(CLI::App& app, Command& run);
-void AddTokenizeCommand(CLI::App& app, Command& run);
-void AddRenderCommand(CLI::App& app, Command& run);
-void AddLogprobsCommand(CLI::App& app, Command& run);
-void AddPerplexityCommand(CLI::App& app, Command& run);
-void AddBenchCommand(CLI::App& app, Command& run);
-
-/// The keys that bedplate.toml may hold (config_file.h).
-std::span<const std::string_view> ServeConfigKeys();
+void AddServeCommand(Program& program);
+void AddChatCommand(Program& program);
+void AddPullCommand(Program& program);
+void AddModelsCommand(Program& program);
+void AddInspectCommand(Program& program);
+void AddTokenizeCommand(Program& program);
+void AddRenderCommand(Program& program);
+void AddLogprobsCommand(Program& program);
+void AddPerplexityCommand(Program& program);
+void AddBenchCommand(Program& program);
 
 }  // namespace bedplate

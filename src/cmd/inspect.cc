@@ -6,9 +6,11 @@
 
 #include "base/cat.h"
 #include "base/json.h"
+#include "cmd/bench/model_cost.h"
 #include "cmd/catalogue.h"
 #include "cmd/commands.h"
 #include "cmd/memory_size.h"
+#include "cmd/table.h"
 #include "model/model_config.h"
 #include "model/model_file.h"
 #include "model/tokenizer_data.h"
@@ -97,13 +99,6 @@ void Line(std::string_view name, std::string_view value) {
   fmt::print("{:<14} {}\n", name, value);
 }
 
-/// Keys and values of one sequence of that many positions; sliding layers keep their window only.
-uint64_t KvBytes(const ModelConfig& c, uint64_t positions) {
-  const auto sliding = static_cast<uint64_t>(std::count(c.layer_is_sliding.begin(), c.layer_is_sliding.end(), true));
-  const uint64_t seen = std::min<uint64_t>(positions, std::max<uint32_t>(c.sliding_window, 1));
-  return c.KvBytesPerToken() / c.layers * ((c.layers - sliding) * positions + sliding * seen);
-}
-
 void PrintConfig(const Inspection& i) {
   const ModelConfig& c = *i.config;
   Line("context", Cat(c.context_length, " positions"));
@@ -144,11 +139,12 @@ void Print(const Inspection& i, const Options& options) {
   Line("parameters", ParametersText(i.file.parameters()));
   std::vector<std::pair<std::string, TypeTotal>> types(i.types.begin(), i.types.end());
   std::sort(types.begin(), types.end(), [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+  Table type_table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kRight, Table::Align::kRight});
   for (const auto& [name, total] : types) {
-    Line(name == types.front().first ? "types" : "",
-         fmt::format("{:<7} {:>5} tensors {:>11}  {:4.1f} %", name, total.tensors, MemorySizeText(total.bytes),
-                     100.0 * static_cast<double>(total.bytes) / static_cast<double>(i.file.tensor_bytes())));
+    const double share = 100.0 * static_cast<double>(total.bytes) / static_cast<double>(i.file.tensor_bytes());
+    type_table.Row({name, Cat(total.tensors, " tensors"), MemorySizeText(total.bytes), fmt::format("{:.1f} %", share)});
   }
+  fmt::print("types{}", type_table.Text(std::string(15, ' ')).substr(5));
   if (i.config.ok()) {
     PrintConfig(i);
   } else if (i.file.vocabulary_only()) {
@@ -162,11 +158,12 @@ void Print(const Inspection& i, const Options& options) {
     Line("tokenizer", Cat("not usable: ", i.tokenizer.status().message()));
   }
   if (!options.tensors) return;
-  fmt::print("\n");
+  Table table({Table::Align::kLeft, Table::Align::kLeft, Table::Align::kRight, Table::Align::kRight});
   for (const TensorView& t : i.file.tensors()) {
-    fmt::print("{:<40} {:<7} {:>20} {:>11}\n", Printable(t.name, 100), InfoOf(t.type).name, ShapeText(t.shape),
-               MemorySizeText(t.bytes.size()));
+    table.Row(
+        {Printable(t.name, 100), std::string(InfoOf(t.type).name), ShapeText(t.shape), MemorySizeText(t.bytes.size())});
   }
+  fmt::print("\n{}", table.Text());
 }
 
 void WriteConfig(const ModelConfig& c, JsonWriter& w) {
@@ -307,14 +304,14 @@ Status Run(const Options& options) {
 
 }  // namespace
 
-void AddInspectCommand(CLI::App& app, Command& run) {
+void AddInspectCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("inspect", "Show what a model file holds and what running it takes");
-  command->add_option("MODEL", options->model, "a model's name, a .gguf file, or a Hugging Face folder")->required();
-  command->add_flag("--tensors", options->tensors, "list every tensor");
-  command->add_flag("--json", options->json, "print one JSON object");
-  command->footer("Example:\n  bedplate inspect smollm2-135m --tensors");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
+  CommandLine command = program.Add("inspect", "Show what a model file holds and what running it takes",
+                                    [options] { return Run(*options); });
+  command.Add("MODEL", &options->model, "a model's name, a .gguf file, or a Hugging Face folder", {.required = true});
+  command.Add("--tensors", &options->tensors, "list every tensor");
+  command.Add("--json", &options->json, "print one JSON object");
+  command.Footer("Example:\n  bedplate inspect smollm2-135m --tensors");
 }
 
 }  // namespace bedplate

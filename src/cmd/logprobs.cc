@@ -158,17 +158,17 @@ Status Run(const Options& options) {
 
 }  // namespace
 
-void AddLogprobsCommand(CLI::App& app, Command& run) {
+void AddLogprobsCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("logprobs", "Print the log-probabilities of each position of a text, as JSON");
-  options->model.AddTo(*command);
-  command->add_option("FILE", options->file, "the text; - reads standard input")->required();
-  command->add_option("--top", options->top, "alternatives to show at each position")->check(CLI::Range(0, 1000));
-  command->add_flag("--tokens", options->tokens,
-                    "FILE is JSON: {\"sequences\":[{\"tokens\":[...],\"candidates\":[[ids],...]}]}");
-  command->add_flag("--no-bos", options->no_bos, "leave out the beginning-of-text token that the model asks for");
-  command->footer("Example:\n  echo -n 'The capital of France is Paris' | bedplate logprobs smollm2-135m - --top 3");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
+  CommandLine command = program.Add("logprobs", "Print the log-probabilities of each position of a text, as JSON",
+                                    [options] { return Run(*options); });
+  options->model.AddTo(command);
+  command.Add("FILE", &options->file, "the text; - reads standard input", {.required = true});
+  command.Add("--top", &options->top, "alternatives to show at each position", {.max = 1000});
+  command.Add("--tokens", &options->tokens,
+              "FILE is JSON: {\"sequences\":[{\"tokens\":[...],\"candidates\":[[ids],...]}]}");
+  command.Add("--no-bos", &options->no_bos, "leave out the beginning-of-text token that the model asks for");
+  command.Footer("Example:\n  echo -n 'The capital of France is Paris' | bedplate logprobs smollm2-135m - --top 3");
 }
 
 }  // namespace bedplate

@@ -9,24 +9,29 @@
 #include "cmd/catalogue.h"
 
 namespace bedplate {
+namespace {
 
-void ModelOptions::AddTo(CLI::App& command, bool with_chat_template) {
-  command.add_option("MODEL", model, "a model's name (see: bedplate models), a .gguf file, or a Hugging Face folder")
-      ->required();
+constexpr uint32_t kThreadsMax = 1024;
+
+}  // namespace
+
+void ModelOptions::AddTo(CommandLine& command) {
+  command.Add("MODEL", &model, "a model's name (see: bedplate models), a .gguf file, or a Hugging Face folder",
+              {.required = true});
   AddTuningTo(command);
-  if (with_chat_template) {
-    command.add_option("--chat-template", chat_template_path,
-                       "a Jinja file to use in place of the model's own chat template");
-  }
 }
 
-void ModelOptions::AddTuningTo(CLI::App& command) {
-  command.add_option("--threads", threads, "threads that compute; default: every CPU this process may use")
-      ->envname("BEDPLATE_THREADS");
-  command
-      .add_option("--isa", isa,
-                  "instruction set: auto, scalar, avx2, avx512, avx512vnni; results are the same bits with each")
-      ->envname("BEDPLATE_ISA");
+void ModelOptions::AddTuningTo(CommandLine& command) {
+  command.Add("--threads", &threads, "threads that compute; default: every CPU this process may use",
+              {.max = kThreadsMax, .setting = "threads"});
+  command.Add("--isa", &isa,
+              "instruction set: auto, scalar, avx2, avx512, avx512vnni; results are the same bits with each",
+              {.setting = "isa"});
+}
+
+void ModelOptions::AddChatTemplateTo(CommandLine& command) {
+  command.Add("--chat-template", &chat_template_path, "a Jinja file in place of the model's own chat template",
+              {.setting = "chat_template"});
 }
 
 uint32_t ModelOptions::Threads() const {
@@ -46,9 +51,8 @@ Result<Isa> ModelOptions::ChosenIsa() const {
 }
 
 Result<ModelLoadOptions> ModelOptions::LoadOptions() const {
-  if (Threads() > 1024) return Status::InvalidArgument(Cat("--threads is ", Threads(), "; allowed: 1 to 1024"));
   ModelLoadOptions options;
-  options.threads = Threads();
+  options.threads = std::min<uint32_t>(Threads(), kThreadsMax);
   BP_ASSIGN_OR_RETURN(options.isa, ChosenIsa());
   if (!chat_template_path.empty()) {
     BP_ASSIGN_OR_RETURN(options.chat_template, ReadFile(chat_template_path, size_t{1} << 20));

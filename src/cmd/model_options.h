@@ -1,10 +1,10 @@
 #pragma once
 /// The options that every command which runs a model shares, and opening the model they name.
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
+#include "cmd/command_line.h"
 #include "engine/model_loader.h"
 #include "model/transformer.h"
 
@@ -16,9 +16,9 @@ struct ModelOptions {
   std::string isa = "auto";
   std::string chat_template_path;
 
-  /// Adds MODEL, --threads and --isa (and --chat-template where it matters) to a command.
-  void AddTo(CLI::App& command, bool with_chat_template = false);
-  void AddTuningTo(CLI::App& command);
+  void AddTo(CommandLine& command);        // MODEL, --threads, --isa
+  void AddTuningTo(CommandLine& command);  // --threads, --isa
+  void AddChatTemplateTo(CommandLine& command);
   [[nodiscard]] uint32_t Threads() const;
   [[nodiscard]] Result<Isa> ChosenIsa() const;
   [[nodiscard]] Result<ModelLoadOptions> LoadOptions() const;

@@ -87,15 +87,15 @@ Status Run(const Options& options) {
 
 }  // namespace
 
-void AddPerplexityCommand(CLI::App& app, Command& run) {
+void AddPerplexityCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("perplexity", "Measure how well a model predicts a text");
-  options->model.AddTo(*command);
-  command->add_option("FILE", options->file, "the text; - reads standard input")->required();
-  command->add_option("--context", options->context, "tokens in a window")->check(CLI::Range(8, 1 << 20));
-  command->add_flag("--json", options->json, "print JSON");
-  command->footer("Example:\n  bedplate perplexity smollm2-135m /usr/share/common-licenses/GPL-3");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
+  CommandLine command =
+      program.Add("perplexity", "Measure how well a model predicts a text", [options] { return Run(*options); });
+  options->model.AddTo(command);
+  command.Add("FILE", &options->file, "the text; - reads standard input", {.required = true});
+  command.Add("--context", &options->context, "tokens in a window", {.min = 8, .max = 1 << 20});
+  command.Add("--json", &options->json, "print JSON");
+  command.Footer("Example:\n  bedplate perplexity smollm2-135m /usr/share/common-licenses/GPL-3");
 }
 
 }  // namespace bedplate

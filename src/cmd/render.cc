@@ -66,17 +66,17 @@ Status Run(const Options& options) {
 
 }  // namespace
 
-void AddRenderCommand(CLI::App& app, Command& run) {
+void AddRenderCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("render", "Turn chat messages (JSON on standard input) into a prompt");
-  command->add_option("MODEL", options->model, "a model whose own chat template is used");
-  command->add_option("--template", options->template_path, "a Jinja file to use instead");
-  command->add_flag("--json", options->json, "print segments with where they come from, rather than text");
-  command->footer(
+  CommandLine command = program.Add("render", "Turn chat messages (JSON on standard input) into a prompt",
+                                    [options] { return Run(*options); });
+  command.Add("MODEL", &options->model, "a model whose own chat template is used");
+  command.Add("--template", &options->template_path, "a Jinja file to use instead");
+  command.Add("--json", &options->json, "print segments with where they come from, rather than text");
+  command.Footer(
       "Input: {\"messages\": [...], \"tools\": [...], \"add_generation_prompt\": true, \"bos_token\": \"...\", "
       "\"eos_token\": \"...\"}\n"
       "Example:\n  echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | bedplate render smollm2-135m");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
 }
 
 }  // namespace bedplate

@@ -4,7 +4,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -12,7 +11,6 @@
 #include "base/log.h"
 #include "cmd/catalogue.h"
 #include "cmd/commands.h"
-#include "cmd/config_file.h"
 #include "cmd/memory_size.h"
 #include "cmd/model_options.h"
 #include "model/transformer.h"
@@ -31,9 +29,7 @@ constexpr size_t kDefaultPageBytesMax = size_t{4} << 30;
 struct Options {
   std::vector<std::string> models;
   ModelOptions tuning;
-  std::string config;
   std::string listen = "127.0.0.1:8080";
-  std::string data;
   std::string memory;
   EngineOptions engine;
   bool no_prefix_cache = false;
@@ -158,7 +154,6 @@ void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& 
 
 Status Run(Options options) {
   if (options.debug) SetLogLevel(LogLevel::kDebug);
-  if (!options.data.empty()) ::setenv("BEDPLATE_DATA", options.data.c_str(), 1);
   if (options.models.empty()) options.models.emplace_back(kDefaultModel);
   for (const std::string& name : options.models) BP_RETURN_IF_ERROR(std::move(ResolveModel(name)).status());
   ServerOptions server_options;
@@ -199,61 +194,36 @@ Status Run(Options options) {
 
 }  // namespace
 
-std::span<const std::string_view> ServeConfigKeys() {
-  static constexpr std::string_view kKeys[] = {"models",        "listen",    "data",    "memory",
-                                               "threads",       "isa",       "context", "step_tokens",
-                                               "prefill_chunk", "sequences", "queue",   "no_prefix_cache"};
-  return kKeys;
-}
-
-void AddServeCommand(CLI::App& app, Command& run) {
+void AddServeCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("serve", "Serve models over HTTP, with a console");
-  command
-      ->add_option("MODEL", options->models,
-                   "models: names, .gguf files or Hugging Face folders; default: smollm2-135m")
-      ->delimiter(',')
-      ->envname("BEDPLATE_MODELS");
-  command->add_option("--config", options->config,
-                      "a TOML file with defaults for these options; default: ./bedplate.toml");
-  command->add_option("--listen", options->listen, "address and port; only loopback, until keys are set up")
-      ->envname("BEDPLATE_LISTEN");
-  command->add_option("--data", options->data, "where models and state are kept")->envname("BEDPLATE_DATA");
-  command
-      ->add_option("--memory", options->memory,
-                   "budget for weights, keys and values, and scratch, such as 8GiB; never exceeded")
-      ->envname("BEDPLATE_MEMORY");
-  options->tuning.AddTuningTo(*command);
-  command->add_option("--chat-template", options->tuning.chat_template_path,
-                      "a Jinja file in place of the models' own chat template");
-  command
-      ->add_option("--context", options->engine.context_tokens_max,
-                   "longest sequence in tokens; default: the model's own")
-      ->envname("BEDPLATE_CONTEXT");
-  command
-      ->add_option("--step-tokens", options->engine.step_tokens_max, "tokens computed in one step over all sequences")
-      ->check(CLI::Range(16, 65536))
-      ->envname("BEDPLATE_STEP_TOKENS");
-  command
-      ->add_option("--prefill-chunk", options->engine.prefill_chunk_max,
-                   "tokens of one prompt in a step that others share")
-      ->check(CLI::Range(1, 65536))
-      ->envname("BEDPLATE_PREFILL_CHUNK");
-  command->add_option("--sequences", options->engine.sequences_max, "sequences that run together")
-      ->check(CLI::Range(1, 4096))
-      ->envname("BEDPLATE_SEQUENCES");
-  command->add_option("--queue", options->engine.queue_max, "requests that may wait; one more is refused with 429")
-      ->check(CLI::Range(1, 1 << 20))
-      ->envname("BEDPLATE_QUEUE");
-  command->add_flag("--no-prefix-cache", options->no_prefix_cache, "compute every prompt anew")
-      ->envname("BEDPLATE_NO_PREFIX_CACHE");
-  command->add_flag("--debug", options->debug, "log more");
-  command->footer(
+  CommandLine command =
+      program.Add("serve", "Serve models over HTTP, with a console", [options] { return Run(*options); });
+  command.Add("MODEL", &options->models, "models: names, .gguf files or Hugging Face folders; default: smollm2-135m",
+              {.setting = "models"});
+  command.Add("--listen", &options->listen, "address and port; only loopback, until keys are set up",
+              {.setting = "listen"});
+  command.Add("--memory", &options->memory,
+              "budget for weights, keys and values, and scratch, such as 8GiB; never exceeded", {.setting = "memory"});
+  options->tuning.AddTuningTo(command);
+  options->tuning.AddChatTemplateTo(command);
+  command.Add("--context", &options->engine.context_tokens_max, "longest sequence in tokens; default: the model's own",
+              {.setting = "context"});
+  command.Add("--step-tokens", &options->engine.step_tokens_max, "tokens computed in one step over all sequences",
+              {.min = 16, .max = 65536, .setting = "step_tokens"});
+  command.Add("--prefill-chunk", &options->engine.prefill_chunk_max, "tokens of one prompt in a step that others share",
+              {.min = 1, .max = 65536, .setting = "prefill_chunk"});
+  command.Add("--sequences", &options->engine.sequences_max, "sequences that run together",
+              {.min = 1, .max = 4096, .setting = "sequences"});
+  command.Add("--queue", &options->engine.queue_max, "requests that may wait; one more is refused with 429",
+              {.min = 1, .max = 1 << 20, .setting = "queue"});
+  command.Add("--no-prefix-cache", &options->no_prefix_cache, "compute every prompt anew",
+              {.setting = "no_prefix_cache"});
+  command.Add("--debug", &options->debug, "log more");
+  command.Footer(
       "Examples:\n"
       "  bedplate serve\n"
       "  bedplate serve qwen2.5-coder-1.5b --listen 127.0.0.1:9000 --memory 6GiB\n"
       "Signals: SIGTERM or Ctrl-C lets running answers end (at most 30 s); a second one stops at once.");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
 }
 
 }  // namespace bedplate

@@ -56,18 +56,17 @@ Status Run(const Options& options) {
 
 }  // namespace
 
-void AddTokenizeCommand(CLI::App& app, Command& run) {
+void AddTokenizeCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("tokenize", "Turn text on standard input into token ids");
-  command->add_option("MODEL", options->model, "a model's name, file or folder; a vocabulary-only file will do")
-      ->required();
-  command->add_flag("--no-bos", options->no_bos, "leave out the beginning-of-text token that the model asks for");
-  command->add_flag("--special", options->special,
-                    "read special tokens such as <|im_end|> in the text as what they are");
-  command->add_flag("--lines", options->lines, "input is one JSON string a line; output one JSON array a line");
-  command->add_flag("--json", options->json, "print a JSON array");
-  command->footer("Example:\n  echo -n 'Hello, world' | bedplate tokenize smollm2-135m");
-  command->callback([options, &run] { run = [options] { return Run(*options); }; });
+  CommandLine command =
+      program.Add("tokenize", "Turn text on standard input into token ids", [options] { return Run(*options); });
+  command.Add("MODEL", &options->model, "a model's name, file or folder; a vocabulary-only file will do",
+              {.required = true});
+  command.Add("--no-bos", &options->no_bos, "leave out the beginning-of-text token that the model asks for");
+  command.Add("--special", &options->special, "read special tokens such as <|im_end|> in the text as what they are");
+  command.Add("--lines", &options->lines, "input is one JSON string a line; output one JSON array a line");
+  command.Add("--json", &options->json, "print a JSON array");
+  command.Footer("Example:\n  echo -n 'Hello, world' | bedplate tokenize smollm2-135m");
 }
 
 }  // namespace bedplate

@@ -1,0 +1,130 @@
+#include "cmd/settings.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+
+#include "base/cat.h"
+#include "base/file.h"
+
+namespace bedplate {
+namespace {
+
+constexpr Setting kSettings[] = {
+    {"models", "what `serve` serves: names, .gguf files or Hugging Face folders"},
+    {"listen", "address and port of `serve`"},
+    {"data", "folder of models and caches"},
+    {"memory", "budget for weights, keys and values, and scratch, such as 8GiB"},
+    {"threads", "threads that compute"},
+    {"isa", "instruction set: auto, scalar, avx2, avx512, avx512vnni"},
+    {"chat_template", "a Jinja file in place of the model's own chat template"},
+    {"context", "longest sequence in tokens"},
+    {"step_tokens", "tokens computed in one step over all sequences"},
+    {"prefill_chunk", "tokens of one prompt in a step that others share"},
+    {"sequences", "sequences that run together"},
+    {"queue", "requests that may wait; one more is refused with 429"},
+    {"no_prefix_cache", "true computes every prompt anew"},
+};
+
+std::string VariableOf(std::string_view key) {
+  std::string variable = "BEDPLATE_";
+  for (const char c : key) variable += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return variable;
+}
+
+Result<std::string> ScalarText(const toml::node& node, std::string_view key) {
+  if (const auto text = node.value_exact<std::string>()) return *text;
+  if (const auto number = node.value_exact<int64_t>()) return Cat(*number);
+  if (const auto number = node.value_exact<double>()) return Cat(*number);
+  if (const auto flag = node.value_exact<bool>()) return std::string(*flag ? "true" : "false");
+  return Status::InvalidArgument(Cat(key, " must be a string, a number, a boolean or an array of these"));
+}
+
+Result<std::vector<std::string>> Texts(const toml::node& node, std::string_view key) {
+  std::vector<std::string> texts;
+  const toml::array* const array = node.as_array();
+  if (array == nullptr) {
+    BP_ASSIGN_OR_RETURN(std::string text, ScalarText(node, key));
+    texts.push_back(std::move(text));
+    return texts;
+  }
+  for (const toml::node& item : *array) {
+    BP_ASSIGN_OR_RETURN(std::string text, ScalarText(item, key));
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+Result<toml::table> ParseToml(const std::filesystem::path& path) {
+  BP_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, size_t{1} << 20));
+  try {
+    return static_cast<toml::table&&>(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    return Status::InvalidArgument(Cat(path.string(), ", line ", error.source().begin.line, ": ", error.description()));
+  }
+}
+
+const char* NonEmpty(const char* value) {
+  return value == nullptr || *value == '\0' ? nullptr : value;
+}
+
+std::filesystem::path ConfigFile(const std::filesystem::path& asked, const EnvironmentLookup& environment) {
+  if (!asked.empty()) return asked;
+  if (const char* named = NonEmpty(environment("BEDPLATE_CONFIG"))) return named;
+  std::error_code ignored;
+  return std::filesystem::exists("bedplate.toml", ignored) ? "bedplate.toml" : "";
+}
+
+}  // namespace
+
+std::span<const Setting> KnownSettings() {
+  return kSettings;
+}
+
+bool IsSetting(std::string_view key) {
+  return std::ranges::any_of(kSettings, [&](const Setting& setting) { return setting.key == key; });
+}
+
+std::vector<std::string> SplitAtCommas(std::string_view text) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const size_t comma = text.find(',');
+    parts.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Result<Settings> Settings::Load(const std::filesystem::path& path, const EnvironmentLookup& environment) {
+  Settings settings;
+  if (const std::filesystem::path file = ConfigFile(path, environment); !file.empty()) {
+    BP_ASSIGN_OR_RETURN(const toml::table table, ParseToml(file));
+    for (const auto& [key, node] : table) {
+      const std::string_view name = key.str();
+      const std::string origin = Cat(file.string(), ": ", name);
+      if (!IsSetting(name)) {
+        std::string names;
+        for (const Setting& known : kSettings) names += Cat(names.empty() ? "" : ", ", known.key);
+        return Status::InvalidArgument(Cat(file.string(), ": unknown key \"", name, "\"; known: ", names));
+      }
+      BP_ASSIGN_OR_RETURN(std::vector<std::string> texts, Texts(node, origin));
+      settings.values_[std::string(name)] = {std::move(texts), origin};
+    }
+  }
+  for (const Setting& known : kSettings) {
+    const std::string variable = VariableOf(known.key);
+    const char* const text = NonEmpty(environment(variable.c_str()));
+    if (text == nullptr) continue;
+    // Only `models` is a list; a path may hold a comma.
+    settings.values_[std::string(known.key)] = {
+        known.key == "models" ? SplitAtCommas(text) : std::vector<std::string>{text}, variable};
+  }
+  return settings;
+}
+
+const Settings::Value* Settings::Find(std::string_view key) const {
+  const auto found = values_.find(key);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+}  // namespace bedplate
