@@ -10,198 +10,9 @@
 #include <numeric>
 
 #include "base/random.h"
-#include "kernels/dequantize.h"
-#include "model/test_files.h"
+#include "model/tiny_model_testing.h"
 
 namespace bedplate {
-namespace {
-
-constexpr uint32_t kVocabulary = 50, kLayers = 3, kHeads = 4, kKvHeads = 2;
-
-struct Shape {
-  const char* architecture;
-  uint32_t width, head_dim, ffn_width, window;  // window 0: none
-  bool quantised;
-};
-
-class TinyModel {
- public:
-  TinyModel(const Shape& shape, uint64_t seed) : shape_(shape), rng_(seed) {
-    const std::string a = shape.architecture;
-    file_.String("general.architecture", a);
-    file_.Uint(a + ".block_count", kLayers);
-    file_.Uint(a + ".embedding_length", shape.width);
-    file_.Uint(a + ".feed_forward_length", shape.ffn_width);
-    file_.Uint(a + ".attention.head_count", kHeads);
-    file_.Uint(a + ".attention.head_count_kv", kKvHeads);
-    file_.Uint(a + ".attention.key_length", shape.head_dim);
-    file_.Uint(a + ".attention.value_length", shape.head_dim);
-    if (a == "llama") file_.Uint(a + ".rope.dimension_count", shape.head_dim);
-    file_.Uint(a + ".context_length", 256);
-    file_.Float(a + ".attention.layer_norm_rms_epsilon", 1e-5f);
-    file_.Float(a + ".rope.freq_base", 10000.0f);
-    if (shape.window != 0) file_.Uint(a + ".attention.sliding_window", shape.window);
-    const uint32_t q = kHeads * shape.head_dim, kv = kKvHeads * shape.head_dim;
-    Matrix("token_embd.weight", WeightType::kF32, kVocabulary, shape.width);
-    for (uint32_t i = 0; i < kLayers; ++i) {
-      const std::string blk = "blk." + std::to_string(i) + ".";
-      Vector(blk + "attn_norm.weight", shape.width);
-      Matrix(blk + "attn_q.weight", Type(0), q, shape.width);
-      Matrix(blk + "attn_k.weight", Type(1), kv, shape.width);
-      Matrix(blk + "attn_v.weight", Type(2), kv, shape.width);
-      Matrix(blk + "attn_output.weight", Type(3), shape.width, q);
-      if (a == "qwen2") {
-        Vector(blk + "attn_q.bias", q);
-        Vector(blk + "attn_k.bias", kv);
-        Vector(blk + "attn_v.bias", kv);
-      }
-      if (HeadNorms()) {
-        Vector(blk + "attn_q_norm.weight", shape.head_dim);
-        Vector(blk + "attn_k_norm.weight", shape.head_dim);
-      }
-      if (IsGemma()) {
-        Vector(blk + "post_attention_norm.weight", shape.width);
-        Vector(blk + "post_ffw_norm.weight", shape.width);
-      }
-      Vector(blk + "ffn_norm.weight", shape.width);
-      Matrix(blk + "ffn_gate.weight", Type(4), shape.ffn_width, shape.width);
-      Matrix(blk + "ffn_up.weight", Type(5), shape.ffn_width, shape.width);
-      Matrix(blk + "ffn_down.weight", Type(6), shape.width, shape.ffn_width);
-    }
-    Vector("output_norm.weight", shape.width);
-    if (!IsGemma()) Matrix("output.weight", Type(2), kVocabulary, shape.width);
-    path_ = folder_.Write("tiny.gguf", file_.Build());
-  }
-
-  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa) const {
-    Result<ModelFile> file = ModelFile::Open(path_);
-    EXPECT_TRUE(file.ok()) << file.status().message();
-    Result<std::unique_ptr<Transformer>> model = Transformer::Load(std::move(*file), {threads, isa});
-    EXPECT_TRUE(model.ok()) << model.status().message();
-    return std::move(*model);
-  }
-
-  [[nodiscard]] bool IsGemma() const { return std::string_view(shape_.architecture) == "gemma3"; }
-  [[nodiscard]] bool HeadNorms() const { return IsGemma() || std::string_view(shape_.architecture) == "qwen3"; }
-
-  // The forward pass as the papers write it, in double, for F32 weights. Logits of the last token.
-  [[nodiscard]] std::vector<double> Reference(const std::vector<TokenId>& tokens, const ModelConfig& config) const;
-
- private:
-  using Row = std::vector<double>;
-  WeightType Type(size_t i) const {
-    constexpr WeightType kTypes[] = {WeightType::kQ4_K, WeightType::kQ6_K, WeightType::kQ8_0, WeightType::kQ5_0,
-                                     WeightType::kQ4_1, WeightType::kBF16, WeightType::kQ5_K};
-    return shape_.quantised ? kTypes[i] : WeightType::kF32;
-  }
-  void Vector(const std::string& name, uint32_t n) {
-    std::vector<float> values = rng_.Floats(n, 0.5f);
-    if (name.find("bias") == std::string::npos) {
-      for (float& v : values) v += 1.0f;
-    }
-    Put(name, WeightType::kF32, {n}, Bytes(values));
-    tensors_.emplace_back(name, values);
-  }
-  void Matrix(const std::string& name, WeightType type, uint32_t outputs, uint32_t inputs) {
-    if (type == WeightType::kF32) {
-      const std::vector<float> values =
-          rng_.Floats(size_t{outputs} * inputs, 1.7f / std::sqrt(static_cast<float>(inputs)));
-      Put(name, type, {outputs, inputs}, Bytes(values));
-      tensors_.emplace_back(name, values);
-      return;
-    }
-    std::string bytes(RowBytes(type, inputs) * outputs, '\0');
-    for (char& c : bytes) c = static_cast<char>(rng_.Range(0, 255));
-    SetScales(type, bytes);
-    Put(name, type, {outputs, inputs}, bytes);
-  }
-  // Random bytes are valid quants, but random scales would be NaN now and then: put small ones in every block.
-  void SetScales(WeightType type, std::string& bytes) {
-    const WeightTypeInfo& info = InfoOf(type);
-    const auto put = [&](size_t at, float value) {
-      const uint16_t half = type == WeightType::kBF16 ? F32ToBf16(value) : F32ToF16(value);
-      std::memcpy(bytes.data() + at, &half, 2);
-    };
-    for (size_t block = 0; block < bytes.size(); block += info.block_bytes) {
-      const float scale = 0.001f + 0.002f * rng_.Unit();
-      switch (type) {
-        case WeightType::kBF16:
-          put(block, (rng_.Unit() - 0.5f) * 0.2f);
-          break;
-        case WeightType::kQ6_K:
-          put(block + 208, scale * 0.02f);
-          break;
-        case WeightType::kQ4_K:
-        case WeightType::kQ5_K:
-          put(block, scale * 0.1f);
-          put(block + 2, scale * 0.1f);
-          break;
-        case WeightType::kQ4_1:
-          put(block, scale * 4);
-          put(block + 2, -scale * 30);
-          break;
-        default:
-          put(block, scale);
-          break;
-      }
-    }
-  }
-  void Put(const std::string& name, WeightType type, const std::vector<uint64_t>& shape, std::string bytes) {
-    file_.Tensor(name, type, shape, std::move(bytes));
-  }
-  static std::string Bytes(const std::vector<float>& values) {
-    return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
-  }
-  [[nodiscard]] const std::vector<float>& At(const std::string& name) const {
-    for (const auto& [known, values] : tensors_) {
-      if (known == name) return values;
-    }
-    ADD_FAILURE() << name;
-    return tensors_.front().second;
-  }
-  [[nodiscard]] Row Product(const std::string& name, const Row& x) const {
-    const std::vector<float>& w = At(name);
-    Row y(w.size() / x.size());
-    for (size_t o = 0; o < y.size(); ++o) {
-      for (size_t i = 0; i < x.size(); ++i) y[o] += double{w[o * x.size() + i]} * x[i];
-    }
-    return y;
-  }
-  [[nodiscard]] Row Normed(const std::string& name, const double* x, size_t n) const {
-    const std::vector<float>& gain = At(name);
-    double squares = 0;
-    for (size_t i = 0; i < n; ++i) squares += x[i] * x[i];
-    Row y(n);
-    for (size_t i = 0; i < n; ++i) y[i] = x[i] / std::sqrt(squares / static_cast<double>(n) + 1e-5) * double{gain[i]};
-    return y;
-  }
-  void NormHeads(const std::string& name, Row& x) const {
-    for (size_t h = 0; h < x.size(); h += shape_.head_dim) {
-      const Row y = Normed(name, x.data() + h, shape_.head_dim);
-      std::copy(y.begin(), y.end(), x.begin() + static_cast<ptrdiff_t>(h));
-    }
-  }
-  void Turn(Row& x, uint32_t position, bool neighbours, double base) const {
-    const size_t half = shape_.head_dim / 2;
-    for (size_t h = 0; h < x.size(); h += shape_.head_dim) {
-      for (size_t i = 0; i < half; ++i) {
-        const double angle = position * std::pow(base, -2.0 * static_cast<double>(i) / shape_.head_dim);
-        double& a = x[h + (neighbours ? 2 * i : i)];
-        double& b = x[h + (neighbours ? 2 * i + 1 : i + half)];
-        const double turned = a * std::cos(angle) - b * std::sin(angle);
-        b = a * std::sin(angle) + b * std::cos(angle);
-        a = turned;
-      }
-    }
-  }
-
-  Shape shape_;
-  Prng rng_;
-  GgufBuilder file_;
-  TemporaryFolder folder_;
-  std::filesystem::path path_;
-  std::vector<std::pair<std::string, std::vector<float>>> tensors_;
-};
 
 std::vector<double> TinyModel::Reference(const std::vector<TokenId>& tokens, const ModelConfig& config) const {
   const uint32_t width = shape_.width, dim = shape_.head_dim;
@@ -214,7 +25,7 @@ std::vector<double> TinyModel::Reference(const std::vector<TokenId>& tokens, con
       for (double& v : x[p]) v *= std::sqrt(static_cast<double>(width));
     }
   }
-  for (uint32_t layer = 0; layer < kLayers; ++layer) {
+  for (uint32_t layer = 0; layer < kTinyLayers; ++layer) {
     const std::string blk = "blk." + std::to_string(layer) + ".";
     const bool sliding = config.layer_is_sliding[layer];
     std::vector<Row> q(n), k(n), v(n);
@@ -238,8 +49,8 @@ std::vector<double> TinyModel::Reference(const std::vector<TokenId>& tokens, con
     for (size_t p = 0; p < n; ++p) {
       Row attended(q[p].size());
       const size_t first = sliding && p + 1 > shape_.window ? p + 1 - shape_.window : 0;
-      for (uint32_t h = 0; h < kHeads; ++h) {
-        const size_t kv = size_t{h / (kHeads / kKvHeads)} * dim;
+      for (uint32_t h = 0; h < kTinyHeads; ++h) {
+        const size_t kv = size_t{h / (kTinyHeads / kTinyKvHeads)} * dim;
         Row weight(n);
         double total = 0;
         for (size_t s = first; s <= p; ++s) {
@@ -274,6 +85,8 @@ std::vector<double> TinyModel::Reference(const std::vector<TokenId>& tokens, con
   return Product(IsGemma() ? "token_embd.weight" : "output.weight", last);
 }
 
+namespace {
+
 // Steps one or two sequences by hand, each with pages of its own.
 class Stepper {
  public:
@@ -304,7 +117,7 @@ class Stepper {
     }
     std::vector<uint32_t> rows(tokens.size());
     std::iota(rows.begin(), rows.end(), 0u);
-    std::vector<float> logits(tokens.size() * kVocabulary);
+    std::vector<float> logits(tokens.size() * kTinyVocabulary);
     model_.Forward({tokens, slices, rows}, logits.data());
     return logits;
   }
@@ -316,22 +129,22 @@ class Stepper {
 
 std::vector<TokenId> RandomTokens(Prng& rng, size_t n) {
   std::vector<TokenId> tokens;
-  for (size_t i = 0; i < n; ++i) tokens.push_back(TokenId{static_cast<int32_t>(rng.Range(0, kVocabulary - 1))});
+  for (size_t i = 0; i < n; ++i) tokens.push_back(TokenId{static_cast<int32_t>(rng.Range(0, kTinyVocabulary - 1))});
   return tokens;
 }
 
-constexpr Shape kPlain[] = {{"llama", 64, 16, 96, 0, false},
-                            {"qwen2", 64, 16, 96, 0, false},
-                            {"qwen3", 64, 32, 96, 0, false},
-                            {"gemma3", 64, 32, 96, 24, false}};
-constexpr Shape kQuantised[] = {{"llama", 256, 64, 256, 0, true},
-                                {"qwen2", 256, 64, 256, 0, true},
-                                {"qwen3", 256, 64, 256, 0, true},
-                                {"gemma3", 256, 64, 256, 20, true}};
+constexpr TinyShape kPlain[] = {{"llama", 64, 16, 96, 0, false},
+                                {"qwen2", 64, 16, 96, 0, false},
+                                {"qwen3", 64, 32, 96, 0, false},
+                                {"gemma3", 64, 32, 96, 24, false}};
+constexpr TinyShape kQuantised[] = {{"llama", 256, 64, 256, 0, true},
+                                    {"qwen2", 256, 64, 256, 0, true},
+                                    {"qwen3", 256, 64, 256, 0, true},
+                                    {"gemma3", 256, 64, 256, 20, true}};
 
 TEST(Transformer, MatchesAPlainForwardInDouble) {
   Prng rng(TestSeed());
-  for (const Shape& shape : kPlain) {
+  for (const TinyShape& shape : kPlain) {
     const TinyModel tiny(shape, rng.Next());
     const auto model = tiny.Load(2, BestIsa());
     Stepper stepper(*model, 1, 128);
@@ -341,15 +154,15 @@ TEST(Transformer, MatchesAPlainForwardInDouble) {
     double scale = 0;
     for (const double v : want) scale = std::max(scale, std::fabs(v));
     // Keys and values round to f16 (2^-11 of themselves); three layers of it reach the logits.
-    for (uint32_t i = 0; i < kVocabulary; ++i) {
-      EXPECT_NEAR(logits[89 * kVocabulary + i], want[i], 8 * 0x1p-11 * scale) << shape.architecture << " " << i;
+    for (uint32_t i = 0; i < kTinyVocabulary; ++i) {
+      EXPECT_NEAR(logits[89 * kTinyVocabulary + i], want[i], 8 * 0x1p-11 * scale) << shape.architecture << " " << i;
     }
   }
 }
 
 TEST(Transformer, SameBitsForAnyThreadsInstructionSetCutsAndNeighbours) {
   Prng rng(TestSeed() + 1);
-  for (const Shape& shape : kQuantised) {
+  for (const TinyShape& shape : kQuantised) {
     const TinyModel tiny(shape, rng.Next());
     const std::vector<TokenId> tokens = RandomTokens(rng, 70), others = RandomTokens(rng, 70);
     std::vector<float> want;
@@ -374,8 +187,9 @@ TEST(Transformer, SameBitsForAnyThreadsInstructionSetCutsAndNeighbours) {
             parts.push_back({1, others_done, {others.begin() + others_done, others.begin() + others_done + m}});
           parts.push_back({0, done, {tokens.begin() + done, tokens.begin() + done + n}});
           const std::vector<float> logits = stepper.Step(parts);
-          EXPECT_EQ(0, std::memcmp(logits.data() + size_t{m} * kVocabulary, want.data() + size_t{done} * kVocabulary,
-                                   size_t{n} * kVocabulary * sizeof(float)))
+          EXPECT_EQ(
+              0, std::memcmp(logits.data() + size_t{m} * kTinyVocabulary, want.data() + size_t{done} * kTinyVocabulary,
+                             size_t{n} * kTinyVocabulary * sizeof(float)))
               << shape.architecture << " " << IsaName(isa) << " threads=" << threads << " at " << done;
           done += n;
           others_done += m;
@@ -396,7 +210,7 @@ TEST(Transformer, RefusesTensorsThatDoNotFit) {
     file.Uint(std::string("llama.") + key, value);
   }
   file.Float("llama.attention.layer_norm_rms_epsilon", 1e-5f);
-  file.Tensor("token_embd.weight", WeightType::kF32, {kVocabulary, 64});
+  file.Tensor("token_embd.weight", WeightType::kF32, {kTinyVocabulary, 64});
   const TemporaryFolder folder;
   Result<ModelFile> opened = ModelFile::Open(folder.Write("short.gguf", file.Build()));
   ASSERT_TRUE(opened.ok()) << opened.status().message();
