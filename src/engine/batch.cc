@@ -15,7 +15,11 @@ Batch::Batch(const BatchLimits& limits) : limits_(limits), views_(limits.sequenc
 }
 
 void Batch::Clear() {
-  for (const Slice& slice : slices_) slice.sequence->planned = false;
+  BP_CHECK(reserved_ == 0);
+  for (const Slice& slice : slices_) {
+    slice.sequence->planned = false;
+    slice.sequence->draft.clear();
+  }
   tokens_.clear();
   slices_.clear();
   wishes_.clear();
@@ -23,9 +27,18 @@ void Batch::Clear() {
   scores_ = 0;
 }
 
+void Batch::Reserve(Sequence& sequence) {
+  BP_CHECK(!sequence.planned && sequence.missing() == 1 && rows_left() >= 1);
+  sequence.planned = true;
+  ++reserved_;
+}
+
 void Batch::Add(Sequence& sequence, uint32_t rows) {
-  BP_CHECK(!sequence.planned && rows >= 1 && rows <= sequence.missing());
-  BP_CHECK(rows <= rows_left() && slices_.size() < limits_.sequences_max);
+  if (sequence.planned) --reserved_;
+  BP_CHECK(rows >= 1 && rows <= sequence.missing());
+  const auto drafted = static_cast<uint32_t>(sequence.draft.size());
+  BP_CHECK(drafted == 0 || rows == sequence.missing());
+  BP_CHECK(rows + drafted <= rows_left() && slices_.size() < limits_.sequences_max);
   const LiveRequest& request = sequence.request;
   for (uint32_t i = 0; i < rows; ++i) {
     const uint32_t position = sequence.computed + i + 1;  // the one that this row's logits are about
@@ -33,13 +46,19 @@ void Batch::Add(Sequence& sequence, uint32_t rows) {
     const bool score = position < request.prompt_tokens() && position >= request.prompt_scored();
     if (next || score) {
       BP_CHECK(wishes_.size() < limits_.logit_rows_max);
-      wishes_.push_back({.sequence = &sequence, .position = position, .next = next});
+      wishes_.push_back({.sequence = &sequence, .position = position, .next = next, .drafted = 0});
       logit_rows_.push_back(this->rows());
       scores_ += next ? 0 : 1;
     }
     tokens_.push_back(sequence.tokens[position - 1]);
   }
-  slices_.push_back({.sequence = &sequence, .rows = rows});
+  for (uint32_t i = 0; i < drafted; ++i) {
+    BP_CHECK(wishes_.size() < limits_.logit_rows_max);
+    wishes_.push_back({.sequence = &sequence, .position = sequence.known() + i + 1, .next = true, .drafted = i + 1});
+    logit_rows_.push_back(this->rows());
+    tokens_.push_back(sequence.draft[i]);
+  }
+  slices_.push_back({.sequence = &sequence, .rows = rows + drafted, .drafted = drafted});
   sequence.planned = true;
 }
 

@@ -23,6 +23,17 @@
 
 namespace bedplate {
 
+/// Guessing tokens and checking the guesses in one step. Output is the same bits whatever is set here.
+struct Speculation {
+  enum class Mode : uint8_t {
+    kOff,
+    kWhenItPays,  // as draft_choice.h decides
+    kAlways,      // as many as fit: for tests
+  };
+  Mode mode = Mode::kWhenItPays;
+  uint32_t drafts_max = 15;  // of one sequence in one step; with its certain row they are 16, a tile of the kernels
+};
+
 struct EngineOptions {
   size_t memory_bytes = 0;           // for pages and scratch together; fixed at start. 0 is refused
   uint32_t context_tokens_max = 0;   // per sequence; 0: the model's own, as far as the pages reach
@@ -31,6 +42,7 @@ struct EngineOptions {
   uint32_t sequences_max = 64;       // running at once
   uint32_t queue_max = 256;          // waiting requests; one more is refused with kResourceExhausted and a retry time
   bool prefix_cache = true;
+  Speculation speculation{};
   std::optional<uint64_t> seed;  // draws the seeds of requests that bring none; none: from the system's entropy
 };
 
@@ -47,6 +59,7 @@ struct LoadedModel {
 struct PreparedRequest {
   Request request;
   std::vector<TokenId> tokens;
+  std::vector<TokenId> prediction;  // of the output, each in the model's vocabulary; empty: none
   uint32_t output_tokens_max = 0;   // resolved; 0 only with echo or prompt_logprobs_top
   std::string prompt_text;          // what echo gives back
   std::optional<Instant> deadline;  // after it the request fails with kDeadlineExceeded; the caller may set it

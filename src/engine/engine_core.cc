@@ -15,6 +15,9 @@
 namespace bedplate {
 namespace {
 
+// Output tokens that a sequence's look-up has room for from the start.
+constexpr uint32_t kLookupReserve = 1024;
+
 uint64_t SystemEntropy() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
@@ -30,7 +33,8 @@ SchedulerOptions SchedulerOptionsFor(const EngineOptions& options, const MemoryP
   return {.step_tokens_max = options.step_tokens_max,
           .prefill_chunk_max = options.prefill_chunk_max,
           .sequences_max = std::min(options.sequences_max, options.step_tokens_max),
-          .logit_rows_max = plan.limits.logit_rows_max};
+          .logit_rows_max = plan.limits.logit_rows_max,
+          .speculation = options.speculation};
 }
 
 }  // namespace
@@ -91,9 +95,17 @@ Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> 
   const uint64_t salt = options_.prefix_cache ? request.cache_salt : arrival;
   auto live = std::make_unique<LiveRequest>(std::move(request), std::move(events), arrival, salt, seed, clock_.Now());
   live->sequences.push_back(std::make_unique<Sequence>(*live, 0, *model_.tokenizer));
+  AddLookup(*live->sequences.back());
   inbox_.push_back(std::move(live));
   live_.fetch_add(1);
   return Status::Ok();
+}
+
+/// A prediction is looked up in even if nothing is drafted: the usage says how much of it came true.
+void EngineCore::AddLookup(Sequence& first) const {
+  const PreparedRequest& prepared = first.request.prepared;
+  if (options_.speculation.mode == Speculation::Mode::kOff && prepared.prediction.empty()) return;
+  first.lookup.emplace(prepared.prediction, prepared.tokens, std::min(prepared.output_tokens_max, kLookupReserve));
 }
 
 /// The requests ahead take about the mean time so far, sequences_max at a time.
@@ -122,9 +134,12 @@ bool EngineCore::Compute() {
   Batch& batch = scheduler_->Plan(clock_.Now());
   const bool ran = !batch.empty();
   if (ran) {
+    const Instant start = clock_.Now();
     model_.model->Forward(batch.View(), reinterpret_cast<float*>(logits_.data()));
     DrawTokens(batch);
-    scheduler_->Commit(drawn_, clock_.Now());
+    const Instant end = clock_.Now();
+    scheduler_->NoteCost(std::chrono::duration<double>(end - start).count());
+    scheduler_->Commit(drawn_, end);
   }
   return ran;
 }
@@ -161,12 +176,19 @@ void EngineCore::DrawTokens(const Batch& batch) {
   const std::span logits(reinterpret_cast<float*>(logits_.data()), plan_.limits.logit_rows_max * vocabulary);
   drawn_.clear();
   for (size_t i = 0; i < batch.wishes().size(); ++i) {
-    drawn_.push_back(DrawOne(batch.wishes()[i], logits.subspan(i * vocabulary, vocabulary)));
+    const Batch::Wish& wish = batch.wishes()[i];
+    // The row after a drafted token means something only if that token is what the row before it gives.
+    const bool confirmed = wish.drafted == 0 || drawn_.back().token == wish.sequence->draft[wish.drafted - 1];
+    if (confirmed) {
+      drawn_.push_back(DrawOne(wish, logits.subspan(i * vocabulary, vocabulary)));
+    } else {
+      drawn_.push_back({.token = {}, .scored = {}, .void_draft = true});
+    }
   }
 }
 
 Drawn EngineCore::DrawOne(const Batch::Wish& wish, std::span<float> row) {
-  const Sequence& sequence = *wish.sequence;
+  Sequence& sequence = *wish.sequence;
   const Request& request = sequence.request.request();
   Sampler::Clean(row);
   if (!wish.next) {
@@ -177,6 +199,8 @@ Drawn EngineCore::DrawOne(const Batch::Wish& wish, std::span<float> row) {
   if (drawn.token.has_value() && request.logprobs_top.has_value()) {
     drawn.scored = sampler_.Score(row, *drawn.token, *request.logprobs_top);
   }
+  // Here and not in Commit, since the next row of the same step may be the same sequence's.
+  if (drawn.token.has_value() && !sequence.counts.entries().empty()) sequence.counts.AddOutput(*drawn.token);
   return drawn;
 }
 

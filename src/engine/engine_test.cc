@@ -37,37 +37,6 @@ std::vector<PreparedRequest> ThirtyTwoRequests(uint64_t seed) {
   return requests;
 }
 
-struct Together {
-  std::vector<RequestResult> results;
-  EngineMetrics metrics;
-  uint64_t rows = 0;
-};
-
-Together RunTogether(const EngineOptions& options, const SimModel::Options& model,
-                     const std::vector<PreparedRequest>& requests, uint64_t arrival_seed) {
-  SimClock clock;
-  auto made = EngineCore::Create(options, MakeSimLoadedModel(model), clock);
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  EngineCore& core = **made;
-  Prng rng(arrival_seed);
-  std::vector<std::shared_ptr<EventStream>> streams;
-  std::vector<std::unique_ptr<EventReader>> readers;
-  for (size_t next = 0; next < requests.size() || !core.Idle();) {
-    while (next < requests.size() && rng.Chance(0.4)) {
-      streams.push_back(std::make_shared<EventStream>([] {}));
-      readers.push_back(std::make_unique<EventReader>(*streams.back(), requests[next].request.choices));
-      EXPECT_TRUE(core.Submit(requests[next++], streams.back()).ok());
-    }
-    core.Step();
-    core.CheckIntegrity();
-    for (auto& reader : readers) reader->Read();
-  }
-  Together together{
-      .results = {}, .metrics = core.Metrics(), .rows = static_cast<const SimModel&>(*core.model().model).rows()};
-  for (auto& reader : readers) together.results.push_back(reader->result());
-  return together;
-}
-
 EngineOptions RoomyOptions() {
   return {.memory_bytes = 600 * kPage,
           .context_tokens_max = 300,
@@ -93,8 +62,8 @@ TEST(Engine, TheSameBitsAloneAndInAnyCompany) {
           options.prefill_chunk_max = chunk;
           options.prefix_cache = cache;
           if (tight) options.memory_bytes = 33 * kPage;
-          const Together got =
-              RunTogether(options, {.windows = windows}, requests, HashWords(TestSeed(), chunk, cache));
+          const Together got = RunTogether(options, MakeSimLoadedModel({.windows = windows}), requests,
+                                           HashWords(TestSeed(), chunk, cache));
           EXPECT_EQ(got.results, alone) << "groups " << windows.size() << " chunk " << chunk << " cache " << cache
                                         << " tight " << tight;
           preemptions += got.metrics.preemptions;
@@ -109,9 +78,9 @@ TEST(Engine, TheSameBitsAloneAndInAnyCompany) {
 TEST(Engine, ThePrefixCacheSavesRows) {
   const auto requests = ThirtyTwoRequests(TestSeed());
   EngineOptions options = RoomyOptions();
-  const uint64_t with = RunTogether(options, {}, requests, 1).rows;
+  const uint64_t with = RunTogether(options, MakeSimLoadedModel({}), requests, 1).rows;
   options.prefix_cache = false;
-  const uint64_t without = RunTogether(options, {}, requests, 1).rows;
+  const uint64_t without = RunTogether(options, MakeSimLoadedModel({}), requests, 1).rows;
   EXPECT_LT(with, without * 3 / 4);
 }
 

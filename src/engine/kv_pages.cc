@@ -119,6 +119,20 @@ void KvPages::LeaveBehind(SequencePages& pages, size_t group, uint32_t computed)
   }
 }
 
+void KvPages::Trim(SequencePages& pages, uint32_t tokens) {
+  for (SequencePages::Group& group : pages.groups_) {
+    while (group.table.size() > PagesFor(tokens)) {
+      BP_CHECK(group.held.back().shared.empty());
+      group.held.pop_back();
+      group.table.pop_back();
+    }
+  }
+}
+
+bool KvPages::Within(const SequencePages& pages, uint32_t tokens) {
+  return std::ranges::all_of(pages.groups_, [&](const auto& group) { return group.table.size() <= PagesFor(tokens); });
+}
+
 void KvPages::Release(SequencePages& pages) {
   pages.cursor_.Drop();
   for (SequencePages::Group& group : pages.groups_) {

@@ -63,12 +63,17 @@ class KvPages {
   /// window of the next query are given up.
   void Settle(SequencePages& pages, uint64_t salt, std::span<const TokenId> tokens, uint32_t computed);
 
+  /// Gives back the pages behind positions [0, tokens), none of which Settle() has seen.
+  void Trim(SequencePages& pages, uint32_t tokens);
+
   void Release(SequencePages& pages);
 
   /// Pages of the group that the sequence will still take to reach `tokens` positions.
   [[nodiscard]] uint32_t StillNeeded(const SequencePages& pages, size_t group, uint32_t tokens) const;
   /// Pages of the group that Grow can hand out now: free ones and idle ones of the tree.
   [[nodiscard]] uint32_t Available(size_t group) const;
+  /// No group holds a page behind positions [0, tokens).
+  [[nodiscard]] static bool Within(const SequencePages& pages, uint32_t tokens);
 
   [[nodiscard]] size_t groups() const { return groups_.size(); }
   [[nodiscard]] uint32_t capacity() const;  // over all groups, as the next two

@@ -17,6 +17,7 @@ bool Penalises(const SamplingParams& p) {
 Sequence::Sequence(LiveRequest& owner, uint32_t choice_index, const Tokenizer& tokenizer)
     : request(owner),
       rank{.priority = owner.request().priority, .arrival = owner.arrival, .choice = choice_index},
+      output_tokens_max(owner.prepared.output_tokens_max),
       output(tokenizer, owner.request(), choice_index, owner.prepared.output_tokens_max) {
   const size_t reserve =
       owner.prepared.tokens.size() + std::min<size_t>(owner.prepared.output_tokens_max, kOutputReserve);

@@ -14,6 +14,7 @@
 #include "engine/kv_pages.h"
 #include "engine/output.h"
 #include "engine/token_counts.h"
+#include "engine/token_lookup.h"
 
 namespace bedplate {
 
@@ -44,18 +45,22 @@ struct Sequence {
 
   LiveRequest& request;
   const Rank rank;
+  const uint32_t output_tokens_max;
   State state = State::kWaiting;
   std::vector<TokenId> tokens;
   uint32_t computed = 0;
-  bool planned = false;  // has rows in the step being planned
+  bool planned = false;        // has rows in the step being planned
+  std::vector<TokenId> draft;  // guessed to follow the known tokens; only while a step is planned and computed
   SequencePages pages;
   TokenCounts counts;  // only kept while penalties ask for it
   ChoiceOutput output;
+  std::optional<TokenLookup> lookup;  // none: nothing is drafted for it
   Instant last_token_at{};
 
   [[nodiscard]] uint32_t choice() const { return rank.choice; }
   [[nodiscard]] uint32_t known() const { return static_cast<uint32_t>(tokens.size()); }
   [[nodiscard]] uint32_t missing() const { return known() - computed; }
+  [[nodiscard]] uint32_t output_left() const { return output_tokens_max - output.tokens(); }
 };
 
 struct LiveRequest {

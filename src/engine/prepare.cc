@@ -211,6 +211,13 @@ Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model
   BP_RETURN_IF_ERROR(CheckNotEmpty(model, chat, prepared.tokens));
   BP_RETURN_IF_ERROR(CheckTokensKnown(model, prepared.tokens));
   BP_RETURN_IF_ERROR(ResolveOutput(chat, context_tokens_max, prepared));
+  if (!prepared.request.prediction.empty()) {
+    prepared.prediction = model.tokenizer->Encode(prepared.request.prediction,
+                                                  {.add_bos = false, .add_eos = false, .parse_special = false});
+    // A token that the weights don't have can't be drawn, and must not be computed on a guess.
+    std::erase_if(prepared.prediction,
+                  [&](TokenId t) { return static_cast<uint32_t>(t.value) >= model.model->vocabulary(); });
+  }
   return prepared;
 }
 

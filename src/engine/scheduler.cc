@@ -26,11 +26,13 @@ Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokeniz
       batch_({.rows_max = options.step_tokens_max,
               .sequences_max = options.sequences_max,
               .logit_rows_max = options.logit_rows_max,
-              .groups = kv.groups()}) {
+              .groups = kv.groups()}),
+      draft_choice_(options.sequences_max, options.speculation.drafts_max) {
   BP_CHECK(options.sequences_max >= 1 && options.sequences_max <= options.step_tokens_max);
   BP_CHECK(options.logit_rows_max > options.sequences_max && options.prefill_chunk_max >= 1);
   running_.reserve(options.sequences_max);
   turns_.reserve(options.sequences_max);
+  decodes_.reserve(options.sequences_max);
   rules_.push_back(std::make_unique<PageRule>());
 }
 
@@ -48,6 +50,8 @@ Batch& Scheduler::Plan(Instant now) {
   StartWaiting(now);
   PlanDecodes();
   PlanPrefills();
+  PlanDrafts();
+  AddDecodes();
   return batch_;
 }
 
@@ -121,7 +125,8 @@ void Scheduler::PlanDecodes() {
         Preempt(sequence);  // everyone else is more important; running_[i] is the next one now
         continue;
       }
-      batch_.Add(sequence, 1);
+      batch_.Reserve(sequence);
+      decodes_.push_back(&sequence);
     }
     ++i;
   }
@@ -147,6 +152,42 @@ void Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
   if (granted == 0) return;
   batch_.Add(sequence, granted);
   last_turn_ = sequence.rank;
+}
+
+/// Fills the draft of every sequence that gets one, with pages for it.
+void Scheduler::PlanDrafts() {
+  if (options_.speculation.mode == Speculation::Mode::kOff || decodes_.empty()) return;
+  draft_choice_.Clear();
+  for (Sequence* sequence : decodes_) OfferDraft(*sequence);
+  const uint32_t spare = std::min(batch_.rows_left(), batch_.wishes_left());
+  const auto counts =
+      options_.speculation.mode == Speculation::Mode::kAlways
+          ? draft_choice_.TakeAll(spare)
+          : draft_choice_.Choose({.rows = batch_.rows() + batch_.reserved(), .spare = spare}, step_cost_);
+  for (size_t i = 0; i < decodes_.size(); ++i) {
+    Sequence& sequence = *decodes_[i];
+    const uint32_t rows = counts[i] == 0 ? 1 : kv_.Grow(sequence.pages, sequence.computed, 1 + counts[i]);
+    sequence.draft.resize(rows - 1);  // without pages for all of them, fewer
+  }
+}
+
+/// A guess ends before a token that would end the output, and leaves a token to be drawn after it.
+void Scheduler::OfferDraft(Sequence& sequence) {
+  chances_.clear();
+  if (sequence.lookup.has_value() && sequence.request.request().speculation && sequence.output_left() > 1) {
+    sequence.draft.resize(std::min(options_.speculation.drafts_max, sequence.output_left() - 1));
+    uint32_t count = sequence.lookup->Guess(sequence.draft);
+    for (uint32_t i = 0; i < count; ++i) {
+      if (sequence.output.IsEnd(sequence.draft[i])) count = i;
+    }
+    for (uint32_t i = 0; i < count; ++i) chances_.push_back(sequence.lookup->Chance(i));
+  }
+  draft_choice_.Offer(chances_);
+}
+
+void Scheduler::AddDecodes() {
+  for (Sequence* sequence : decodes_) batch_.Add(*sequence, 1);
+  decodes_.clear();
 }
 
 /// How many of the rows have pages; 0 only if no less important sequence is left to take pages from.
@@ -179,8 +220,9 @@ void Scheduler::Commit(std::span<Drawn> drawn, Instant now) {
   }
   for (const Batch::Slice& slice : batch_.slices()) CommitRows(slice, now);
   for (size_t i = 0; i < drawn.size(); ++i) {
-    if (wishes[i].next) CommitToken(*wishes[i].sequence, drawn[i], now);
+    if (wishes[i].next && !drawn[i].void_draft) CommitToken(wishes[i], drawn[i], now);
   }
+  for (const Batch::Slice& slice : batch_.slices()) CommitDraft(slice);
   batch_.Clear();
 }
 
@@ -188,7 +230,7 @@ void Scheduler::CommitRows(const Batch::Slice& slice, Instant now) {
   Sequence& sequence = *slice.sequence;
   LiveRequest& request = sequence.request;
   if (request.ended) return;
-  sequence.computed += slice.rows;
+  sequence.computed += slice.rows - slice.drafted;
   kv_.Settle(sequence.pages, request.salt, sequence.tokens, sequence.computed);
   if (request.prompt_read || sequence.computed < request.prompt_tokens()) return;
   ReadPrompt(request);
@@ -212,6 +254,7 @@ void Scheduler::ReadPrompt(LiveRequest& request) {
 void Scheduler::StartSiblings(LiveRequest& request) {
   for (uint32_t choice = 1; choice < request.request().choices; ++choice) {
     request.sequences.push_back(std::make_unique<Sequence>(request, choice, tokenizer_));
+    request.sequences.back()->lookup = request.sequences.front()->lookup;  // which has seen only the prompt as yet
     Enqueue(*request.sequences.back());
   }
 }
@@ -222,9 +265,14 @@ void Scheduler::CommitScore(LiveRequest& request, const Drawn& drawn) {
   request.prompt_logprobs.emplace_back(Describe(tokenizer_, *drawn.scored));
 }
 
-void Scheduler::CommitToken(Sequence& sequence, const Drawn& drawn, Instant now) {
+void Scheduler::CommitToken(const Batch::Wish& wish, const Drawn& drawn, Instant now) {
+  Sequence& sequence = *wish.sequence;
   LiveRequest& request = sequence.request;
-  if (request.ended) return;
+  if (sequence.state != Sequence::State::kRunning) return;  // it ended with a token before, or its request did
+  if (wish.drafted > 0) {                                   // the draw before confirmed this row's token
+    ++sequence.computed;
+    ++metrics_.accepted_tokens;
+  }
   if (!drawn.token.has_value()) {
     return Fail(request, Status::Internal(Cat("the model gave no usable logits at position ", sequence.known())), now);
   }
@@ -233,12 +281,25 @@ void Scheduler::CommitToken(Sequence& sequence, const Drawn& drawn, Instant now)
   ChoiceOutput::Accepted accepted = end ? sequence.output.End() : sequence.output.Accept(*drawn.token, drawn.scored);
   if (!end) {
     sequence.tokens.push_back(*drawn.token);
-    if (!sequence.counts.entries().empty()) sequence.counts.AddOutput(*drawn.token);
+    if (sequence.lookup.has_value()) sequence.lookup->Append(*drawn.token);
     ++request.usage.output_tokens;
     ++metrics_.output_tokens;
   }
   if (!end || !accepted.delta.text.empty()) request.events.emplace_back(std::move(accepted.delta));
   if (accepted.finished.has_value()) FinishChoice(sequence, std::move(*accepted.finished), now);
+}
+
+/// What was drawn as drafted is computed now, as if step by step; the pages of the rest go back.
+void Scheduler::CommitDraft(const Batch::Slice& slice) {
+  metrics_.drafted_tokens += slice.drafted;
+  Sequence& sequence = *slice.sequence;
+  if (slice.drafted == 0 || sequence.state != Sequence::State::kRunning) return;
+  kv_.Settle(sequence.pages, sequence.request.salt, sequence.tokens, sequence.computed);
+  kv_.Trim(sequence.pages, sequence.known());
+}
+
+void Scheduler::NoteCost(double seconds) {
+  if (batch_.rows() == batch_.wishes().size()) step_cost_.Note(batch_.rows(), seconds);
 }
 
 void Scheduler::NoteToken(Sequence& sequence, Instant now) {
@@ -253,12 +314,22 @@ void Scheduler::NoteToken(Sequence& sequence, Instant now) {
 void Scheduler::FinishChoice(Sequence& sequence, ChoiceFinished finished, Instant now) {
   LiveRequest& request = sequence.request;
   if (sequence.state == Sequence::State::kRunning) LeaveRunning(sequence, Sequence::State::kEnded);
+  NotePrediction(sequence);
   request.events.emplace_back(std::move(finished));
   if (--request.choices_left > 0) return;
   request.events.emplace_back(RequestFinished{.usage = request.usage});
   ++metrics_.requests_finished;
   metrics_.request_time.Add(Seconds(now - request.arrived_at));
   End(request);
+}
+
+void Scheduler::NotePrediction(const Sequence& sequence) {
+  LiveRequest& request = sequence.request;
+  const auto predicted = static_cast<uint32_t>(request.prepared.prediction.size());
+  if (predicted == 0) return;
+  const uint32_t accepted = sequence.lookup->prediction_accepted();
+  request.usage.prediction_accepted_tokens += accepted;
+  request.usage.prediction_rejected_tokens += predicted - std::min(predicted, accepted);
 }
 
 void Scheduler::Fail(LiveRequest& request, Status status, Instant now) {
@@ -330,6 +401,7 @@ void Scheduler::CheckIntegrity() const {
       waiting += sequence->state == Sequence::State::kWaiting ? 1 : 0;
       BP_CHECK(sequence->pages.empty() == (sequence->state != Sequence::State::kRunning));
       BP_CHECK(sequence->computed <= sequence->known());
+      BP_CHECK(!sequence->planned && sequence->draft.empty() && KvPages::Within(sequence->pages, sequence->known()));
     }
   }
   BP_CHECK(running == running_.size() && waiting == waiting_.size() && unstarted == unstarted_);

@@ -7,6 +7,9 @@
 ///               prefill_chunk_max rows (all of the step if it runs alone). So a long prompt delays others by a chunk.
 ///   Start       in order of rank, when the StartRules agree; a request's choices after the first start when the prompt
 ///               is computed, and share its whole pages through the prefix tree.
+///   Drafts      what is left of the step's rows may go to guesses of what those that miss one token will write next
+///               (draft_choice.h says how many). They take only pages that nobody in the step needs, and those of
+///               guesses that weren't drawn go back with the step, before anyone can see them.
 ///   Preemption  a sequence without a page takes those of the least important one not yet in the step, which keeps its
 ///               tokens and computes them again later; if it is the least important itself, it is the one to wait.
 ///               The most important sequence proceeds as soon as a less important one ends or yields, so there is
@@ -22,6 +25,8 @@
 
 #include "base/clock.h"
 #include "engine/batch.h"
+#include "engine/draft_choice.h"
+#include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/live_request.h"
 #include "engine/metrics.h"
@@ -33,13 +38,16 @@ struct SchedulerOptions {
   uint32_t step_tokens_max = 0;
   uint32_t prefill_chunk_max = 0;
   uint32_t sequences_max = 0;   // <= step_tokens_max
-  uint32_t logit_rows_max = 0;  // > sequences_max: what is left over scores prompts
+  uint32_t logit_rows_max = 0;  // > sequences_max: what is left over scores prompts and drafts
+  Speculation speculation{};
 };
 
 /// What the sampler made of one wish: a token to go on with (none: the row was not usable), and its score if asked.
+/// A token has been counted in its sequence's counts.
 struct Drawn {
   std::optional<TokenId> token;
   std::optional<ScoredToken> scored;
+  bool void_draft = false;  // a drafted token before it was not drawn: nothing follows from the row
 };
 
 /// Events of one request, on their way to its stream.
@@ -58,6 +66,8 @@ class Scheduler {
   void Admit(std::vector<std::unique_ptr<LiveRequest>>& arrivals);
   /// The batch is valid until Commit(), which must follow if it is not empty.
   [[nodiscard]] Batch& Plan(Instant now);
+  /// The batch was computed and drawn from in this time.
+  void NoteCost(double seconds);
   /// drawn[i] answers the batch's wish i.
   void Commit(std::span<Drawn> drawn, Instant now);
   /// The events since the last call. Requests that have ended are forgotten with it.
@@ -84,6 +94,9 @@ class Scheduler {
   void PlanDecodes();
   void PlanPrefills();
   void PlanPrefill(Sequence& sequence, uint32_t rows_max);
+  void PlanDrafts();
+  void OfferDraft(Sequence& sequence);
+  void AddDecodes();
   [[nodiscard]] uint32_t GrowOrPreempt(Sequence& sequence, uint32_t rows);
   [[nodiscard]] bool MakeRoom(const Sequence& sequence);
   void Preempt(Sequence& sequence);
@@ -93,8 +106,10 @@ class Scheduler {
   void ReadPrompt(LiveRequest& request);
   void StartSiblings(LiveRequest& request);
   void CommitScore(LiveRequest& request, const Drawn& drawn);
-  void CommitToken(Sequence& sequence, const Drawn& drawn, Instant now);
+  void CommitToken(const Batch::Wish& wish, const Drawn& drawn, Instant now);
+  void CommitDraft(const Batch::Slice& slice);
   void NoteToken(Sequence& sequence, Instant now);
+  static void NotePrediction(const Sequence& sequence);
   void FinishChoice(Sequence& sequence, ChoiceFinished finished, Instant now);
 
   // Ends.
@@ -114,10 +129,14 @@ class Scheduler {
   std::vector<Sequence*> waiting_;                  // by rank, the most important last: it is taken from there
   std::vector<Sequence*> running_;                  // by rank, the most important first
   std::vector<Sequence*> turns_;                    // scratch of PlanPrefills
+  std::vector<Sequence*> decodes_;                  // of the step being planned: they miss one token
+  std::vector<double> chances_;                     // scratch of OfferDraft
   Rank last_turn_{};                                // whose chunk was planned last
   bool start_blocked_ = false;  // the first waiting one was told "later", and nothing has been given back since
   uint32_t unstarted_ = 0;
   Batch batch_;
+  DraftChoice draft_choice_;
+  StepCost step_cost_;
 };
 
 }  // namespace bedplate

@@ -43,10 +43,14 @@ inline std::unique_ptr<Tokenizer> MakeSimTokenizer() {
   return std::move(*made);
 }
 
-/// The logits after a history, all that the simulated model knows.
-inline std::vector<float> SimLogits(uint64_t history, TokenId last) {
+/// The logits after a history, all that the simulated model knows. repetition: how much more than by all that came
+/// before they are swayed by the last token alone; 0 gives an output without any pattern, 100 one that goes in circles.
+inline std::vector<float> SimLogits(uint64_t history, TokenId last, float repetition) {
   std::vector<float> row(kSimVocabulary);
-  for (uint32_t i = 0; i < kSimVocabulary; ++i) row[i] = UnitFloat(HashWords(history, i, 1)) * 6.0f - 3.0f;
+  for (uint32_t i = 0; i < kSimVocabulary; ++i) {
+    row[i] = UnitFloat(HashWords(history, i, 1)) * 6.0f - 3.0f;
+    row[i] += repetition * UnitFloat(HashWords(static_cast<uint64_t>(last.value), i, 3));
+  }
   row[kSimPoison] -= 9.0f;  // seldom drawn
   if (last.value == kSimPoison) std::ranges::fill(row, std::numeric_limits<float>::quiet_NaN());
   return row;
@@ -65,6 +69,7 @@ class SimModel final : public StepModel {
     uint32_t context_length = 4096;
     size_t page_bytes = 1u << 20;  // claimed, not taken: so that a budget in MiB is one in pages
     uint64_t no_memory_at = 0;     // this call of Forward (from 1) throws std::bad_alloc
+    float repetition = 0;
   };
   explicit SimModel(const Options& options) : options_(options) {
     for (const uint32_t window : options.windows) {
@@ -93,7 +98,7 @@ class SimModel final : public StepModel {
       for (uint32_t i = 0; i < slice.rows; ++i, ++row) {
         const uint64_t history = ComputeRow(slice, slice.start + i, batch.tokens[row]);
         if (wish == batch.logit_rows.size() || batch.logit_rows[wish] != row) continue;
-        std::ranges::copy(SimLogits(history, batch.tokens[row]), logits + wish * kSimVocabulary);
+        std::ranges::copy(SimLogits(history, batch.tokens[row], options_.repetition), logits + wish * kSimVocabulary);
         ++wish;
       }
     }
@@ -241,7 +246,10 @@ class EventReader {
 /// What the request gets when it is alone: straight from the simulated model's definition, token after token.
 class SimOracle {
  public:
-  SimOracle() : tokenizer_(MakeSimTokenizer()), sampler_(VectorKernelsFor(BestIsa()), kSimVocabulary, kSimEos + 1) {}
+  explicit SimOracle(float repetition = 0)
+      : repetition_(repetition),
+        tokenizer_(MakeSimTokenizer()),
+        sampler_(VectorKernelsFor(BestIsa()), kSimVocabulary, kSimEos + 1) {}
 
   RequestResult Run(const PreparedRequest& prepared) {
     RequestResult result;
@@ -257,10 +265,10 @@ class SimOracle {
   }
 
  private:
-  static std::vector<float> RowAfter(const std::vector<TokenId>& tokens, size_t count) {
+  [[nodiscard]] std::vector<float> RowAfter(const std::vector<TokenId>& tokens, size_t count) const {
     uint64_t history = 0;
     for (size_t i = 0; i < count; ++i) history = SimHistory(history, tokens[i]);
-    std::vector<float> row = SimLogits(history, tokens[count - 1]);
+    std::vector<float> row = SimLogits(history, tokens[count - 1], repetition_);
     Sampler::Clean(row);
     return row;
   }
@@ -311,6 +319,7 @@ class SimOracle {
     return false;
   }
 
+  const float repetition_;
   std::unique_ptr<Tokenizer> tokenizer_;
   Sampler sampler_;
 };
@@ -321,6 +330,42 @@ inline LoadedModel MakeSimLoadedModel(const SimModel::Options& options) {
   loaded.model = std::make_unique<SimModel>(options);
   loaded.tokenizer = MakeSimTokenizer();
   return loaded;
+}
+
+struct Together {
+  std::vector<RequestResult> results;
+  std::vector<Usage> usages;
+  EngineMetrics metrics;
+  uint64_t rows = 0;  // that a SimModel computed
+};
+
+/// Runs the requests in one engine, arriving at times drawn from the seed, with a look at integrity after each step.
+inline Together RunTogether(const EngineOptions& options, LoadedModel model,
+                            const std::vector<PreparedRequest>& requests, uint64_t arrival_seed) {
+  SimClock clock;
+  auto made = EngineCore::Create(options, std::move(model), clock);
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  EngineCore& core = **made;
+  Prng rng(arrival_seed);
+  std::vector<std::shared_ptr<EventStream>> streams;
+  std::vector<std::unique_ptr<EventReader>> readers;
+  for (size_t next = 0; next < requests.size() || !core.Idle();) {
+    while (next < requests.size() && rng.Chance(0.4)) {
+      streams.push_back(std::make_shared<EventStream>([] {}));
+      readers.push_back(std::make_unique<EventReader>(*streams.back(), requests[next].request.choices));
+      EXPECT_TRUE(core.Submit(requests[next++], streams.back()).ok());
+    }
+    core.Step();
+    core.CheckIntegrity();
+    for (auto& reader : readers) reader->Read();
+  }
+  Together together{.results = {}, .usages = {}, .metrics = core.Metrics(), .rows = 0};
+  if (const auto* sim = dynamic_cast<const SimModel*>(core.model().model.get())) together.rows = sim->rows();
+  for (auto& reader : readers) {
+    together.results.push_back(reader->result());
+    together.usages.push_back(reader->usage().value_or(Usage()));
+  }
+  return together;
 }
 
 }  // namespace bedplate

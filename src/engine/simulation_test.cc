@@ -27,11 +27,13 @@ struct Client {
 struct Coverage {
   uint64_t requests = 0, refused = 0, cancelled = 0, expired = 0, failed = 0, finished = 0;
   uint64_t preemptions = 0, cached_tokens = 0, sliding_runs = 0, shared_choices = 0, scored_prompts = 0;
+  uint64_t drafted = 0, accepted = 0, foretold = 0;
 };
 
 class Simulation {
  public:
-  Simulation(uint64_t seed, SimOracle& oracle, Coverage& coverage) : rng_(seed), oracle_(oracle), coverage_(coverage) {
+  Simulation(uint64_t seed, Coverage& coverage)
+      : rng_(seed), repetition_(rng_.Pick({0.0f, 10.0f, 30.0f, 100.0f})), oracle_(repetition_), coverage_(coverage) {
     DrawOptions();
     DrawClients();
   }
@@ -63,6 +65,10 @@ class Simulation {
     else
       model_options_.windows = {static_cast<uint32_t>(rng_.Range(2, 20)), 0, static_cast<uint32_t>(rng_.Range(20, 40))};
     coverage_.sliding_runs += model_options_.windows.size() > 1 ? 1 : 0;
+    model_options_.repetition = repetition_;
+    options_.speculation.mode = rng_.Pick({Speculation::Mode::kOff, Speculation::Mode::kWhenItPays,
+                                           Speculation::Mode::kAlways, Speculation::Mode::kAlways});
+    options_.speculation.drafts_max = static_cast<uint32_t>(rng_.Pick({1, 4, 15, 15, 40}));
     options_.context_tokens_max = static_cast<uint32_t>(rng_.Range(20, 110));
     options_.sequences_max = static_cast<uint32_t>(rng_.Pick({1, 2, 4, 8}));
     options_.step_tokens_max = static_cast<uint32_t>(rng_.Pick({3, 8, 17, 40, 64}));
@@ -124,7 +130,19 @@ class Simulation {
     }
     if (rng_.Chance(0.2)) r.stop_tokens = {TokenId{3}};
     if (rng_.Chance(0.2)) r.stop_strings = {"ab", "buv", "é"};
+    if (rng_.Chance(0.3)) p.prediction = DrawPrediction(p);
+    r.speculation = rng_.Chance(0.9);
     return p;
+  }
+
+  /// What the request will get, more or less.
+  std::vector<TokenId> DrawPrediction(const PreparedRequest& p) {
+    std::vector<TokenId> prediction = oracle_.Run(p).choices.front().tokens;
+    for (TokenId& token : prediction) {
+      if (rng_.Chance(0.1)) token = DrawTokens(1, kSimLetters).front();
+    }
+    if (rng_.Chance(0.3)) prediction.insert(prediction.begin(), TokenId{5});
+    return prediction;
   }
 
   SamplingParams DrawSampling() {
@@ -193,12 +211,25 @@ class Simulation {
     EXPECT_FALSE(alone.failed);
     EXPECT_EQ(client.reader->result(), alone);
     EXPECT_EQ(client.reader->usage()->prompt_tokens, client.prepared.tokens.size());
+    CheckPrediction(client, alone);
     if (!options_.prefix_cache) EXPECT_EQ(client.reader->usage()->cached_tokens, 0u);
     coverage_.shared_choices += client.prepared.request.choices > 1 ? 1 : 0;
     if (client.prepared.request.prompt_logprobs_top.has_value()) {
       ++coverage_.scored_prompts;
       EXPECT_EQ(client.reader->usage()->cached_tokens, 0u);
     }
+  }
+
+  /// A function of the tokens alone, whatever was drafted.
+  void CheckPrediction(const Client& client, const RequestResult& alone) {
+    uint32_t accepted = 0;
+    for (const ChoiceResult& choice : alone.choices) {
+      TokenLookup lookup(client.prepared.prediction, client.prepared.tokens, 0);
+      for (const TokenId token : choice.tokens) lookup.Append(token);
+      accepted += lookup.prediction_accepted();
+    }
+    EXPECT_EQ(client.reader->usage()->prediction_accepted_tokens, accepted);
+    coverage_.foretold += accepted;
   }
 
   void CheckMetrics(uint64_t finished, uint64_t failed, uint64_t cancelled, uint64_t refused) {
@@ -217,10 +248,15 @@ class Simulation {
     coverage_.finished += finished;
     coverage_.preemptions += m.preemptions;
     coverage_.cached_tokens += m.cached_tokens;
+    EXPECT_LE(m.accepted_tokens, m.drafted_tokens);
+    if (options_.speculation.mode == Speculation::Mode::kOff) EXPECT_EQ(m.drafted_tokens, 0u);
+    coverage_.drafted += m.drafted_tokens;
+    coverage_.accepted += m.accepted_tokens;
   }
 
   Prng rng_;
-  SimOracle& oracle_;
+  const float repetition_;
+  SimOracle oracle_;
   Coverage& coverage_;
   SimClock clock_;
   EngineOptions options_;
@@ -230,22 +266,23 @@ class Simulation {
 };
 
 TEST(EngineSimulation, EveryRequestEndsOnceWithTheTokensItGetsAlone) {
-  SimOracle oracle;
   Coverage coverage;
   for (uint64_t run = 0; run < kRuns; ++run) {
     const uint64_t seed = TestSeed() + run;
-    Simulation(seed, oracle, coverage).Run();
+    Simulation(seed, coverage).Run();
     ASSERT_FALSE(HasFailure()) << "replay with TEST_SEED=" << seed;
   }
   std::printf(
       "%lu requests: %lu finished, %lu cancelled, %lu refused, %lu expired, %lu failed; %lu preemptions, %lu cached "
-      "tokens, %lu runs with sliding groups, %lu with several choices, %lu scored prompts\n",
+      "tokens, %lu runs with sliding groups, %lu with several choices, %lu scored prompts; %lu tokens drafted, %lu of "
+      "them accepted, %lu foretold by a prediction\n",
       coverage.requests, coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
       coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
-      coverage.scored_prompts);
-  for (const uint64_t count : {coverage.finished, coverage.cancelled, coverage.refused, coverage.expired,
-                               coverage.failed, coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs,
-                               coverage.shared_choices, coverage.scored_prompts}) {
+      coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold);
+  for (const uint64_t count :
+       {coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
+        coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
+        coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold}) {
     EXPECT_GE(count, kRuns / 100);
   }
 }

@@ -27,9 +27,12 @@ struct TokenLogprob {
 };
 
 struct Usage {
-  uint32_t prompt_tokens = 0;  // includes cached
-  uint32_t cached_tokens = 0;  // of the prompt, not computed again
-  uint32_t output_tokens = 0;  // over all choices
+  uint32_t prompt_tokens = 0;               // includes cached
+  uint32_t cached_tokens = 0;               // of the prompt, not computed again
+  uint32_t output_tokens = 0;               // over all choices
+  uint32_t prediction_accepted_tokens = 0;  // output tokens that the request's prediction foretold
+  uint32_t prediction_rejected_tokens = 0;  // tokens of the prediction, for each choice, that did not appear so
+  bool operator==(const Usage&) const = default;
 };
 
 enum class FinishReason : uint8_t { kStop, kLength };

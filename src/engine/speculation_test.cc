@@ -1,0 +1,186 @@
+// Method: speculation on and off give the same tokens, log-probabilities, ends and usage: real models of every
+// architecture in company and short of memory, and the simulated model against its oracle where an end falls inside a
+// draft. Beside that, that drafting happens, saves steps, and can be switched off.
+
+#include <gtest/gtest.h>
+
+#include "engine/sim_testing.h"
+#include "model/tiny_model_testing.h"
+
+namespace bedplate {
+namespace {
+
+using Mode = Speculation::Mode;
+
+LoadedModel MakeTinyLoadedModel(const TinyModel& tiny) {
+  LoadedModel loaded;
+  loaded.id = "tiny";
+  loaded.model = tiny.Load(1, BestIsa());
+  loaded.tokenizer = MakeSimTokenizer();
+  return loaded;
+}
+
+std::vector<TokenId> DrawLetters(Prng& rng, int64_t count) {
+  std::vector<TokenId> tokens;
+  for (int64_t i = 0; i < count; ++i) tokens.push_back(TokenId{static_cast<int32_t>(rng.Range(0, kSimLetters - 1))});
+  return tokens;
+}
+
+/// Everything that could be drawn or ended wrongly: penalties, stops, several choices, log-probabilities, seeds.
+std::vector<PreparedRequest> MixedRequests(uint64_t seed, int count) {
+  Prng rng(seed);
+  const auto shared = DrawLetters(rng, 60);
+  std::vector<PreparedRequest> requests;
+  for (int i = 0; i < count; ++i) {
+    PreparedRequest p;
+    p.tokens.assign(shared.begin(), shared.begin() + rng.Range(0, 50));
+    for (const TokenId t : DrawLetters(rng, rng.Range(1, 12))) p.tokens.push_back(t);
+    p.output_tokens_max = static_cast<uint32_t>(rng.Range(1, 80));
+    Request& r = p.request;
+    r.ignore_end_of_generation = rng.Chance(0.7);
+    r.choices = i % 6 == 0 ? 3 : 1;
+    if (rng.Chance(0.5)) r.logprobs_top = 2;
+    if (rng.Chance(0.2)) r.prompt_logprobs_top = 1;
+    r.sampling.seed = rng.Next();
+    r.sampling.temperature = rng.Pick({0.0f, 0.0f, 0.3f, 0.8f});
+    if (i % 4 == 1) r.sampling.frequency_penalty = 0.2f;
+    if (i % 4 == 2) r.sampling.repetition_penalty = 1.1f;
+    if (rng.Chance(0.2)) r.stop_strings = {"ab", "uv", "dc"};
+    if (rng.Chance(0.3)) p.prediction = DrawLetters(rng, 20);
+    requests.push_back(std::move(p));
+  }
+  return requests;
+}
+
+TEST(Speculation, SameBitsOnAndOffForEveryArchitecture) {
+  constexpr TinyShape kShapes[] = {{"llama", 64, 16, 96, 0, false},
+                                   {"qwen2", 256, 64, 256, 0, true},
+                                   {"qwen3", 64, 32, 96, 0, false},
+                                   {"gemma3", 256, 64, 256, 24, true}};
+  uint64_t preemptions = 0;
+  for (const TinyShape& shape : kShapes) {
+    const TinyModel tiny(shape, TestSeed());
+    const auto requests = MixedRequests(TestSeed(), 12);
+    const auto probe = tiny.Load(1, BestIsa());
+    size_t page_bytes = 0;
+    for (const PageGroup& g : probe->page_groups()) page_bytes += g.page_bytes;
+    EngineOptions options{.memory_bytes = 0,
+                          .context_tokens_max = 150,
+                          .step_tokens_max = 48,
+                          .prefill_chunk_max = 20,
+                          .sequences_max = 4,
+                          .queue_max = 100,
+                          .prefix_cache = true,
+                          .speculation = {.mode = Mode::kOff},
+                          .seed = 1};
+    const size_t scratch =
+        probe->ScratchBytes({.rows_max = 48, .logit_rows_max = 260}) + (260 * sizeof(float) + 100) * kTinyVocabulary;
+    options.memory_bytes = scratch + 200 * (page_bytes + 1000);
+    const Together off = RunTogether(options, MakeTinyLoadedModel(tiny), requests, TestSeed());
+    EXPECT_EQ(off.metrics.drafted_tokens, 0u);
+    for (const Mode mode : {Mode::kWhenItPays, Mode::kAlways}) {
+      for (const bool tight : {false, true}) {
+        options.speculation.mode = mode;
+        options.memory_bytes = scratch + (tight ? 14 : 200) * (page_bytes + 1000);
+        Together on = RunTogether(options, MakeTinyLoadedModel(tiny), requests, TestSeed() + (tight ? 1 : 0));
+        EXPECT_EQ(on.results, off.results) << shape.architecture << " tight " << tight;
+        for (size_t i = 0; i < requests.size(); ++i) {
+          on.usages[i].cached_tokens = off.usages[i].cached_tokens;  // the cache's affair
+          EXPECT_EQ(on.usages[i], off.usages[i]) << shape.architecture << " request " << i;
+        }
+        EXPECT_GT(on.metrics.accepted_tokens, 20u) << shape.architecture;
+        preemptions += on.metrics.preemptions;
+      }
+    }
+  }
+  EXPECT_GT(preemptions, 0u);
+}
+
+EngineOptions SimOptions(Mode mode) {
+  return {.memory_bytes = 400u << 20,
+          .context_tokens_max = 300,
+          .step_tokens_max = 256,
+          .prefill_chunk_max = 64,
+          .sequences_max = 16,
+          .queue_max = 300,
+          .prefix_cache = true,
+          .speculation = {.mode = mode},
+          .seed = 1};
+}
+
+PreparedRequest Repetitive(uint32_t output_tokens_max) {
+  PreparedRequest p;
+  Prng rng(TestSeed());
+  p.tokens = DrawLetters(rng, 20);
+  p.output_tokens_max = output_tokens_max;
+  p.request.sampling.temperature = 0;
+  p.request.sampling.seed = 1;
+  p.request.ignore_end_of_generation = true;
+  p.request.logprobs_top = 0;
+  return p;
+}
+
+constexpr float kRepetition = 100;
+
+TEST(Speculation, AnOutputMayEndAnywhereInADraft) {
+  SimOracle oracle(kRepetition);
+  const std::string text = oracle.Run(Repetitive(60)).choices[0].text;
+  std::vector<PreparedRequest> requests;
+  for (uint32_t most = 1; most <= 60; ++most) requests.push_back(Repetitive(most));
+  for (size_t at = 0; at + 3 < text.size(); ++at) {
+    for (const size_t length : {1u, 2u, 3u}) {
+      PreparedRequest p = Repetitive(60);
+      p.request.stop_strings = {text.substr(at, length)};
+      // The oracle looks among bytes: not for what stands in place of half a character.
+      if (std::ranges::all_of(p.request.stop_strings[0], [](char c) { return c > 0; })) requests.push_back(p);
+    }
+  }
+  for (int32_t token = 0; token < kSimEos; ++token) {
+    PreparedRequest p = Repetitive(60);
+    p.request.stop_tokens = {TokenId{token}};
+    requests.push_back(p);
+  }
+  const Together got =
+      RunTogether(SimOptions(Mode::kAlways), MakeSimLoadedModel({.repetition = kRepetition}), requests, TestSeed());
+  for (size_t i = 0; i < requests.size(); ++i)
+    EXPECT_EQ(got.results[i], oracle.Run(requests[i])) << i << " of " << text;
+  EXPECT_GT(got.metrics.accepted_tokens, 200u);
+}
+
+TEST(Speculation, SavesStepsWhenTheOutputRepeatsAndNotOtherwise) {
+  const std::vector<PreparedRequest> one = {Repetitive(200)};
+  const auto run = [&](Mode mode, float repetition) {
+    return RunTogether(SimOptions(mode), MakeSimLoadedModel({.repetition = repetition}), one, 1).metrics;
+  };
+  const EngineMetrics off = run(Mode::kOff, 1000), on = run(Mode::kWhenItPays, 1000);
+  EXPECT_LT(on.steps, off.steps / 2);
+  const EngineMetrics random = run(Mode::kWhenItPays, 0);
+  EXPECT_LT(random.drafted_tokens, 60u);  // learned that it doesn't pay
+}
+
+TEST(Speculation, CanBeSwitchedOffByTheRequest) {
+  PreparedRequest p = Repetitive(100);
+  p.request.speculation = false;
+  const Together got = RunTogether(SimOptions(Mode::kAlways), MakeSimLoadedModel({.repetition = kRepetition}), {p}, 1);
+  EXPECT_EQ(got.metrics.drafted_tokens, 0u);
+  SimOracle oracle(kRepetition);
+  EXPECT_EQ(got.results[0], oracle.Run(p));
+}
+
+TEST(Speculation, APredictionIsCountedWhateverTheSwitch) {
+  SimOracle oracle;
+  PreparedRequest p = Repetitive(100);
+  p.prediction = oracle.Run(p).choices[0].tokens;
+  p.prediction[50] = TokenId{(p.prediction[50].value + 1) % kSimLetters};
+  p.request.choices = 2;
+  for (const Mode mode : {Mode::kOff, Mode::kWhenItPays, Mode::kAlways}) {
+    const Together got = RunTogether(SimOptions(mode), MakeSimLoadedModel({}), {p}, 1);
+    EXPECT_EQ(got.results[0], oracle.Run(p));
+    EXPECT_GE(got.usages[0].prediction_accepted_tokens, 2 * 90u);
+    EXPECT_EQ(got.usages[0].prediction_accepted_tokens + got.usages[0].prediction_rejected_tokens, 200u);
+    if (mode != Mode::kOff) EXPECT_LT(got.metrics.steps, 30u);
+  }
+}
+
+}  // namespace
+}  // namespace bedplate
