@@ -36,30 +36,72 @@ class Descriptor {
   int fd_;
 };
 
-Result<size_t> RegularFileSize(int fd, const std::filesystem::path& path) {
+/// Maps a file at a multiple of a huge page, so that the system can use huge pages where the page cache holds them.
+void* MapReadOnly(int fd, size_t size) {
+  constexpr size_t kHugePage = size_t{2} << 20;
+  if (size < kHugePage) return ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  const size_t room = size + kHugePage;
+  void* const raw = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) return raw;
+  auto* const begin = static_cast<std::byte*>(raw);
+  std::byte* const start = begin + (kHugePage - reinterpret_cast<uintptr_t>(raw) % kHugePage) % kHugePage;
+  void* const data = ::mmap(start, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+  const int error = errno;
+  if (data == MAP_FAILED) {
+    ::munmap(raw, room);
+    errno = error;
+    return data;
+  }
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  std::byte* const end = start + (size + page - 1) / page * page;
+  if (start > begin) ::munmap(begin, static_cast<size_t>(start - begin));
+  if (begin + room > end) ::munmap(end, static_cast<size_t>(begin + room - end));
+  return data;
+}
+
+int64_t Nanoseconds(const struct timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+Result<FileIdentity> RegularFile(int fd, const std::filesystem::path& path) {
   struct stat info{};
   if (::fstat(fd, &info) != 0) return SystemError("cannot read the size of", path, errno);
   if (!S_ISREG(info.st_mode)) return Status::InvalidArgument(Cat(path.string(), " is not a regular file"));
-  return static_cast<size_t>(info.st_size);
+  return FileIdentity{.device = info.st_dev,
+                      .inode = info.st_ino,
+                      .size = static_cast<uint64_t>(info.st_size),
+                      .modified_ns = Nanoseconds(info.st_mtim),
+                      .changed_ns = Nanoseconds(info.st_ctim)};
 }
 
 }  // namespace
 
+Result<FileIdentity> IdentityOf(const std::filesystem::path& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError("cannot open", path, errno);
+  return RegularFile(fd.get(), path);
+}
+
 Result<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return SystemError("cannot open", path, errno);
-  BP_ASSIGN_OR_RETURN(const size_t size, RegularFileSize(fd.get(), path));
-  if (size == 0) return MappedFile(path, nullptr, 0);
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+  BP_ASSIGN_OR_RETURN(const FileIdentity identity, RegularFile(fd.get(), path));
+  const auto size = static_cast<size_t>(identity.size);
+  if (size == 0) return MappedFile(path, identity, nullptr, 0);
+  void* data = MapReadOnly(fd.get(), size);
   if (data == MAP_FAILED) return SystemError("cannot map", path, errno);
-  return MappedFile(path, static_cast<const std::byte*>(data), size);
+  return MappedFile(path, identity, static_cast<const std::byte*>(data), size);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      identity_(other.identity_),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
@@ -67,6 +109,14 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::ReadAhead(size_t offset, size_t length) const {
+  if (offset >= size_) return;
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t begin = offset / page * page;
+  const size_t end = offset + std::min(length, size_ - offset);
+  ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
 }
 
 void MappedFile::Release(size_t offset, size_t length) const {

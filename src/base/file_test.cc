@@ -26,6 +26,36 @@ TEST(File, WritesReplacesReadsAndMaps) {
   std::filesystem::remove(path);
 }
 
+TEST(File, LargeFilesLieAtHugePages) {
+  const auto path = TempPath("large");
+  for (const size_t size : {(size_t{2} << 20) - 1, size_t{2} << 20, (size_t{5} << 20) + 4097}) {
+    std::string text(size, '\0');
+    for (size_t i = 0; i < size; i += 997) text[i] = static_cast<char>(i);
+    ASSERT_TRUE(WriteFileAtomically(path, text).ok());
+    const Result<MappedFile> mapped = MappedFile::Open(path);
+    ASSERT_TRUE(mapped.ok());
+    if (size >= size_t{2} << 20) {
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(mapped->bytes().data()) % (2 << 20), 0u);
+    }
+    mapped->ReadAhead(size - 10, 100);
+    EXPECT_TRUE(std::string_view(reinterpret_cast<const char*>(mapped->bytes().data()), size) == text);
+  }
+  std::filesystem::remove(path);
+}
+
+TEST(File, IdentityTellsAReplacedOrWrittenFile) {
+  const auto path = TempPath("identity");
+  ASSERT_TRUE(WriteFileAtomically(path, "one").ok());
+  Result<MappedFile> mapped = MappedFile::Open(path);
+  ASSERT_TRUE(mapped.ok());
+  const MappedFile moved = std::move(*mapped);
+  EXPECT_EQ(*IdentityOf(path), moved.identity());
+  ASSERT_TRUE(WriteFileAtomically(path, "two").ok());
+  EXPECT_NE(*IdentityOf(path), moved.identity());
+  std::filesystem::remove(path);
+  EXPECT_EQ(IdentityOf(path).status().code(), StatusCode::kNotFound);
+}
+
 TEST(File, ErrorsNameThePath) {
   const auto missing = TempPath("missing");
   EXPECT_EQ(ReadFile(missing).status().code(), StatusCode::kNotFound);
