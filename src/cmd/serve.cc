@@ -33,6 +33,7 @@ struct Options {
   std::string memory;
   EngineOptions engine;
   bool no_prefix_cache = false;
+  std::string speculation = "lookup";
   bool debug = false;
 };
 
@@ -180,6 +181,7 @@ Status Run(Options options) {
   BP_ASSIGN_OR_RETURN(options.engine.memory_bytes, EngineMemory(options, weight_bytes, all.size()));
   for (Loaded& loaded : all) {
     options.engine.prefix_cache = !options.no_prefix_cache;
+    if (options.speculation == "off") options.engine.speculation.mode = Speculation::Mode::kOff;
     BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options.engine, std::move(loaded.model), clock));
     engines.push_back(std::move(engine));
     ServedModel served;
@@ -218,6 +220,10 @@ void AddServeCommand(Program& program) {
               {.min = 1, .max = 1 << 20, .setting = "queue"});
   command.Add("--no-prefix-cache", &options->no_prefix_cache, "compute every prompt anew",
               {.setting = "no_prefix_cache"});
+  command.Add("--speculation", &options->speculation,
+              "lookup: guess tokens from the prompt, the output and the request's prediction, and check the guesses "
+              "several in a step, where that is faster; off: one by one. The output is the same bits",
+              {.choices = {"lookup", "off"}, .setting = "speculation"});
   command.Add("--debug", &options->debug, "log more");
   command.Footer(
       "Examples:\n"

@@ -24,6 +24,7 @@ constexpr Setting kSettings[] = {
     {"sequences", "sequences that run together"},
     {"queue", "requests that may wait; one more is refused with 429"},
     {"no_prefix_cache", "true computes every prompt anew"},
+    {"speculation", "lookup: guess tokens and check several in a step, where that is faster; off: one by one"},
 };
 
 std::string VariableOf(std::string_view key) {

@@ -40,6 +40,12 @@ void AppendEngines(const std::vector<Snapshot>& engines, PrometheusWriter& w) {
     w.Family(name, "histogram", help);
     for (const auto& [model, m] : engines) w.Sample({{"model", model}}, m.*field);
   };
+  w.Family("bedplate_draft_tokens_total", "counter",
+           "Tokens computed on a guess, by outcome: accepted ones were drawn, so that their step gave several tokens.");
+  for (const auto& [model, m] : engines) {
+    w.Sample({{"model", model}, {"outcome", "accepted"}}, m.accepted_tokens);
+    w.Sample({{"model", model}, {"outcome", "rejected"}}, m.drafted_tokens - m.accepted_tokens);
+  }
   counter("bedplate_preemptions_total", "Sequences whose pages were taken away, to be computed again.",
           &EngineMetrics::preemptions);
   counter("bedplate_steps_total", "Forward passes over a batch.", &EngineMetrics::steps);

@@ -168,6 +168,26 @@ Status ReadTemplateArguments(const FieldReader& fields, ChatPrompt& prompt) {
   return Status::Ok();
 }
 
+// Predicted outputs: {"type": "content", "content": text}, the text as in a message.
+Status ReadPrediction(const FieldReader& fields, Request& request) {
+  const Json* prediction = fields.Get("prediction");
+  if (prediction == nullptr) return Status::Ok();
+  if (!prediction->is_object()) return fields.WrongType("prediction", "an object", *prediction);
+  const FieldReader of_prediction(*prediction, "prediction");
+  BP_ASSIGN_OR_RETURN(const std::string type, of_prediction.RequiredString("type"));
+  if (type != "content") {
+    return Unsupported("prediction.type",
+                       Cat("A prediction of type '", type.substr(0, 50), "' is not supported; use \"content\"."));
+  }
+  if (of_prediction.Get("content") == nullptr) {
+    return Status::InvalidArgument("Missing required parameter: 'prediction.content'.")
+        .WithParam("prediction.content")
+        .WithReason("missing_required_parameter");
+  }
+  BP_ASSIGN_OR_RETURN(request.prediction, ReadContent(of_prediction));
+  return Status::Ok();
+}
+
 Status ReadLimits(const FieldReader& fields, Request& request) {
   BP_ASSIGN_OR_RETURN(const auto old_name, fields.Int("max_tokens", 1, INT32_MAX));
   BP_ASSIGN_OR_RETURN(const auto new_name, fields.Int("max_completion_tokens", 1, INT32_MAX));
@@ -212,6 +232,7 @@ Result<Call> DecodeChat(const Json& body) {
   BP_RETURN_IF_ERROR(ReadTemplateArguments(fields, prompt));
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
   BP_RETURN_IF_ERROR(ReadLimits(fields, request));
+  BP_RETURN_IF_ERROR(ReadPrediction(fields, request));
   BP_RETURN_IF_ERROR(RefuseConstraints(fields));
   BP_RETURN_IF_ERROR(RefuseOtherModalities(fields));
   BP_ASSIGN_OR_RETURN(const StreamChoice stream, ReadStream(fields));

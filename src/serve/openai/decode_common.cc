@@ -125,6 +125,8 @@ Status ReadCommon(const FieldReader& fields, Request& request) {
   if (choices) request.choices = static_cast<uint32_t>(*choices);
   BP_ASSIGN_OR_RETURN(const auto ignore_eos, fields.Bool("ignore_eos"));
   request.ignore_end_of_generation = ignore_eos.value_or(false);
+  BP_ASSIGN_OR_RETURN(const auto speculation, fields.Bool("speculation"));
+  request.speculation = speculation.value_or(true);
   BP_ASSIGN_OR_RETURN(const auto priority, fields.Int("priority", -1000, 1000));
   if (priority) request.priority = static_cast<int32_t>(*priority);
   return Status::Ok();

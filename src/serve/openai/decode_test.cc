@@ -27,7 +27,8 @@ TEST(DecodeChat, TakesEveryField) {
       "top_logprobs":4,"priority":-2,"chat_template_kwargs":{"enable_thinking":false},"reasoning_effort":"low","stream":true,
       "stream_options":{"include_usage":true},"user":"u","store":false,"metadata":{},"unknown_thing":[1],
       "tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"auto","parallel_tool_calls":true,
-      "response_format":{"type":"text"},"modalities":["text"])");
+      "response_format":{"type":"text"},"modalities":["text"],"speculation":false,
+      "prediction":{"type":"content","content":[{"type":"text","text":"int "},{"type":"text","text":"main"}]})");
   ASSERT_TRUE(call.ok()) << call.status().message();
   EXPECT_TRUE(call->stream);
   ASSERT_EQ(call->requests.size(), 1u);
@@ -49,6 +50,8 @@ TEST(DecodeChat, TakesEveryField) {
   EXPECT_TRUE(r.ignore_end_of_generation);
   EXPECT_EQ(r.logprobs_top, 4u);
   EXPECT_EQ(r.priority, -2);
+  EXPECT_EQ(r.prediction, "int main");
+  EXPECT_FALSE(r.speculation);
   const auto& chat = std::get<ChatPrompt>(r.prompt);
   EXPECT_TRUE(chat.tools.is_array());
   EXPECT_EQ(chat.template_arguments.size(), 2u);
@@ -62,6 +65,8 @@ TEST(DecodeChat, NullsAndAbsencesAreDefaults) {
   EXPECT_FLOAT_EQ(r.sampling.temperature, 1);
   EXPECT_FLOAT_EQ(r.sampling.top_p, 1);
   EXPECT_EQ(r.choices, 1u);
+  EXPECT_TRUE(r.speculation);
+  EXPECT_EQ(r.prediction, "");
   EXPECT_FALSE(call->stream || r.output_tokens_max || r.sampling.seed || r.logprobs_top);
   EXPECT_TRUE(std::get<ChatPrompt>(r.prompt).tools.is_null());
 }
@@ -126,6 +131,11 @@ TEST(DecodeChat, RefusalsNameTheField) {
       {R"("functions":[])", "functions"},
       {R"("modalities":["audio"])", "modalities"},
       {R"("audio":{})", "audio"},
+      {R"("prediction":"int main")", "prediction"},
+      {R"("prediction":{"type":"content"})", "prediction.content"},
+      {R"("prediction":{"type":"content","content":5})", "prediction.content"},
+      {R"("prediction":{"type":"image","content":"x"})", "prediction.type"},
+      {R"("speculation":"off")", "speculation"},
       {R"("chat_template_kwargs":[])", "chat_template_kwargs"},
       {R"("chat_template_kwargs":{"messages":1})", "chat_template_kwargs.messages"},
   };

@@ -25,6 +25,10 @@ std::string UsageJson(const Usage& usage) {
   w.BeginObject();
   w.Key("reasoning_tokens");
   w.Uint(0);
+  w.Key("accepted_prediction_tokens");
+  w.Uint(usage.prediction_accepted_tokens);
+  w.Key("rejected_prediction_tokens");
+  w.Uint(usage.prediction_rejected_tokens);
   w.EndObject();
   w.EndObject();
   return out;

@@ -43,8 +43,8 @@ TEST(ChatStream, ChunksAreExactlyOpenAis) {
           end, kChunkHead, R"({"index":0,"delta":{"content":"a\"\n"},"logprobs":null,"finish_reason":null}])", end,
           kChunkHead, R"({"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}])", end, kChunkHead,
           R"(],"usage":{"prompt_tokens":10,"completion_tokens":3,"total_tokens":13,)",
-          R"("prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":0}}})", "\n\n",
-          "data: [DONE]\n\n"));
+          R"("prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":0,)",
+          R"("accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}})", "\n\n", "data: [DONE]\n\n"));
 }
 
 TEST(ChatStream, EveryEventIsJson) {
