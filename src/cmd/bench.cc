@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "cmd/commands.h"
+#include "cmd/engine_load.h"
+#include "cmd/memory_size.h"
 #include "cmd/model_options.h"
 #include "cmd/progress.h"
 
@@ -24,6 +26,7 @@ struct Options {
   uint32_t rounds = 5;
   bool json = false;
   bool rounds_from_stdin = false;
+  bool engine = false;
 };
 
 struct Round {
@@ -143,12 +146,46 @@ void ServeRounds(Bench& bench, const Options& options) {
   }
 }
 
+std::string EngineRoundJson(const EngineRound& round) {
+  std::string out;
+  JsonWriter w(out);
+  w.BeginObject();
+  w.Key("seconds");
+  w.Double(round.seconds);
+  w.Key("tokens_per_second");
+  w.Double(round.tokens_per_second);
+  w.Key("first_token_p50");
+  w.Double(round.first_token_p50_seconds);
+  w.EndObject();
+  return out;
+}
+
+// Whole requests through the engine. Prints a JSON line a round: for each line on standard input, or --rounds of them.
+Status RunEngine(const Options& options, LoadedModel model) {
+  const SystemClock clock;
+  const EngineLoad load{.streams = options.streams.front(), .prompt = options.prompt, .generate = options.generate};
+  BP_ASSIGN_OR_RETURN(
+      const std::unique_ptr<EngineBench> bench,
+      EngineBench::Create(load, std::min(AvailableMemory() / 2, size_t{4} << 30), std::move(model), clock));
+  BP_RETURN_IF_ERROR(bench->Run().status());  // touches weights and pages once
+  std::string line;
+  if (options.rounds_from_stdin) std::printf("{\"ready\":true}\n");
+  std::fflush(stdout);
+  for (uint32_t i = 0; options.rounds_from_stdin ? bool{std::getline(std::cin, line)} : i < options.rounds; ++i) {
+    BP_ASSIGN_OR_RETURN(const EngineRound round, bench->Run());
+    std::printf("%s\n", EngineRoundJson(round).c_str());
+    std::fflush(stdout);
+  }
+  return Status::Ok();
+}
+
 Status Run(const Options& options) {
   BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
   if (options.prompt + options.generate > loaded.model->context_length()) {
     return Status::InvalidArgument(Cat("--prompt and --generate need ", options.prompt + options.generate,
                                        " positions; the model's context holds ", loaded.model->context_length()));
   }
+  if (options.engine) return RunEngine(options, std::move(loaded));
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Bench> bench, Bench::Create(*loaded.model, options));
   if (options.rounds_from_stdin) {
     ServeRounds(*bench, options);
@@ -199,6 +236,9 @@ void AddBenchCommand(Program& program) {
   command.Add("--json", &options->json, "print every round as JSON");
   command.Add("--rounds-from-stdin", &options->rounds_from_stdin,
               "stay loaded and run one round for each line on standard input (for harnesses that alternate engines)");
+  command.Add("--engine", &options->engine,
+              "hand whole requests to the engine, as many at once as --streams says (its first value), and print JSON: "
+              "what serving reaches if HTTP costs nothing");
   command.Footer("Example:\n  bedplate bench qwen2.5-coder-1.5b --prompt 512 --generate 128 --streams 1,4,16");
 }
 
