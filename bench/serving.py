@@ -40,7 +40,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
-from against_llamacpp import BEDPLATE, cpu_name, model_file  # noqa: E402
+from machine import BEDPLATE, cpu_name, model_file  # noqa: E402
 
 WORDS = (
     "time year people way day man thing woman life child world school state family student group country problem hand "

@@ -19,7 +19,7 @@ import sys
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench/rivals"))
 from llamacpp import Model  # noqa: E402
 
 

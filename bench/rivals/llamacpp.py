@@ -1,6 +1,6 @@
 """llama.cpp through its own C interface, as the rival and as the second opinion.
 
-Runs inside a virtual environment that holds llama-cpp-python (scripts/peers.sh builds it natively). Only the low-level
+Runs inside a virtual environment that holds llama-cpp-python, compiled for this machine (scripts/peers.sh llama). Only the low-level
 interface is used: the same calls llama.cpp's own tools make, so that no Python layer slows the rival down.
 
     peer = Model("model.gguf", threads=2, repack=True, flash_attention=True, context=1024)
@@ -11,6 +11,7 @@ interface is used: the same calls llama.cpp's own tools make, so that no Python 
 import ctypes
 import sys
 
+import llama_cpp
 import llama_cpp as c
 import numpy as np
 
@@ -30,8 +31,14 @@ def _silence_logs():
     c.llama_log_set(_log_callbacks[0], ctypes.c_void_p(0))
 
 
+def version():
+    return f"llama-cpp-python {llama_cpp.__version__}"
+
+
 class Model:
-    def __init__(self, path, threads=2, repack=True, flash_attention=True, context=2048, ubatch=512):
+    """context: positions of each sequence; sequences: how many may live side by side."""
+
+    def __init__(self, path, threads=2, repack=True, flash_attention=True, context=2048, ubatch=512, sequences=1):
         _silence_logs()
         c.llama_backend_init()
         model_params = c.llama_model_default_params()
@@ -41,9 +48,10 @@ class Model:
         if not self._model:
             raise SystemExit(f"llama.cpp could not load {path}")
         context_params = c.llama_context_default_params()
-        context_params.n_ctx = context
+        context_params.n_ctx = context * sequences
         context_params.n_batch = max(context, ubatch)
         context_params.n_ubatch = ubatch
+        context_params.n_seq_max = sequences
         context_params.n_threads = threads
         context_params.n_threads_batch = threads
         context_params.flash_attn_type = 1 if flash_attention else 0
@@ -68,11 +76,35 @@ class Model:
     def clear(self):
         c.llama_memory_clear(c.llama_get_memory(self._context), True)
 
-    def feed(self, ids):
-        """Computes ids after what the context holds; only the last position's logits are made."""
-        array = (c.llama_token * len(ids))(*ids)
-        if c.llama_decode(self._context, c.llama_batch_get_one(array, len(ids))) != 0:
-            raise RuntimeError("llama_decode failed")
+    def keep(self, sequence, positions):
+        """Forgets what the sequence has beyond its first positions."""
+        c.llama_memory_seq_rm(c.llama_get_memory(self._context), sequence, positions, -1)
+
+    def feed(self, ids, sequence=0):
+        """Computes ids after what the sequence holds; only the last position's logits are made."""
+        first = c.llama_memory_seq_pos_max(c.llama_get_memory(self._context), sequence) + 1
+        self._decode([(token, first + i, sequence, i == len(ids) - 1) for i, token in enumerate(ids)])
+
+    def step(self, ids, position):
+        """One token in each of the sequences 0 .. len(ids) - 1, all at this position, with logits for each."""
+        self._decode([(token, position, sequence, True) for sequence, token in enumerate(ids)])
+        for row in range(len(ids)):
+            c.llama_get_logits_ith(self._context, row)
+
+    def _decode(self, rows):
+        batch = c.llama_batch_init(len(rows), 0, 1)
+        try:
+            batch.n_tokens = len(rows)
+            for i, (token, position, sequence, logits) in enumerate(rows):
+                batch.token[i] = token
+                batch.pos[i] = position
+                batch.n_seq_id[i] = 1
+                batch.seq_id[i][0] = sequence
+                batch.logits[i] = logits
+            if c.llama_decode(self._context, batch) != 0:
+                raise RuntimeError("llama_decode failed")
+        finally:
+            c.llama_batch_free(batch)
 
     def last_logits(self):
         return np.ctypeslib.as_array(c.llama_get_logits_ith(self._context, -1), shape=(self.vocabulary,))
@@ -80,18 +112,6 @@ class Model:
     def logits(self, ids, first=0):
         """Logits of positions first .. len(ids) - 1 of a fresh sequence, float32 [len(ids) - first, vocabulary]."""
         self.clear()
-        batch = c.llama_batch_init(len(ids), 0, 1)
-        try:
-            batch.n_tokens = len(ids)
-            for i, token in enumerate(ids):
-                batch.token[i] = token
-                batch.pos[i] = i
-                batch.n_seq_id[i] = 1
-                batch.seq_id[i][0] = 0
-                batch.logits[i] = i >= first
-            if c.llama_decode(self._context, batch) != 0:
-                raise RuntimeError("llama_decode failed")
-            rows = np.ctypeslib.as_array(c.llama_get_logits(self._context), shape=(len(ids) - first, self.vocabulary))
-            return rows.copy()
-        finally:
-            c.llama_batch_free(batch)
+        self._decode([(token, i, 0, i >= first) for i, token in enumerate(ids)])
+        rows = np.ctypeslib.as_array(c.llama_get_logits(self._context), shape=(len(ids) - first, self.vocabulary))
+        return rows.copy()

@@ -1,0 +1,43 @@
+#pragma once
+/// Measuring contestants in turn, so that a change of the machine's mood meets all of them, and repeating what was
+/// measured while the machine changed.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cmd/bench/contestant.h"
+
+namespace bedplate {
+
+struct Measurement {
+  double tokens_per_second = 0;
+  double read_bytes_per_second = 0;  // of the machine, around it
+  bool noisy = false;                // the probes before and after still differ too much after the last repeat
+};
+
+struct Series {
+  std::string engine, setting;
+  std::vector<Measurement> rounds;
+  std::string refusal;  // why it can't; rounds is then empty
+  [[nodiscard]] double median() const;
+  [[nodiscard]] double low() const;
+  [[nodiscard]] double high() const;
+  [[nodiscard]] double read_bytes_per_second() const;  // median
+  [[nodiscard]] bool noisy() const;                    // any round
+};
+
+struct SeriesOptions {
+  uint32_t rounds = 5;
+  uint32_t repeats_max = 3;            // of one measurement
+  double probe_difference_max = 0.10;  // (larger - smaller) / larger
+  std::function<double()> read_speed;  // bytes/s, now
+  std::function<void()> on_measured = [] {};
+};
+
+/// One unrecorded run each, then the rounds: contestant by contestant, again and again. One series for each, in order.
+std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<std::unique_ptr<Contestant>>& contestants,
+                                  const SeriesOptions& options);
+
+}  // namespace bedplate

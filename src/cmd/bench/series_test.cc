@@ -1,0 +1,69 @@
+// Contestants with made-up speeds on a machine with a made-up mood: what is repeated, what is noisy, who alternates.
+#include "cmd/bench/series.h"
+
+#include <gtest/gtest.h>
+
+namespace bedplate {
+namespace {
+
+class Fake final : public Contestant {
+ public:
+  Fake(std::string engine, std::string* log, std::vector<double> seconds, std::string refusal = "")
+      : Contestant(std::move(engine), ""), log_(log), seconds_(std::move(seconds)), refusal_(std::move(refusal)) {}
+  Result<Timing> Run(const Workload& workload) override {
+    *log_ += engine();
+    if (!refusal_.empty()) return Status::Unimplemented(refusal_);
+    return Timing{seconds_[runs_++ % seconds_.size()], workload.tokens_in_all()};
+  }
+
+ private:
+  std::string* log_;
+  std::vector<double> seconds_;
+  std::string refusal_;
+  size_t runs_ = 0;
+};
+
+const Workload kDecode{Workload::Kind::kDecode, 10, 2, 8};
+
+TEST(Series, AlternatesAndTakesMedians) {
+  std::string log;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{9, 1, 2, 4}));
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{1}));
+  contestants.push_back(std::make_unique<Fake>("C", &log, std::vector<double>{1}, "no such format"));
+  SeriesOptions options{.rounds = 3, .read_speed = [] { return 5e9; }};
+  const std::vector<Series> all = MeasureInTurn(kDecode, contestants, options);
+  EXPECT_EQ(log,
+            "ABC"
+            "AB"
+            "AB"
+            "AB");
+  EXPECT_EQ(all[0].median(), 10);  // 20 tokens in 1, 2 and 4 seconds
+  EXPECT_EQ(all[0].low(), 5);
+  EXPECT_EQ(all[0].high(), 20);
+  EXPECT_EQ(all[0].read_bytes_per_second(), 5e9);
+  EXPECT_FALSE(all[0].noisy());
+  EXPECT_EQ(all[2].refusal, "no such format");
+  EXPECT_TRUE(all[2].rounds.empty());
+}
+
+TEST(Series, RepeatsWhatTheMachinesMoodSpoilt) {
+  std::string log;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{1}));
+  std::vector<double> speeds = {50, 80, 80, 80};  // the first pair differs, the second doesn't
+  size_t probes = 0;
+  SeriesOptions options{.rounds = 1, .read_speed = [&] { return speeds[probes++ % speeds.size()]; }};
+  std::vector<Series> all = MeasureInTurn(kDecode, contestants, options);
+  EXPECT_EQ(log, "AAA");
+  EXPECT_FALSE(all[0].noisy());
+  EXPECT_EQ(all[0].read_bytes_per_second(), 80);
+  log.clear();
+  speeds = {50, 80};  // never calm
+  all = MeasureInTurn(kDecode, contestants, options);
+  EXPECT_EQ(log, "AAAAA");  // unrecorded, once, three repeats
+  EXPECT_TRUE(all[0].noisy());
+}
+
+}  // namespace
+}  // namespace bedplate
