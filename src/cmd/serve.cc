@@ -34,6 +34,7 @@ struct Options {
   EngineOptions engine;
   bool no_prefix_cache = false;
   std::string speculation = "lookup";
+  std::string draft_model;
   bool debug = false;
 };
 
@@ -132,6 +133,29 @@ Result<std::vector<Loaded>> LoadAll(const Options& options, const ModelLoadOptio
   return all;
 }
 
+/// The draft model goes with the one model that is served.
+Status LoadDraftModel(const Options& options, const ModelLoadOptions& load, const Clock& clock, LoadedModel& model) {
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(options.draft_model));
+  BP_ASSIGN_OR_RETURN(LoadedModel draft, LoadModel(path, ModelIdOf(options.draft_model), clock.UnixSeconds(), load));
+  model.draft = std::make_unique<LoadedModel>(std::move(draft));
+  return Status::Ok();
+}
+
+Status CheckDraftModel(const Options& options) {
+  if (options.draft_model.empty()) return Status::Ok();
+  if (options.models.size() > 1) {
+    return Status::InvalidArgument(
+        Cat("--draft-model drafts for one model, but ", options.models.size(), " are to be served"));
+  }
+  if (options.speculation == "off") return Status::InvalidArgument("--draft-model needs --speculation other than off");
+  return std::move(ResolveModel(options.draft_model)).status();
+}
+
+size_t WeightBytes(const LoadedModel& model) {
+  const size_t own = static_cast<const Transformer&>(*model.model).weight_bytes();
+  return own + (model.draft == nullptr ? 0 : WeightBytes(*model.draft));
+}
+
 void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines) {
   const std::string url = Cat("http://", server.address().ToString());
   const std::string& id = engines.front()->model().id;
@@ -157,6 +181,7 @@ Status Run(Options options) {
   if (options.debug) SetLogLevel(LogLevel::kDebug);
   if (options.models.empty()) options.models.emplace_back(kDefaultModel);
   for (const std::string& name : options.models) BP_RETURN_IF_ERROR(std::move(ResolveModel(name)).status());
+  BP_RETURN_IF_ERROR(CheckDraftModel(options));
   ServerOptions server_options;
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
   BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
@@ -177,7 +202,10 @@ Status Run(Options options) {
 
   BP_ASSIGN_OR_RETURN(std::vector<Loaded> all, LoadAll(options, load, clock, signals));
   size_t weight_bytes = 0;
-  for (const Loaded& loaded : all) weight_bytes += static_cast<const Transformer&>(*loaded.model.model).weight_bytes();
+  if (!options.draft_model.empty() && !all.empty()) {
+    BP_RETURN_IF_ERROR(LoadDraftModel(options, load, clock, all.front().model));
+  }
+  for (const Loaded& loaded : all) weight_bytes += WeightBytes(loaded.model);
   BP_ASSIGN_OR_RETURN(options.engine.memory_bytes, EngineMemory(options, weight_bytes, all.size()));
   for (Loaded& loaded : all) {
     options.engine.prefix_cache = !options.no_prefix_cache;
@@ -224,6 +252,9 @@ void AddServeCommand(Program& program) {
               "lookup: guess tokens from the prompt, the output and the request's prediction, and check the guesses "
               "several in a step, where that is faster; off: one by one. The output is the same bits",
               {.choices = {"lookup", "off"}, .setting = "speculation"});
+  command.Add("--draft-model", &options->draft_model,
+              "a smaller model of the same vocabulary that guesses where nothing is found by look-up",
+              {.setting = "draft_model"});
   command.Add("--debug", &options->debug, "log more");
   command.Footer(
       "Examples:\n"

@@ -25,6 +25,7 @@ constexpr Setting kSettings[] = {
     {"queue", "requests that may wait; one more is refused with 429"},
     {"no_prefix_cache", "true computes every prompt anew"},
     {"speculation", "lookup: guess tokens and check several in a step, where that is faster; off: one by one"},
+    {"draft_model", "a smaller model of the same vocabulary that guesses tokens"},
 };
 
 std::string VariableOf(std::string_view key) {

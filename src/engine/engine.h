@@ -53,6 +53,7 @@ struct LoadedModel {
   std::unique_ptr<StepModel> model;
   std::unique_ptr<Tokenizer> tokenizer;
   std::optional<ChatTemplate> chat_template;  // none: chat requests are refused with kInvalidArgument
+  std::unique_ptr<LoadedModel> draft;  // a smaller one of the same vocabulary that guesses; none: only look-up does
 };
 
 /// A request whose prompt is tokens and whose limits have been checked.

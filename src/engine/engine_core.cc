@@ -37,28 +37,49 @@ SchedulerOptions SchedulerOptionsFor(const EngineOptions& options, const MemoryP
           .speculation = options.speculation};
 }
 
+size_t PositionBytes(const StepModel& model) {
+  size_t bytes = 0;
+  for (const PageGroup& group : model.page_groups()) bytes += group.page_bytes / kPageTokens;
+  return bytes;
+}
+
+/// The draft model, if the model comes with one, and its part of the memory: room for as many positions as the model's.
+Result<std::unique_ptr<DraftModel>> TakeDraftModel(EngineOptions& options, LoadedModel& model, const Clock& clock) {
+  if (model.draft == nullptr) return std::unique_ptr<DraftModel>();
+  BP_RETURN_IF_ERROR(CheckSameVocabulary(model, *model.draft));
+  const double own = static_cast<double>(PositionBytes(*model.model));
+  const double drafts = static_cast<double>(PositionBytes(*model.draft->model));
+  EngineOptions draft_options = options;
+  draft_options.memory_bytes = static_cast<size_t>(static_cast<double>(options.memory_bytes) * drafts / (own + drafts));
+  options.memory_bytes -= draft_options.memory_bytes;
+  return DraftModel::Create(draft_options, std::move(model.draft), clock);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EngineCore>> EngineCore::Create(const EngineOptions& options, LoadedModel model,
                                                        const Clock& clock) {
   BP_CHECK(model.model != nullptr && model.tokenizer != nullptr);
-  BP_ASSIGN_OR_RETURN(MemoryPlan plan, PlanMemory(options, *model.model));
+  EngineOptions own = options;
+  BP_ASSIGN_OR_RETURN(std::unique_ptr<DraftModel> draft_model, TakeDraftModel(own, model, clock));
+  BP_ASSIGN_OR_RETURN(MemoryPlan plan, PlanMemory(own, *model.model));
   BP_RETURN_IF_ERROR(model.model->Reserve(plan.limits, plan.pages));
   const size_t logits_bytes = size_t{plan.limits.logit_rows_max} * model.model->vocabulary() * sizeof(float);
   BP_ASSIGN_OR_RETURN(Buffer logits, Buffer::Allocate(logits_bytes));
   return std::unique_ptr<EngineCore>(
-      new EngineCore(options, std::move(model), clock, std::move(plan), std::move(logits)));
+      new EngineCore(own, std::move(model), std::move(draft_model), clock, std::move(plan), std::move(logits)));
 }
 
-EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, const Clock& clock, MemoryPlan plan,
-                       Buffer logits)
+EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, std::unique_ptr<DraftModel> draft_model,
+                       const Clock& clock, MemoryPlan plan, Buffer logits)
     : options_(options),
       model_(std::move(model)),
       clock_(clock),
       plan_(std::move(plan)),
       seed_(options.seed.has_value() ? *options.seed : SystemEntropy()),
       logits_(std::move(logits)),
-      sampler_(VectorKernelsFor(BestIsa()), model_.model->vocabulary(), model_.tokenizer->size()) {
+      sampler_(VectorKernelsFor(BestIsa()), model_.model->vocabulary(), model_.tokenizer->size()),
+      draft_model_(std::move(draft_model)) {
   drawn_.reserve(plan_.limits.logit_rows_max);
   StartEmpty();
   metrics_.pages_total = kv_->capacity();
@@ -71,7 +92,9 @@ void EngineCore::StartEmpty() {
                                                    .capacities = plan_.pages,
                                                    .chunk_tokens = options_.prefill_chunk_max,
                                                    .prefix_cache = options_.prefix_cache});
-  scheduler_ = std::make_unique<Scheduler>(SchedulerOptionsFor(options_, plan_), *kv_, *model_.tokenizer, metrics_);
+  if (draft_model_ != nullptr) draft_model_->StartEmpty();
+  scheduler_ = std::make_unique<Scheduler>(SchedulerOptionsFor(options_, plan_), *kv_, *model_.tokenizer, metrics_,
+                                           draft_model_.get());
 }
 
 Result<PreparedRequest> EngineCore::Prepare(Request request) const {

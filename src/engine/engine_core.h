@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "engine/draft_model.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/live_request.h"
@@ -40,11 +41,14 @@ class EngineCore {
   void Stop(const Status& status);
 
   [[nodiscard]] const MemoryPlan& memory_plan() const { return plan_; }
-  [[nodiscard]] uint32_t used_pages() const { return kv_->used_pages(); }
+  [[nodiscard]] uint32_t used_pages() const {
+    return kv_->used_pages() + (draft_model_ == nullptr ? 0 : draft_model_->used_pages());
+  }
   void CheckIntegrity() const;
 
  private:
-  EngineCore(const EngineOptions& options, LoadedModel model, const Clock& clock, MemoryPlan plan, Buffer logits);
+  EngineCore(const EngineOptions& options, LoadedModel model, std::unique_ptr<DraftModel> draft_model,
+             const Clock& clock, MemoryPlan plan, Buffer logits);
 
   void StartEmpty();  // makes kv_ and scheduler_
   void DrainInbox();
@@ -68,6 +72,7 @@ class EngineCore {
   Buffer logits_;  // [logit_rows_max, vocabulary]
   Sampler sampler_;
   std::vector<Drawn> drawn_;
+  std::unique_ptr<DraftModel> draft_model_;  // none where there is none; as kv_, before the scheduler
   std::unique_ptr<KvPages> kv_;
   std::unique_ptr<Scheduler> scheduler_;                // after kv_: its requests give their pages back
   std::vector<std::unique_ptr<LiveRequest>> arriving_;  // out of the inbox and not yet the scheduler's

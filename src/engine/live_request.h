@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "engine/acceptance.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/output.h"
@@ -55,6 +56,17 @@ struct Sequence {
   TokenCounts counts;  // only kept while penalties ask for it
   ChoiceOutput output;
   std::optional<TokenLookup> lookup;  // none: nothing is drafted for it
+  /// What a draft model has of the sequence (draft_model.h): keys and values of the first `computed` known tokens, then
+  /// of tokens it guessed.
+  struct Drafting {
+    SequencePages pages;
+    uint32_t computed = 0;
+    std::vector<TokenId> guessed;
+    Acceptance acceptance{0.6};
+  };
+  Drafting drafting;
+  bool draft_is_models = false;  // the draft was guessed by the draft model
+  uint32_t draft_from = 0;       // the position of its first token
   Instant last_token_at{};
 
   [[nodiscard]] uint32_t choice() const { return rank.choice; }

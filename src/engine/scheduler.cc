@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/cat.h"
@@ -18,11 +19,13 @@ constexpr auto kByRankLastFirst = [](const Sequence* a, const Sequence* b) { ret
 
 }  // namespace
 
-Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokenizer& tokenizer, EngineMetrics& metrics)
+Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokenizer& tokenizer, EngineMetrics& metrics,
+                     DraftModel* draft_model)
     : options_(options),
       kv_(kv),
       tokenizer_(tokenizer),
       metrics_(metrics),
+      draft_model_(draft_model),
       batch_({.rows_max = options.step_tokens_max,
               .sequences_max = options.sequences_max,
               .logit_rows_max = options.logit_rows_max,
@@ -33,6 +36,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokeniz
   running_.reserve(options.sequences_max);
   turns_.reserve(options.sequences_max);
   decodes_.reserve(options.sequences_max);
+  for_model_.reserve(options.sequences_max);
   rules_.push_back(std::make_unique<PageRule>());
 }
 
@@ -154,35 +158,91 @@ void Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
   last_turn_ = sequence.rank;
 }
 
-/// Fills the draft of every sequence that gets one, with pages for it.
+/// Fills the draft of every sequence that gets one, with pages for it. Looking up costs nothing, so its drafts are
+/// chosen first, and the draft model guesses for the others.
 void Scheduler::PlanDrafts() {
   if (options_.speculation.mode == Speculation::Mode::kOff || decodes_.empty()) return;
   draft_choice_.Clear();
+  for_model_.clear();
   for (Sequence* sequence : decodes_) OfferDraft(*sequence);
   const uint32_t spare = std::min(batch_.rows_left(), batch_.wishes_left());
-  const auto counts =
-      options_.speculation.mode == Speculation::Mode::kAlways
-          ? draft_choice_.TakeAll(spare)
-          : draft_choice_.Choose({.rows = batch_.rows() + batch_.reserved(), .spare = spare}, step_cost_);
+  const DraftChoice::Step step{.rows = batch_.rows() + batch_.reserved(), .spare = spare};
+  const auto counts = options_.speculation.mode == Speculation::Mode::kAlways ? draft_choice_.TakeAll(spare)
+                                                                              : draft_choice_.Choose(step, step_cost_);
   for (size_t i = 0; i < decodes_.size(); ++i) {
-    Sequence& sequence = *decodes_[i];
-    const uint32_t rows = counts[i] == 0 ? 1 : kv_.Grow(sequence.pages, sequence.computed, 1 + counts[i]);
-    sequence.draft.resize(rows - 1);  // without pages for all of them, fewer
+    decodes_[i]->draft.resize(counts[i]);
+    GrowForDraft(*decodes_[i]);
   }
+  if (!for_model_.empty()) PlanModelDrafts();
 }
 
 /// A guess ends before a token that would end the output, and leaves a token to be drawn after it.
 void Scheduler::OfferDraft(Sequence& sequence) {
   chances_.clear();
+  sequence.draft_is_models = false;
   if (sequence.lookup.has_value() && sequence.request.request().speculation && sequence.output_left() > 1) {
     sequence.draft.resize(std::min(options_.speculation.drafts_max, sequence.output_left() - 1));
     uint32_t count = sequence.lookup->Guess(sequence.draft);
     for (uint32_t i = 0; i < count; ++i) {
       if (sequence.output.IsEnd(sequence.draft[i])) count = i;
     }
-    for (uint32_t i = 0; i < count; ++i) chances_.push_back(sequence.lookup->Chance(i));
+    const double chance = count == 0 ? 0 : sequence.lookup->Chance(0);
+    if (draft_model_ != nullptr && chance < sequence.drafting.acceptance.Chance()) {
+      for_model_.push_back(&sequence);
+    } else {
+      for (uint32_t i = 0; i < count; ++i) chances_.push_back(sequence.lookup->Chance(i));
+    }
   }
   draft_choice_.Offer(chances_);
+}
+
+/// Without pages for all of the draft, it is cut.
+void Scheduler::GrowForDraft(Sequence& sequence) {
+  const auto count = static_cast<uint32_t>(sequence.draft.size());
+  if (count > 0) sequence.draft.resize(kv_.Grow(sequence.pages, sequence.computed, 1 + count) - 1);
+}
+
+void Scheduler::PlanModelDrafts() {
+  uint32_t rows_left = std::min(batch_.rows_left(), batch_.wishes_left());
+  for (const Sequence* sequence : decodes_) rows_left -= static_cast<uint32_t>(sequence->draft.size());
+  std::erase_if(for_model_,
+                [&](const Sequence* s) { return draft_model_->DepthMax(*s) < options_.speculation.drafts_max; });
+  if (for_model_.empty()) return;
+  const uint32_t depth_max =
+      std::min(options_.speculation.drafts_max, rows_left / static_cast<uint32_t>(for_model_.size()));
+  const uint32_t depth = options_.speculation.mode == Speculation::Mode::kAlways ? depth_max : ModelDepth(depth_max);
+  if (depth == 0) {
+    for (Sequence* sequence : for_model_) sequence->drafting.acceptance.Forget();
+    return;
+  }
+  draft_model_->Draft(for_model_, depth);
+  for (Sequence* sequence : for_model_) {
+    sequence->draft.resize(std::min<size_t>(sequence->draft.size(), sequence->output_left() - 1));
+    sequence->draft_is_models = true;
+    sequence->draft_from = sequence->known();
+    GrowForDraft(*sequence);
+  }
+}
+
+/// The rule of draft_choice.h, with the same depth for all and the draft model's own steps in the cost.
+uint32_t Scheduler::ModelDepth(uint32_t depth_max) const {
+  constexpr double kUnmeasured = 0.4;  // of a step of one row
+  const double one_row = step_cost_.OneRowSeconds(), drafting = draft_model_->step_seconds();
+  const double step = one_row > 0 && drafting > 0 ? drafting / one_row : kUnmeasured;
+  const auto sequences = static_cast<uint32_t>(for_model_.size());
+  uint32_t rows = batch_.rows() + batch_.reserved();
+  for (const Sequence* s : decodes_) rows += static_cast<uint32_t>(s->draft.size());
+  double worth = rows, best = worth / step_cost_.Of(rows) * (1 + DraftChoice::kLeastGain);
+  uint32_t best_depth = 0;
+  for (uint32_t depth = 1; depth <= depth_max; ++depth) {
+    rows += sequences;
+    for (const Sequence* s : for_model_) worth += std::pow(s->drafting.acceptance.Chance(), depth);
+    const double rate = worth / (step_cost_.Of(rows) + depth * step);
+    if (rate <= best) continue;
+    best = rate;
+    best_depth = depth;
+  }
+  return best_depth;
 }
 
 void Scheduler::AddDecodes() {
@@ -294,6 +354,12 @@ void Scheduler::CommitDraft(const Batch::Slice& slice) {
   metrics_.drafted_tokens += slice.drafted;
   Sequence& sequence = *slice.sequence;
   if (slice.drafted == 0 || sequence.state != Sequence::State::kRunning) return;
+  if (sequence.draft_is_models) {
+    const uint32_t accepted = sequence.computed - (sequence.draft_from - 1);
+    for (uint32_t i = 0; i < std::min(accepted + 1, slice.drafted); ++i) {
+      sequence.drafting.acceptance.Learn(i < accepted);
+    }
+  }
   kv_.Settle(sequence.pages, sequence.request.salt, sequence.tokens, sequence.computed);
   kv_.Trim(sequence.pages, sequence.known());
 }
@@ -384,6 +450,7 @@ void Scheduler::Enqueue(Sequence& sequence) {
 void Scheduler::LeaveRunning(Sequence& sequence, Sequence::State to) {
   BP_CHECK(std::erase(running_, &sequence) == 1);
   kv_.Release(sequence.pages);
+  if (draft_model_ != nullptr) draft_model_->Release(sequence);
   sequence.computed = 0;
   sequence.state = to;
   start_blocked_ = false;
@@ -406,6 +473,7 @@ void Scheduler::CheckIntegrity() const {
   }
   BP_CHECK(running == running_.size() && waiting == waiting_.size() && unstarted == unstarted_);
   kv_.CheckIntegrity();
+  if (draft_model_ != nullptr) draft_model_->CheckIntegrity();
 }
 
 }  // namespace bedplate

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "engine/batch.h"
 #include "engine/draft_choice.h"
+#include "engine/draft_model.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
 #include "engine/live_request.h"
@@ -58,7 +59,9 @@ struct Delivery {
 
 class Scheduler {
  public:
-  Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokenizer& tokenizer, EngineMetrics& metrics);
+  /// draft_model: none where there is none. All outlive the scheduler.
+  Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokenizer& tokenizer, EngineMetrics& metrics,
+            DraftModel* draft_model);
 
   void AddRule(std::unique_ptr<StartRule> rule) { rules_.push_back(std::move(rule)); }
 
@@ -96,6 +99,9 @@ class Scheduler {
   void PlanPrefill(Sequence& sequence, uint32_t rows_max);
   void PlanDrafts();
   void OfferDraft(Sequence& sequence);
+  void PlanModelDrafts();
+  [[nodiscard]] uint32_t ModelDepth(uint32_t depth_max) const;
+  void GrowForDraft(Sequence& sequence);
   void AddDecodes();
   [[nodiscard]] uint32_t GrowOrPreempt(Sequence& sequence, uint32_t rows);
   [[nodiscard]] bool MakeRoom(const Sequence& sequence);
@@ -124,6 +130,7 @@ class Scheduler {
   KvPages& kv_;
   const Tokenizer& tokenizer_;
   EngineMetrics& metrics_;
+  DraftModel* const draft_model_;
   std::vector<std::unique_ptr<StartRule>> rules_;
   std::vector<std::unique_ptr<LiveRequest>> live_;  // in order of arrival
   std::vector<Sequence*> waiting_;                  // by rank, the most important last: it is taken from there
@@ -131,6 +138,7 @@ class Scheduler {
   std::vector<Sequence*> turns_;                    // scratch of PlanPrefills
   std::vector<Sequence*> decodes_;                  // of the step being planned: they miss one token
   std::vector<double> chances_;                     // scratch of OfferDraft
+  std::vector<Sequence*> for_model_;                // of decodes_: those that the draft model may guess for
   Rank last_turn_{};                                // whose chunk was planned last
   bool start_blocked_ = false;  // the first waiting one was told "later", and nothing has been given back since
   uint32_t unstarted_ = 0;

@@ -70,6 +70,7 @@ class SimModel final : public StepModel {
     size_t page_bytes = 1u << 20;  // claimed, not taken: so that a budget in MiB is one in pages
     uint64_t no_memory_at = 0;     // this call of Forward (from 1) throws std::bad_alloc
     float repetition = 0;
+    float noise = 0;  // of a draft model: how far its logits are from those of the model that it drafts for
   };
   explicit SimModel(const Options& options) : options_(options) {
     for (const uint32_t window : options.windows) {
@@ -98,7 +99,9 @@ class SimModel final : public StepModel {
       for (uint32_t i = 0; i < slice.rows; ++i, ++row) {
         const uint64_t history = ComputeRow(slice, slice.start + i, batch.tokens[row]);
         if (wish == batch.logit_rows.size() || batch.logit_rows[wish] != row) continue;
-        std::ranges::copy(SimLogits(history, batch.tokens[row], options_.repetition), logits + wish * kSimVocabulary);
+        std::vector<float> values = SimLogits(history, batch.tokens[row], options_.repetition);
+        for (uint32_t v = 0; v < kSimVocabulary; ++v) values[v] += options_.noise * UnitFloat(HashWords(history, v, 4));
+        std::ranges::copy(values, logits + wish * kSimVocabulary);
         ++wish;
       }
     }

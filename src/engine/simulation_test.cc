@@ -27,7 +27,7 @@ struct Client {
 struct Coverage {
   uint64_t requests = 0, refused = 0, cancelled = 0, expired = 0, failed = 0, finished = 0;
   uint64_t preemptions = 0, cached_tokens = 0, sliding_runs = 0, shared_choices = 0, scored_prompts = 0;
-  uint64_t drafted = 0, accepted = 0, foretold = 0;
+  uint64_t drafted = 0, accepted = 0, foretold = 0, draft_model_runs = 0;
 };
 
 class Simulation {
@@ -39,7 +39,13 @@ class Simulation {
   }
 
   void Run() {
-    auto made = EngineCore::Create(options_, MakeSimLoadedModel(model_options_), clock_);
+    LoadedModel model = MakeSimLoadedModel(model_options_);
+    if (draft_noise_.has_value()) {
+      SimModel::Options draft = model_options_;
+      draft.noise = *draft_noise_;
+      model.draft = std::make_unique<LoadedModel>(MakeSimLoadedModel(draft));
+    }
+    auto made = EngineCore::Create(options_, std::move(model), clock_);
     ASSERT_TRUE(made.ok()) << made.status().message();
     core_ = std::move(*made);
     for (int32_t step = 0; step < 20'000 && !testing::Test::HasFailure(); ++step) {
@@ -83,6 +89,11 @@ class Simulation {
                            : KvPages::WindowPages(window, kPageTokens);
     }
     options_.memory_bytes = pages * 1'100'000;
+    if (rng_.Chance(0.3)) {
+      draft_noise_ = rng_.Pick({0.0f, 2.0f});
+      options_.memory_bytes *= 2;  // half of it is the draft model's
+      ++coverage_.draft_model_runs;
+    }
   }
 
   std::vector<TokenId> DrawTokens(size_t count, int32_t letters) {
@@ -249,6 +260,7 @@ class Simulation {
     coverage_.preemptions += m.preemptions;
     coverage_.cached_tokens += m.cached_tokens;
     EXPECT_LE(m.accepted_tokens, m.drafted_tokens);
+    EXPECT_EQ(core_->used_pages(), 0u);
     if (options_.speculation.mode == Speculation::Mode::kOff) EXPECT_EQ(m.drafted_tokens, 0u);
     coverage_.drafted += m.drafted_tokens;
     coverage_.accepted += m.accepted_tokens;
@@ -261,6 +273,7 @@ class Simulation {
   SimClock clock_;
   EngineOptions options_;
   SimModel::Options model_options_;
+  std::optional<float> draft_noise_;  // none: no draft model
   std::vector<Client> clients_;
   std::unique_ptr<EngineCore> core_;
 };
@@ -275,14 +288,14 @@ TEST(EngineSimulation, EveryRequestEndsOnceWithTheTokensItGetsAlone) {
   std::printf(
       "%lu requests: %lu finished, %lu cancelled, %lu refused, %lu expired, %lu failed; %lu preemptions, %lu cached "
       "tokens, %lu runs with sliding groups, %lu with several choices, %lu scored prompts; %lu tokens drafted, %lu of "
-      "them accepted, %lu foretold by a prediction\n",
+      "them accepted, %lu foretold by a prediction, %lu runs with a draft model\n",
       coverage.requests, coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
       coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
-      coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold);
+      coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs);
   for (const uint64_t count :
        {coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
         coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
-        coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold}) {
+        coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs}) {
     EXPECT_GE(count, kRuns / 100);
   }
 }

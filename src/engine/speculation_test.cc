@@ -96,6 +96,63 @@ TEST(Speculation, SameBitsOnAndOffForEveryArchitecture) {
   EXPECT_GT(preemptions, 0u);
 }
 
+EngineOptions SimOptions(Mode mode);
+
+TEST(Speculation, ADraftModelGuessesAndChangesNothing) {
+  constexpr TinyShape kShapes[] = {{"llama", 64, 16, 96, 0, false}, {"gemma3", 64, 32, 96, 24, false}};
+  for (const TinyShape& shape : kShapes) {
+    const TinyModel tiny(shape, TestSeed()), other(shape, TestSeed() + 1);
+    const auto requests = MixedRequests(TestSeed(), 12);
+    EngineOptions options = SimOptions(Mode::kOff);
+    options.context_tokens_max = 200;
+    const Together off = RunTogether(options, MakeTinyLoadedModel(tiny), requests, TestSeed());
+    options.speculation.mode = Mode::kAlways;
+    for (const bool good : {true, false}) {
+      LoadedModel model = MakeTinyLoadedModel(tiny);
+      model.draft = std::make_unique<LoadedModel>(MakeTinyLoadedModel(good ? tiny : other));
+      const Together on = RunTogether(options, std::move(model), requests, TestSeed());
+      EXPECT_EQ(on.results, off.results) << shape.architecture << " good " << good;
+      EXPECT_GT(on.metrics.drafted_tokens, 100u);
+      if (good) EXPECT_LT(on.metrics.steps, off.metrics.steps / 2) << shape.architecture;
+    }
+  }
+}
+
+TEST(Speculation, ADraftModelOfTheSameDistributionIsAlwaysRight) {
+  PreparedRequest p;
+  p.tokens = {TokenId{1}, TokenId{2}, TokenId{3}};
+  p.output_tokens_max = 161;  // the first token, then ten drafts of fifteen and the token after each
+  p.request.ignore_end_of_generation = true;
+  p.request.sampling.seed = 7;  // and a temperature of 1: the random numbers are shared
+  LoadedModel model = MakeSimLoadedModel({});
+  model.draft = std::make_unique<LoadedModel>(MakeSimLoadedModel({}));
+  const Together got = RunTogether(SimOptions(Mode::kAlways), std::move(model), {p}, 1);
+  SimOracle oracle;
+  EXPECT_EQ(got.results[0], oracle.Run(p));
+  EXPECT_GT(got.metrics.accepted_tokens, got.metrics.drafted_tokens * 8 / 10);
+  EXPECT_LT(got.metrics.steps, 40u);
+}
+
+TEST(Speculation, ADraftModelMustHaveTheSameVocabulary) {
+  SimClock clock;
+  LoadedModel model = MakeSimLoadedModel({});
+  model.draft = std::make_unique<LoadedModel>(MakeSimLoadedModel({}));
+  TokenizerSpec spec;
+  spec.model = "gpt2";
+  spec.pre = "default";
+  for (int i = 0; i < kSimEos + 1; ++i)
+    spec.tokens.push_back(i == 7 ? "other" : std::string(1, static_cast<char>('a' + i)));
+  spec.kinds.assign(spec.tokens.size(), TokenKind::kNormal);
+  auto tokenizer = Tokenizer::Create(std::move(spec));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+  model.draft->tokenizer = std::move(*tokenizer);
+  const auto made = EngineCore::Create(SimOptions(Mode::kAlways), std::move(model), clock);
+  EXPECT_EQ(made.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(made.status().message().find("same vocabulary, but token 7 is 'other' in one and 'h' in the other"),
+            std::string::npos)
+      << made.status().message();
+}
+
 EngineOptions SimOptions(Mode mode) {
   return {.memory_bytes = 400u << 20,
           .context_tokens_max = 300,

@@ -16,6 +16,8 @@ class StepCost {
   void Note(uint32_t rows, double seconds);
   /// In units of a step of one row. rows >= 1.
   [[nodiscard]] double Of(uint32_t rows) const;
+  /// How long a step of one row takes; 0 while nothing is measured.
+  [[nodiscard]] double OneRowSeconds() const { return steps_ == 0 ? 0 : Seconds(1); }
   /// The curve of an engine that has measured nothing yet.
   [[nodiscard]] static double Typical(uint32_t rows);
 

@@ -18,17 +18,11 @@ constexpr uint32_t kCommonMax = 32;    // longer runs in common tell nothing mor
 constexpr uint32_t kSure = 8;          // a source with such a run in common is not doubted before it fails
 constexpr uint32_t kCopy = 4;          // as long a run is a copy, and worth to return to when it breaks
 constexpr uint32_t kBreakWindow = 24;  // how far behind the break a copy is expected to go on
-constexpr double kMemory = 48;         // trials after which older ones count half
-
-// What guesses were worth on code and prose before the sequence's own record counts: measured on bench/code_edits.json.
-constexpr std::array<double, 5> kPriorChance = {0.4, 0.5, 0.7, 0.85, 0.93};
-constexpr double kPriorTrials = 6;
 
 }  // namespace
 
 TokenLookup::TokenLookup(std::span<const TokenId> prediction, std::span<const TokenId> prompt, size_t reserve)
     : prediction_size_(static_cast<uint32_t>(prediction.size())) {
-  for (size_t c = 0; c < kClasses; ++c) records_[c] = {kPriorChance[c] * kPriorTrials, kPriorTrials};
   const size_t given = prediction.size() + (prediction.empty() ? 0 : 1) + prompt.size();
   text_.reserve(given + reserve);
   earlier_.reserve(given + reserve);
@@ -70,7 +64,7 @@ void TokenLookup::Rebuild(size_t tokens) {
 
 void TokenLookup::Append(TokenId token) {
   const bool hit = source_ != kNone && text_[source_] == token;
-  if (source_ != kNone) Learn(hit);
+  if (source_ != kNone) acceptance_[ClassOf(matched_)].Learn(hit);
   text_.push_back(token);
   if (text_.size() > 2 * latest_.size()) {
     Rebuild(2 * latest_.size());
@@ -89,15 +83,6 @@ void TokenLookup::Append(TokenId token) {
   if (source_ == kNone) matched_ = 0;
   if (matched_ < kSure) FindLonger();
   if (source_ == kNone) WatchBreak();
-}
-
-void TokenLookup::Learn(bool hit) {
-  Record& record = records_[ClassOf(matched_)];
-  record.hits += hit ? 1 : 0;
-  record.trials += 1;
-  if (record.trials < kMemory) return;
-  record.hits /= 2;
-  record.trials /= 2;
 }
 
 /// How many tokens before `place` equal the last ones of the text.
@@ -145,8 +130,7 @@ uint32_t TokenLookup::Guess(std::span<TokenId> out) const {
 }
 
 double TokenLookup::Chance(uint32_t i) const {
-  const Record& record = records_[ClassOf(matched_ + i)];
-  return record.hits / record.trials;
+  return acceptance_[ClassOf(matched_ + i)].Chance();
 }
 
 }  // namespace bedplate

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "engine/acceptance.h"
 
 namespace bedplate {
 
@@ -43,13 +44,9 @@ class TokenLookup {
   static constexpr uint32_t kNone = 0xFFFFFFFFu;
   // By length of the run in common: 0 and 1, 2 and 3, 4 to 7, 8 to 15, more.
   static constexpr size_t kClasses = 5;
-  struct Record {
-    double hits = 0, trials = 0;  // begin as if so many had been seen
-  };
 
   [[nodiscard]] static size_t ClassOf(uint32_t matched);
   [[nodiscard]] bool Followable(uint32_t place) const { return place < text_.size() && text_[place].value >= 0; }
-  void Learn(bool hit);
   void Index(uint32_t at);
   void Rebuild(size_t tokens);
   [[nodiscard]] size_t BucketOf(uint32_t at) const;
@@ -64,7 +61,9 @@ class TokenLookup {
   uint32_t source_ = kNone;    // the place whose token is guessed next
   uint32_t matched_ = 0;       // length of the run in common that ends before it
   uint32_t broke_at_ = kNone;  // where a copy was left
-  std::array<Record, kClasses> records_;
+  // What guesses were worth on code before the sequence's own record counts.
+  std::array<Acceptance, kClasses> acceptance_ = {Acceptance(0.4), Acceptance(0.5), Acceptance(0.7), Acceptance(0.85),
+                                                  Acceptance(0.93)};
   uint32_t prediction_accepted_ = 0;
 };
 
