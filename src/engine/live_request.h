@@ -62,7 +62,7 @@ struct Sequence {
     SequencePages pages;
     uint32_t computed = 0;
     std::vector<TokenId> guessed;
-    Acceptance acceptance{0.6};
+    Acceptance acceptance{0.8};  // hopeful, or it would never be tried
   };
   Drafting drafting;
   bool draft_is_models = false;  // the draft was guessed by the draft model

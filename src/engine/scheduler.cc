@@ -226,7 +226,7 @@ void Scheduler::PlanModelDrafts() {
 
 /// The rule of draft_choice.h, with the same depth for all and the draft model's own steps in the cost.
 uint32_t Scheduler::ModelDepth(uint32_t depth_max) const {
-  constexpr double kUnmeasured = 0.4;  // of a step of one row
+  constexpr double kUnmeasured = 0.3;  // of a step of one row; hopeful, or it would never be measured
   const double one_row = step_cost_.OneRowSeconds(), drafting = draft_model_->step_seconds();
   const double step = one_row > 0 && drafting > 0 ? drafting / one_row : kUnmeasured;
   const auto sequences = static_cast<uint32_t>(for_model_.size());
