@@ -86,7 +86,8 @@ Status RunModel(const Options& options) {
   BP_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
   BP_RETURN_IF_ERROR(CheckFits(workloads, config.context_length));
   const ModelCost cost = CostOf(file, config);
-  BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
+  // Packed weights are used where they are cached, but not written: that would take from what is measured.
+  BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model, {.cache_packed = false}));
 
   BenchReport report;
   report.model = loaded.id;
@@ -133,7 +134,7 @@ std::string EngineRoundJson(const EngineRound& round) {
 
 // Whole requests through the engine. Prints a JSON line a round: for each line on standard input, or --rounds of them.
 Status RunEngine(const Options& options) {
-  BP_ASSIGN_OR_RETURN(LoadedModel model, OpenModel(options.model));
+  BP_ASSIGN_OR_RETURN(LoadedModel model, OpenModel(options.model, {.cache_packed = false}));
   const SystemClock clock;
   const EngineLoad load{
       .streams = options.streams.front(), .prompt = options.prompts.front(), .generate = options.generate};

@@ -10,6 +10,7 @@ void AddServeCommand(Program& program);
 void AddChatCommand(Program& program);
 void AddPullCommand(Program& program);
 void AddModelsCommand(Program& program);
+void AddCacheCommand(Program& program);
 void AddInspectCommand(Program& program);
 void AddTokenizeCommand(Program& program);
 void AddRenderCommand(Program& program);

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   bedplate::AddChatCommand(program);
   bedplate::AddPullCommand(program);
   bedplate::AddModelsCommand(program);
+  bedplate::AddCacheCommand(program);
   bedplate::AddInspectCommand(program);
   bedplate::AddTokenizeCommand(program);
   bedplate::AddRenderCommand(program);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/thread_team.h"
 #include "cmd/catalogue.h"
+#include "cmd/memory_size.h"
 
 namespace bedplate {
 namespace {
@@ -27,6 +28,11 @@ void ModelOptions::AddTuningTo(CommandLine& command) {
   command.Add("--isa", &isa,
               "instruction set: auto, scalar, avx2, avx512, avx512vnni; results are the same bits with each",
               {.setting = "isa"});
+  command.Add("--no-packed-cache", &no_packed_cache,
+              "pack the weights at every start, and keep nothing of it on the disk", {.setting = "no_packed_cache"});
+  command.Add("--packed-cache-max", &packed_cache_max,
+              "what packed weights may take on the disk, over all models; the longest unused go first",
+              {.setting = "packed_cache_max"});
 }
 
 void ModelOptions::AddChatTemplateTo(CommandLine& command) {
@@ -54,10 +60,20 @@ Result<ModelLoadOptions> ModelOptions::LoadOptions() const {
   ModelLoadOptions options;
   options.threads = std::min<uint32_t>(Threads(), kThreadsMax);
   BP_ASSIGN_OR_RETURN(options.isa, ChosenIsa());
+  if (!no_packed_cache) {
+    BP_ASSIGN_OR_RETURN(options.packed_cache.bytes_max, ParseMemorySize(packed_cache_max));
+    // Without a data folder a model can still be served by its path.
+    if (const auto folder = PackedCacheFolder(); folder.ok()) options.packed_cache.folder = *folder;
+  }
   if (!chat_template_path.empty()) {
     BP_ASSIGN_OR_RETURN(options.chat_template, ReadFile(chat_template_path, size_t{1} << 20));
   }
   return options;
+}
+
+Result<std::filesystem::path> PackedCacheFolder() {
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path data, DataFolder());
+  return data / "cache" / "packed";
 }
 
 Result<ModelFile> OpenModelFile(const std::string& name_or_path) {
@@ -65,8 +81,9 @@ Result<ModelFile> OpenModelFile(const std::string& name_or_path) {
   return ModelFile::Open(path);
 }
 
-Result<LoadedModel> OpenModel(const ModelOptions& options) {
-  BP_ASSIGN_OR_RETURN(const ModelLoadOptions load, options.LoadOptions());
+Result<LoadedModel> OpenModel(const ModelOptions& options, OpenModelOptions how) {
+  BP_ASSIGN_OR_RETURN(ModelLoadOptions load, options.LoadOptions());
+  load.packed_cache.write = how.cache_packed;
   BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(options.model));
   return LoadModel(path, ModelIdOf(options.model), SystemClock().UnixSeconds(), load);
 }

@@ -14,7 +14,7 @@ constexpr Setting kSettings[] = {
     {"models", "what `serve` serves: names, .gguf files or Hugging Face folders"},
     {"listen", "address and port of `serve`"},
     {"data", "folder of models and caches"},
-    {"memory", "budget for weights, keys and values, and scratch, such as 8GiB"},
+    {"memory", "budget for the whole process, such as 8GiB"},
     {"threads", "threads that compute"},
     {"isa", "instruction set: auto, scalar, avx2, avx512, avx512vnni"},
     {"chat_template", "a Jinja file in place of the model's own chat template"},
@@ -26,6 +26,8 @@ constexpr Setting kSettings[] = {
     {"no_prefix_cache", "true computes every prompt anew"},
     {"speculation", "lookup: guess tokens and check several in a step, where that is faster; off: one by one"},
     {"draft_model", "a smaller model of the same vocabulary that guesses tokens"},
+    {"no_packed_cache", "true packs the weights at every start"},
+    {"packed_cache_max", "what packed weights may take on the disk"},
 };
 
 std::string VariableOf(std::string_view key) {

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "kernels/isa.h"
 #include "model/model_file.h"
+#include "model/transformer.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -20,6 +21,7 @@ struct ModelLoadOptions {
   uint32_t threads = 1;
   Isa isa = Isa::kScalar;
   std::string chat_template;  // Jinja source that replaces the file's; empty: the file's
+  PackedCacheOptions packed_cache = {};
 };
 
 /// The text side alone; a vocabulary-only file will do.
@@ -29,7 +31,23 @@ struct TextSide {
 };
 Result<TextSide> LoadTextSide(const ModelFile& file, const std::string& chat_template_override = "");
 
-/// id: the name clients ask for. Packs the weights, so it takes a while for large models.
+/// A model whose settings have been read and checked: enough to plan memory (memory_plan.h) before anything large is
+/// read or packed.
+struct OpenedModel {
+  std::string id;
+  int64_t created_unix_seconds = 0;
+  std::string chat_template;  // as in ModelLoadOptions
+  std::unique_ptr<Transformer> model;
+  /// Heap that tokenizer and template will take, at most: an estimate from the sizes of their tables, which a test
+  /// holds to what they take.
+  [[nodiscard]] size_t text_bytes() const;
+};
+/// id: the name clients ask for.
+Result<OpenedModel> OpenModelForLoading(const std::filesystem::path& path, std::string id, int64_t now_unix_seconds,
+                                        const ModelLoadOptions& options);
+/// Loads weights and, meanwhile on another thread, the text side. Takes seconds where the weights have to be packed.
+Result<LoadedModel> FinishLoading(OpenedModel opened);
+/// Both.
 Result<LoadedModel> LoadModel(const std::filesystem::path& path, std::string id, int64_t now_unix_seconds,
                               const ModelLoadOptions& options);
 

@@ -175,11 +175,11 @@ uint64_t ModelFile::file_bytes() const {
   return sum;
 }
 
-void ModelFile::ReleasePages(const TensorView& tensor) const {
+void ModelFile::ReleasePages(const TensorView& tensor, size_t offset, size_t length) const {
   for (const MappedFile& file : files_) {
     const std::byte* begin = file.bytes().data();
     if (tensor.bytes.data() < begin || tensor.bytes.data() >= begin + file.bytes().size()) continue;
-    file.Release(static_cast<size_t>(tensor.bytes.data() - begin), tensor.bytes.size());
+    file.Release(static_cast<size_t>(tensor.bytes.data() - begin) + offset, length);
     return;
   }
   BP_CHECK(tensor.bytes.empty());  // the tensor is another file's: our bug

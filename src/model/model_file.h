@@ -46,8 +46,9 @@ class ModelFile {
   [[nodiscard]] uint64_t file_bytes() const;    // of all mapped files
   [[nodiscard]] std::span<const MappedFile> files() const { return files_; }
 
-  /// Says that this tensor's pages are not needed any more (it has been packed), so that they leave resident memory.
-  void ReleasePages(const TensorView& tensor) const;
+  /// Says that the whole pages of these bytes of a tensor are not needed any more (they have been packed), so that they
+  /// leave resident memory. Any thread.
+  void ReleasePages(const TensorView& tensor, size_t offset, size_t length) const;
 
  private:
   ModelFile() = default;

@@ -39,7 +39,7 @@ TEST(ModelFile, OpensASplitSetByItsFirstPart) {
   ASSERT_NE(file.FindTensor("c"), nullptr);
   EXPECT_EQ(file.FindTensor("d"), nullptr);
   EXPECT_EQ(std::to_integer<int>(file.FindTensor("c")->bytes[3]), 3);
-  file.ReleasePages(*file.FindTensor("c"));
+  file.ReleasePages(*file.FindTensor("c"), 0, file.FindTensor("c")->bytes.size());
   EXPECT_EQ(std::to_integer<int>(file.FindTensor("c")->bytes[3]), 3);
 
   const Status other = ModelFile::Open(folder.path() / "m-00002-of-00003.gguf").status();

@@ -75,10 +75,10 @@ class TinyModel {
     path_ = folder_.Write("tiny.gguf", file_.Build());
   }
 
-  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa) const {
+  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa, const PackedCacheOptions& cache = {}) const {
     Result<ModelFile> file = ModelFile::Open(path_);
     EXPECT_TRUE(file.ok()) << file.status().message();
-    Result<std::unique_ptr<Transformer>> model = Transformer::Load(std::move(*file), {threads, isa});
+    Result<std::unique_ptr<Transformer>> model = Transformer::Load(std::move(*file), {threads, isa, cache});
     EXPECT_TRUE(model.ok()) << model.status().message();
     return std::move(*model);
   }

@@ -31,39 +31,52 @@ Status CheckSupported(const ModelConfig& c) {
 
 }  // namespace
 
-Result<std::unique_ptr<Transformer>> Transformer::Load(ModelFile file, const TransformerOptions& options) {
+Result<std::unique_ptr<Transformer>> Transformer::Open(ModelFile file, const TransformerOptions& options) {
   BP_ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig(file));
   BP_RETURN_IF_ERROR(CheckSupported(config));
-  auto team = std::make_unique<ThreadTeam>(options.threads);
-  BP_ASSIGN_OR_RETURN(Weights weights, Weights::Load(file, config, *team));
-  return std::unique_ptr<Transformer>(
-      new Transformer(std::move(file), std::move(config), std::move(weights), std::move(team), options.isa));
+  BP_ASSIGN_OR_RETURN(const WeightsSize size, Weights::Measure(file, config));
+  return std::unique_ptr<Transformer>(new Transformer(std::move(file), std::move(config), size, options));
 }
 
-Transformer::Transformer(ModelFile file, ModelConfig config, Weights weights, std::unique_ptr<ThreadTeam> team, Isa isa)
+Result<std::unique_ptr<Transformer>> Transformer::Load(ModelFile file, const TransformerOptions& options) {
+  BP_ASSIGN_OR_RETURN(std::unique_ptr<Transformer> model, Open(std::move(file), options));
+  BP_RETURN_IF_ERROR(model->LoadWeights());
+  return model;
+}
+
+Transformer::Transformer(ModelFile file, ModelConfig config, WeightsSize size, const TransformerOptions& options)
     : file_(std::move(file)),
       config_(std::move(config)),
-      weights_(std::move(weights)),
+      size_(size),
       kv_(config_),
-      team_(std::move(team)),
-      isa_(isa) {
-  rope_frequencies_[0] = ScaledRopeFrequencies(config_.rope, weights_.rope_factors());
+      packed_cache_(options.packed_cache),
+      isa_(options.isa),
+      team_(std::make_unique<ThreadTeam>(options.threads)) {}
+
+Status Transformer::LoadWeights() {
+  BP_CHECK(!weights_);
+  BP_ASSIGN_OR_RETURN(weights_, Weights::Load(file_, config_, packed_cache_, *team_));
+  rope_frequencies_[0] = ScaledRopeFrequencies(config_.rope, weights_->rope_factors());
   rope_frequencies_[1] = ScaledRopeFrequencies(config_.rope_local, {});
+  if (!packed_cache_.folder.empty() && packed_cache_.write && !weights_->from_cache()) {
+    cache_writer_ = std::make_unique<PackedCacheWriter>(packed_cache_, file_, weights_->plan(), weights_->packed());
+  }
+  return Status::Ok();
 }
 
 Transformer::~Transformer() = default;
 
 size_t Transformer::ScratchBytes(const StepLimits& limits) const {
-  return StepBuffers::Bytes(config_, limits, weights_.inputs_max(), team_->size());
+  return StepBuffers::Bytes(config_, limits, size_.inputs_max, team_->size());
 }
 
 Status Transformer::Reserve(const StepLimits& limits, std::span<const uint32_t> pages_per_group) {
-  BP_ASSIGN_OR_RETURN(buffers_, StepBuffers::Allocate(config_, limits, weights_.inputs_max(), team_->size()));
+  BP_ASSIGN_OR_RETURN(buffers_, StepBuffers::Allocate(config_, limits, size_.inputs_max, team_->size()));
   return kv_.Allocate(pages_per_group);
 }
 
 void Transformer::Forward(const BatchView& batch, float* logits) {
-  BP_CHECK(buffers_ != nullptr);
+  BP_CHECK(buffers_ != nullptr && weights_.has_value());
   StepBuffers& b = *buffers_;
   BP_CHECK(!batch.tokens.empty() && batch.tokens.size() <= b.limits.rows_max);
   BP_CHECK(batch.logit_rows.size() <= std::max(b.limits.rows_max, b.limits.logit_rows_max));
@@ -86,7 +99,7 @@ void Transformer::Forward(const BatchView& batch, float* logits) {
   b.next_task[1].store(0);
 
   const StepContext context{config_,
-                            weights_,
+                            *weights_,
                             kv_,
                             MatmulKernelsFor(isa_),
                             VectorKernelsFor(isa_),
@@ -98,7 +111,7 @@ void Transformer::Forward(const BatchView& batch, float* logits) {
   team_->Run([&](ThreadTeam::Member member) {
     StepWorker step(context, member);
     step.Embed();
-    for (uint32_t i = 0; i < config_.layers; ++i) layer_forward(step, weights_.layers()[i], i);
+    for (uint32_t i = 0; i < config_.layers; ++i) layer_forward(step, weights_->layers()[i], i);
     step.Logits(logits);
   });
 }

@@ -2,6 +2,7 @@
 /// A decoder-only transformer on this machine's processors: weights, keys and values, and the forward pass.
 
 #include <memory>
+#include <optional>
 
 #include "base/thread_team.h"
 #include "kernels/isa.h"
@@ -20,6 +21,7 @@ inline constexpr uint32_t kNumericsVersion = 1;
 struct TransformerOptions {
   uint32_t threads = 1;
   Isa isa = Isa::kScalar;
+  PackedCacheOptions packed_cache = {};
 };
 
 struct StepBuffers;
@@ -27,13 +29,20 @@ struct StepBuffers;
 /// Threads: Forward and Reserve from one thread at a time; it brings its own team.
 class Transformer final : public StepModel {
  public:
-  /// Takes the file (the embedding's rows stay in it). Packs the weights: takes a second or so per gigabyte.
+  /// Takes the file (the embedding's rows stay in it) and checks settings and tensors. Nothing large is read or
+  /// allocated: the sizes below are known, so that memory can be planned.
+  static Result<std::unique_ptr<Transformer>> Open(ModelFile file, const TransformerOptions& options);
+  /// Maps the weights from the cache, or packs them, which takes some seconds per gigabyte. Once, before Reserve.
+  Status LoadWeights();
+  /// Both.
   static Result<std::unique_ptr<Transformer>> Load(ModelFile file, const TransformerOptions& options);
   ~Transformer() override;
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] const ModelFile& file() const { return file_; }
-  [[nodiscard]] size_t weight_bytes() const { return weights_.bytes(); }
+  [[nodiscard]] size_t weight_bytes() const { return size_.packed_bytes; }
+  [[nodiscard]] size_t embedding_bytes() const { return size_.embedding_bytes; }
+  [[nodiscard]] const Weights& weights() const { return *weights_; }  // after LoadWeights
 
   [[nodiscard]] uint32_t vocabulary() const override { return config_.vocabulary; }
   [[nodiscard]] uint32_t context_length() const override { return config_.context_length; }
@@ -43,15 +52,18 @@ class Transformer final : public StepModel {
   void Forward(const BatchView& batch, float* logits) override;
 
  private:
-  Transformer(ModelFile file, ModelConfig config, Weights weights, std::unique_ptr<ThreadTeam> team, Isa isa);
+  Transformer(ModelFile file, ModelConfig config, WeightsSize size, const TransformerOptions& options);
 
   ModelFile file_;
   ModelConfig config_;
-  Weights weights_;
+  WeightsSize size_;
   KvStore kv_;
-  std::unique_ptr<ThreadTeam> team_;
+  PackedCacheOptions packed_cache_;
   Isa isa_;
-  std::vector<double> rope_frequencies_[2];  // full and sliding layers, scaling applied
+  std::unique_ptr<ThreadTeam> team_;
+  std::optional<Weights> weights_;
+  std::unique_ptr<PackedCacheWriter> cache_writer_;  // reads file_ and weights_
+  std::vector<double> rope_frequencies_[2];          // full and sliding layers, scaling applied
   std::unique_ptr<StepBuffers> buffers_;
 };
 

@@ -199,6 +199,26 @@ TEST(Transformer, SameBitsForAnyThreadsInstructionSetCutsAndNeighbours) {
   }
 }
 
+TEST(Transformer, WeightsFromTheCacheGiveTheSameBits) {
+  Prng rng(TestSeed());
+  for (const TinyShape& shape : kQuantised) {
+    const TinyModel tiny(shape, rng.Next());
+    const TemporaryFolder folder;
+    const PackedCacheOptions cache{.folder = folder.path(), .settled_after = std::chrono::nanoseconds(0)};
+    const std::vector<TokenId> tokens = RandomTokens(rng, 40);
+    const auto logits = [&](Transformer& model) { return Stepper(model, 1, 64).Step({{0, 0, tokens}}); };
+    const auto plain = tiny.Load(2, BestIsa());
+    const std::vector<float> want = logits(*plain);
+    for (const bool from_cache : {false, true, true}) {
+      const auto model = tiny.Load(2, BestIsa(), cache);
+      EXPECT_EQ(model->weights().from_cache(), from_cache);
+      EXPECT_EQ(model->weight_bytes(), plain->weight_bytes());
+      const std::vector<float> got = logits(*model);
+      EXPECT_EQ(std::memcmp(got.data(), want.data(), want.size() * sizeof(float)), 0) << shape.architecture;
+    }
+  }
+}
+
 TEST(Transformer, RefusesTensorsThatDoNotFit) {
   GgufBuilder file;
   file.String("general.architecture", "llama");

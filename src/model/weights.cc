@@ -1,5 +1,6 @@
-// Plan: walk the wanted tensors twice with the same code. The first walk checks shapes and adds up packed bytes; the
-// second carves the arena and packs. So nothing is allocated before everything is known to fit together.
+// Plan: walk the wanted tensors twice with the same code. The first walk checks shapes and plans where each matrix
+// lies; the second packs, or points into the file that holds the result of an earlier packing. So nothing is allocated
+// before everything is known to fit together.
 #include "model/weights.h"
 
 #include <atomic>
@@ -10,11 +11,6 @@
 
 namespace bedplate {
 namespace {
-
-constexpr size_t kAlign = 64;
-size_t Aligned(size_t n) {
-  return (n + kAlign - 1) / kAlign * kAlign;
-}
 
 std::string ShapeText(const std::vector<uint64_t>& shape) {
   std::string text = "[";
@@ -42,17 +38,22 @@ class WeightsLoader {
  public:
   WeightsLoader(const ModelFile& file, const ModelConfig& config) : file_(file), config_(config) {}
 
-  Result<size_t> Measure() {
+  Result<WeightsSize> Measure() {
     BP_RETURN_IF_ERROR(Walk());
-    return packed_bytes_;
+    return WeightsSize{weights_.plan_.bytes, weights_.embedding_->bytes.size(), weights_.inputs_max_};
   }
 
-  Result<Weights> Load(ThreadTeam& team) {
+  Result<Weights> Load(const PackedCacheOptions& cache, ThreadTeam& team) {
     BP_RETURN_IF_ERROR(Walk());
-    BP_ASSIGN_OR_RETURN(weights_.arena_, Buffer::Allocate(packed_bytes_));
-    team_ = &team;
-    packed_bytes_ = 0;
+    weights_.mapped_ = FindPacked(cache, file_, weights_.plan_, team);
+    if (!weights_.mapped_) {
+      BP_ASSIGN_OR_RETURN(weights_.arena_, Buffer::Allocate(weights_.plan_.bytes));
+      team_ = &team;
+    }
+    from_ = weights_.packed();
+    matrices_ = 0;
     BP_RETURN_IF_ERROR(Walk());
+    for (const MappedFile& file : file_.files()) file.Release(0, file.bytes().size());
     return std::move(weights_);
   }
 
@@ -150,13 +151,13 @@ class WeightsLoader {
     m.type = tensor->type;
     m.outputs = static_cast<uint32_t>(outputs);
     m.inputs = static_cast<uint32_t>(inputs);
-    if (team_ != nullptr) {
-      std::byte* packed = weights_.arena_.data() + packed_bytes_;
-      Pack(m, *tensor, packed);
-      m.data = packed;
-      if (tensor != weights_.embedding_) file_.ReleasePages(*tensor);
+    if (from_ == nullptr) {
+      weights_.plan_.Add(tensor->name, m.type, m.outputs, m.inputs, PackedBytes(m.type, m.outputs, m.inputs));
+    } else {
+      const uint64_t offset = weights_.plan_.places[matrices_++].offset;
+      m.data = from_ + offset;
+      if (team_ != nullptr) Pack(m, *tensor, weights_.arena_.data() + offset);
     }
-    packed_bytes_ += Aligned(PackedBytes(m.type, m.outputs, m.inputs));
     if (bias) return Vector(name + ".bias", outputs, out.bias);
     return Status::Ok();
   }
@@ -168,26 +169,39 @@ class WeightsLoader {
       for (;;) {
         const uint32_t begin = next.fetch_add(kTilesAtOnce);
         if (begin >= m.tiles()) return;
-        PackTiles(m.type, m.outputs, m.inputs, tensor.bytes.data(), begin, std::min(begin + kTilesAtOnce, m.tiles()),
-                  packed);
+        const uint32_t end = std::min(begin + kTilesAtOnce, m.tiles());
+        PackTiles(m.type, m.outputs, m.inputs, tensor.bytes.data(), begin, end, packed);
+        ReleaseRows(m, tensor, begin * kTileOutputs, std::min(end * kTileOutputs, m.outputs));
       }
     });
+    file_.ReleasePages(tensor, 0, tensor.bytes.size());  // with those at the edges between two threads' rows
+  }
+
+  void ReleaseRows(const PackedMatrix& m, const TensorView& tensor, uint32_t begin, uint32_t end) const {
+    const size_t row_bytes = RowBytes(m.type, m.inputs);
+    file_.ReleasePages(tensor, begin * row_bytes, (end - begin) * row_bytes);
   }
 
   const ModelFile& file_;
   const ModelConfig& config_;
-  ThreadTeam* team_ = nullptr;  // null in the measuring walk
-  size_t packed_bytes_ = 0;
+  const std::byte* from_ = nullptr;  // the packed matrices; null in the first walk
+  ThreadTeam* team_ = nullptr;       // null unless they are to be packed
+  size_t matrices_ = 0;              // met in the second walk
   std::unordered_set<const TensorView*> used_;
   Weights weights_;
 };
 
-Result<Weights> Weights::Load(const ModelFile& file, const ModelConfig& config, ThreadTeam& team) {
-  return WeightsLoader(file, config).Load(team);
+Result<WeightsSize> Weights::Measure(const ModelFile& file, const ModelConfig& config) {
+  return WeightsLoader(file, config).Measure();
 }
 
-Result<size_t> Weights::PackedBytesOf(const ModelFile& file, const ModelConfig& config) {
-  return WeightsLoader(file, config).Measure();
+Result<Weights> Weights::Load(const ModelFile& file, const ModelConfig& config, const PackedCacheOptions& cache,
+                              ThreadTeam& team) {
+  return WeightsLoader(file, config).Load(cache, team);
+}
+
+const std::byte* Weights::packed() const {
+  return mapped_ ? mapped_->file.bytes().data() + mapped_->data_offset : arena_.data();
 }
 
 void Weights::Embed(uint32_t token, float* out) const {
