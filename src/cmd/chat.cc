@@ -10,10 +10,11 @@
 #include "base/cat.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "cmd/catalogue.h"
 #include "cmd/chat_session.h"
 #include "cmd/commands.h"
 #include "cmd/line_editor.h"
-#include "cmd/memory_size.h"
+#include "cmd/memory_budget.h"
 #include "cmd/model_options.h"
 #include "cmd/text_input.h"
 #include "engine/engine.h"
@@ -21,6 +22,9 @@
 
 namespace bedplate {
 namespace {
+
+// What the engine takes of a machine that nobody gave a --memory for, at most.
+constexpr size_t kDefaultEngineBytesMax = size_t{2} << 30;
 
 struct Options {
   ModelOptions model;
@@ -175,24 +179,21 @@ Status Run(const Options& options) {
     if (prompt.empty())
       return Status::InvalidArgument("nothing came through the pipe; send a question, or use --prompt");
   }
-  BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
+  const SystemClock clock;
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(options.model.model));
+  BP_ASSIGN_OR_RETURN(const ModelLoadOptions load, options.model.LoadOptions());
+  std::vector<OpenedModel> opened(1);
+  BP_ASSIGN_OR_RETURN(opened[0], OpenModelForLoading(path, ModelIdOf(options.model.model), clock.UnixSeconds(), load));
+  EngineOptions engine_options;
+  engine_options.sequences_max = 1;
+  BP_ASSIGN_OR_RETURN(const std::vector<size_t> memory,
+                      PlanEngineMemory({options.memory, 0, kDefaultEngineBytesMax}, opened, engine_options));
+  engine_options.memory_bytes = memory[0];
+  BP_ASSIGN_OR_RETURN(LoadedModel loaded, FinishLoading(std::move(opened[0])));
   if (!loaded.chat_template) {
     return Status::InvalidArgument(
         Cat(options.model.model, " has no chat template, so it can't chat; give one with --chat-template FILE"));
   }
-  const size_t weight_bytes = static_cast<const Transformer&>(*loaded.model).weight_bytes();
-  EngineOptions engine_options;
-  engine_options.memory_bytes = std::min(AvailableMemory() / 2, size_t{2} << 30);
-  if (!options.memory.empty()) {
-    BP_ASSIGN_OR_RETURN(const size_t budget, ParseMemorySize(options.memory));
-    if (budget <= weight_bytes) {
-      return Status::InvalidArgument(
-          Cat("--memory ", options.memory, " does not hold the weights alone (", MemorySizeText(weight_bytes), ")"));
-    }
-    engine_options.memory_bytes = budget - weight_bytes;
-  }
-  engine_options.sequences_max = 1;
-  const SystemClock clock;
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine, Engine::Create(engine_options, std::move(loaded), clock));
   ChatSession session(options.settings);
   return prompt.empty() ? Converse(*engine, session, clock) : AnswerOnce(*engine, session, prompt, clock);
@@ -215,7 +216,7 @@ void AddChatCommand(Program& program) {
   command.Add("--min-p", &sampling.min_p, "draw from tokens at least this likely, next to the likeliest", {.max = 1});
   command.Add("--seed", &sampling.seed, "the same seed and conversation give the same answer");
   command.Add("--max-tokens", &options->settings.output_tokens_max, "longest answer", {.min = 1});
-  command.Add("--memory", &options->memory, "budget for weights, keys and values, and scratch, such as 4GiB",
+  command.Add("--memory", &options->memory, "budget for the whole process, such as 4GiB; never exceeded",
               {.setting = "memory"});
   command.Footer(
       "Examples:\n"

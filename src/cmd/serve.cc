@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "cmd/catalogue.h"
 #include "cmd/commands.h"
-#include "cmd/memory_size.h"
+#include "cmd/memory_budget.h"
 #include "cmd/model_options.h"
 #include "model/transformer.h"
 #include "serve/console_files.h"
@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::string_view kDefaultModel = "smollm2-135m";
 constexpr std::chrono::seconds kDrainTimeMax{30};
-// What a server takes of a machine that nobody gave a --memory for: half of what is free, and no more than this for
-// pages.
+// What engines take of a machine that nobody gave a --memory for: half of what the weights leave free, and no more than
+// this.
 constexpr size_t kDefaultPageBytesMax = size_t{4} << 30;
 
 struct Options {
@@ -98,47 +98,24 @@ uint32_t RaiseDescriptorLimit(uint32_t wanted) {
   return static_cast<uint32_t>(std::min<rlim_t>(wanted, fit));
 }
 
-Result<size_t> EngineMemory(const Options& options, size_t weight_bytes, size_t models) {
-  const size_t available = AvailableMemory();
-  size_t budget = std::min(available / 2 + weight_bytes, weight_bytes + kDefaultPageBytesMax);
-  if (!options.memory.empty()) {
-    BP_ASSIGN_OR_RETURN(budget, ParseMemorySize(options.memory));
-  }
-  if (budget <= weight_bytes) {
-    return Status::InvalidArgument(Cat("a memory budget of ", MemorySizeText(budget),
-                                       " does not hold the weights alone (", MemorySizeText(weight_bytes),
-                                       "); give more with --memory, or use a smaller model"));
-  }
-  return (budget - weight_bytes) / models;
+Result<OpenedModel> OpenOne(const std::string& name, const ModelLoadOptions& load, const Clock& clock) {
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(name));
+  return OpenModelForLoading(path, ModelIdOf(name), clock.UnixSeconds(), load);
 }
 
-struct Loaded {
-  std::string name;
-  LoadedModel model;
-};
-
-Result<std::vector<Loaded>> LoadAll(const Options& options, const ModelLoadOptions& load, const Clock& clock,
-                                    const SignalWatch& signals) {
-  std::vector<Loaded> all;
+// All of them, before the first one's weights: a model that is missing or too large is told at once. The draft model
+// goes with the one model that is served.
+Result<std::vector<OpenedModel>> OpenAll(const Options& options, const ModelLoadOptions& load, const Clock& clock) {
+  std::vector<OpenedModel> all;
   for (const std::string& name : options.models) {
-    if (signals.stopping()) break;
-    BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(name));
-    const Instant start = clock.Now();
-    BP_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(path, ModelIdOf(name), clock.UnixSeconds(), load));
-    LogInfo("model loaded",
-            {{"model", model.id},
-             {"seconds", fmt::format("{:.2f}", std::chrono::duration<double>(clock.Now() - start).count())}});
-    all.push_back({name, std::move(model)});
+    BP_ASSIGN_OR_RETURN(OpenedModel model, OpenOne(name, load, clock));
+    all.push_back(std::move(model));
+  }
+  if (!options.draft_model.empty()) {
+    BP_ASSIGN_OR_RETURN(OpenedModel draft, OpenOne(options.draft_model, load, clock));
+    all.front().draft = std::make_unique<OpenedModel>(std::move(draft));
   }
   return all;
-}
-
-/// The draft model goes with the one model that is served.
-Status LoadDraftModel(const Options& options, const ModelLoadOptions& load, const Clock& clock, LoadedModel& model) {
-  BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(options.draft_model));
-  BP_ASSIGN_OR_RETURN(LoadedModel draft, LoadModel(path, ModelIdOf(options.draft_model), clock.UnixSeconds(), load));
-  model.draft = std::make_unique<LoadedModel>(std::move(draft));
-  return Status::Ok();
 }
 
 Status CheckDraftModel(const Options& options) {
@@ -151,9 +128,15 @@ Status CheckDraftModel(const Options& options) {
   return std::move(ResolveModel(options.draft_model)).status();
 }
 
-size_t WeightBytes(const LoadedModel& model) {
-  const size_t own = static_cast<const Transformer&>(*model.model).weight_bytes();
-  return own + (model.draft == nullptr ? 0 : WeightBytes(*model.draft));
+Result<LoadedModel> LoadOne(OpenedModel opened, const Clock& clock) {
+  const Instant start = clock.Now();
+  BP_ASSIGN_OR_RETURN(LoadedModel model, FinishLoading(std::move(opened)));
+  const bool from_cache = static_cast<const Transformer&>(*model.model).weights().from_cache();
+  LogInfo("model loaded",
+          {{"model", model.id},
+           {"seconds", fmt::format("{:.2f}", std::chrono::duration<double>(clock.Now() - start).count())},
+           {"weights", from_cache ? "mapped from the cache" : "packed"}});
+  return model;
 }
 
 void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines) {
@@ -186,7 +169,8 @@ Status Run(Options options) {
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
   BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
   for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
-  BP_ASSIGN_OR_RETURN(const ModelLoadOptions load, options.tuning.LoadOptions());
+  BP_ASSIGN_OR_RETURN(ModelLoadOptions load, options.tuning.LoadOptions());
+  load.packed_cache.finish_bytes_max = 0;  // a server that is told to stop stops
 
   // A batch of prompts that the queue can never hold is refused as such, not told to come back later.
   server_options.prompts_max = std::min(server_options.prompts_max, options.engine.queue_max);
@@ -200,17 +184,16 @@ Status Run(Options options) {
   SignalWatch signals(*server);
   server->Start();
 
-  BP_ASSIGN_OR_RETURN(std::vector<Loaded> all, LoadAll(options, load, clock, signals));
-  size_t weight_bytes = 0;
-  if (!options.draft_model.empty() && !all.empty()) {
-    BP_RETURN_IF_ERROR(LoadDraftModel(options, load, clock, all.front().model));
-  }
-  for (const Loaded& loaded : all) weight_bytes += WeightBytes(loaded.model);
-  BP_ASSIGN_OR_RETURN(options.engine.memory_bytes, EngineMemory(options, weight_bytes, all.size()));
-  for (Loaded& loaded : all) {
+  BP_ASSIGN_OR_RETURN(std::vector<OpenedModel> opened, OpenAll(options, load, clock));
+  BP_ASSIGN_OR_RETURN(
+      const std::vector<size_t> engine_memory,
+      PlanEngineMemory({options.memory, kServeTrafficBytes, kDefaultPageBytesMax}, opened, options.engine));
+  for (size_t i = 0; i < opened.size() && !signals.stopping(); ++i) {
+    BP_ASSIGN_OR_RETURN(LoadedModel model, LoadOne(std::move(opened[i]), clock));
     options.engine.prefix_cache = !options.no_prefix_cache;
     if (options.speculation == "off") options.engine.speculation.mode = Speculation::Mode::kOff;
-    BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options.engine, std::move(loaded.model), clock));
+    options.engine.memory_bytes = engine_memory[i];
+    BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options.engine, std::move(model), clock));
     engines.push_back(std::move(engine));
     ServedModel served;
     served.engine = engines.back().get();
@@ -233,7 +216,8 @@ void AddServeCommand(Program& program) {
   command.Add("--listen", &options->listen, "address and port; only loopback, until keys are set up",
               {.setting = "listen"});
   command.Add("--memory", &options->memory,
-              "budget for weights, keys and values, and scratch, such as 8GiB; never exceeded", {.setting = "memory"});
+              "budget for the whole process, mapped files included, such as 8GiB; never exceeded",
+              {.setting = "memory"});
   options->tuning.AddTuningTo(command);
   options->tuning.AddChatTemplateTo(command);
   command.Add("--context", &options->engine.context_tokens_max, "longest sequence in tokens; default: the model's own",

@@ -37,20 +37,12 @@ SchedulerOptions SchedulerOptionsFor(const EngineOptions& options, const MemoryP
           .speculation = options.speculation};
 }
 
-size_t PositionBytes(const StepModel& model) {
-  size_t bytes = 0;
-  for (const PageGroup& group : model.page_groups()) bytes += group.page_bytes / kPageTokens;
-  return bytes;
-}
-
-/// The draft model, if the model comes with one, and its part of the memory: room for as many positions as the model's.
+/// The draft model, if the model comes with one, and its part of the memory.
 Result<std::unique_ptr<DraftModel>> TakeDraftModel(EngineOptions& options, LoadedModel& model, const Clock& clock) {
   if (model.draft == nullptr) return std::unique_ptr<DraftModel>();
   BP_RETURN_IF_ERROR(CheckSameVocabulary(model, *model.draft));
-  const double own = static_cast<double>(PositionBytes(*model.model));
-  const double drafts = static_cast<double>(PositionBytes(*model.draft->model));
   EngineOptions draft_options = options;
-  draft_options.memory_bytes = static_cast<size_t>(static_cast<double>(options.memory_bytes) * drafts / (own + drafts));
+  draft_options.memory_bytes = DraftMemory(options.memory_bytes, *model.model, *model.draft->model);
   options.memory_bytes -= draft_options.memory_bytes;
   return DraftModel::Create(draft_options, std::move(model.draft), clock);
 }

@@ -55,45 +55,111 @@ uint32_t GroupPages(const PageGroup& group, const EngineOptions& o, uint32_t seq
   return static_cast<uint32_t>(std::min(all, one + PagesFor(room.tokens) - PagesFor(room.least)));
 }
 
+/// The bytes of everything, by how many tokens full groups hold.
+class Costs {
+ public:
+  Costs(const EngineOptions& options, const StepModel& model)
+      : options_(options),
+        groups_(model.page_groups()),
+        sequences_max_(std::min(options.sequences_max, options.step_tokens_max)),
+        limits_{.rows_max = options.step_tokens_max,
+                .logit_rows_max = LogitRows(options, sequences_max_, model.vocabulary())},
+        fixed_(model.ScratchBytes(limits_) + size_t{limits_.logit_rows_max} * model.vocabulary() * sizeof(float) +
+               Sampler::ScratchBytes(model.vocabulary())),
+        least_tokens_(options.context_tokens_max > 0 ? options.context_tokens_max
+                                                     : std::min(kContextLeast, model.context_length())) {}
+
+  [[nodiscard]] uint32_t Pages(const PageGroup& group, uint64_t tokens) const {
+    return GroupPages(group, options_, sequences_max_, {tokens, least_tokens_});
+  }
+  [[nodiscard]] size_t BytesFor(uint64_t tokens) const {
+    size_t bytes = fixed_ + PagesFor(tokens) * PrefixTree::BytesPerNode(groups_.size());
+    for (const PageGroup& g : groups_) bytes += Pages(g, tokens) * (g.page_bytes + kPageOverhead);
+    return bytes;
+  }
+  [[nodiscard]] const StepLimits& limits() const { return limits_; }
+  [[nodiscard]] size_t fixed() const { return fixed_; }  // without pages
+  [[nodiscard]] uint64_t least_tokens() const { return least_tokens_; }
+
+ private:
+  const EngineOptions& options_;
+  const std::span<const PageGroup> groups_;
+  const uint32_t sequences_max_;
+  const StepLimits limits_;
+  const size_t fixed_;
+  const uint64_t least_tokens_;
+};
+
+Result<size_t> LeastAlone(EngineOptions options, const StepModel& model) {
+  // More memory means more rows of logits, which take memory: up to where it holds what it asks for itself.
+  for (options.memory_bytes = 1;;) {
+    BP_RETURN_IF_ERROR(CheckOptions(options, model));
+    const Costs costs(options, model);
+    const size_t bytes = costs.BytesFor(costs.least_tokens());
+    if (bytes <= options.memory_bytes) return options.memory_bytes;
+    options.memory_bytes = bytes;
+  }
+}
+
+size_t PositionBytes(const StepModel& model) {
+  size_t bytes = 0;
+  for (const PageGroup& group : model.page_groups()) bytes += group.page_bytes / kPageTokens;
+  return bytes;
+}
+
 }  // namespace
+
+size_t DraftMemory(size_t memory_bytes, const StepModel& model, const StepModel& draft) {
+  const auto own = static_cast<double>(PositionBytes(model)), drafts = static_cast<double>(PositionBytes(draft));
+  return static_cast<size_t>(static_cast<double>(memory_bytes) * drafts / (own + drafts));
+}
+
+Result<size_t> LeastMemory(const EngineOptions& options, const StepModel& model, const StepModel* draft) {
+  BP_ASSIGN_OR_RETURN(const size_t own, LeastAlone(options, model));
+  if (draft == nullptr) return own;
+  BP_ASSIGN_OR_RETURN(const size_t drafts, LeastAlone(options, *draft));
+  // Both parts grow with the whole: look for the least whole that gives each enough.
+  size_t low = own + drafts, high = low;
+  const auto enough = [&](size_t whole) {
+    const size_t part = DraftMemory(whole, model, *draft);
+    return part >= drafts && whole - part >= own;
+  };
+  while (!enough(high)) high *= 2;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (enough(middle))
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return high;
+}
 
 Result<MemoryPlan> PlanMemory(const EngineOptions& options, const StepModel& model) {
   BP_RETURN_IF_ERROR(CheckOptions(options, model));
-  const uint32_t sequences_max = std::min(options.sequences_max, options.step_tokens_max);
-  MemoryPlan plan;
-  plan.limits = {.rows_max = options.step_tokens_max,
-                 .logit_rows_max = LogitRows(options, sequences_max, model.vocabulary())};
+  const Costs costs(options, model);
   const std::span<const PageGroup> groups = model.page_groups();
-  const size_t fixed = model.ScratchBytes(plan.limits) +
-                       size_t{plan.limits.logit_rows_max} * model.vocabulary() * sizeof(float) +
-                       Sampler::ScratchBytes(model.vocabulary());
-  const uint64_t least =
-      options.context_tokens_max > 0 ? options.context_tokens_max : std::min(kContextLeast, model.context_length());
-  const auto bytes_for = [&](uint64_t tokens) {
-    size_t bytes = fixed + PagesFor(tokens) * PrefixTree::BytesPerNode(groups.size());
-    for (const PageGroup& g : groups) {
-      bytes += GroupPages(g, options, sequences_max, {tokens, least}) * (g.page_bytes + kPageOverhead);
-    }
-    return bytes;
-  };
-  if (bytes_for(least) > options.memory_bytes) {
+  const uint64_t least = costs.least_tokens();
+  MemoryPlan plan;
+  plan.limits = costs.limits();
+  if (costs.BytesFor(least) > options.memory_bytes) {
     return Status::ResourceExhausted(
         Cat("the memory budget of ", options.memory_bytes, " bytes is too small: one sequence of ", least,
-            " tokens needs ", bytes_for(least), " bytes (", fixed,
+            " tokens needs ", costs.BytesFor(least), " bytes (", costs.fixed(),
             " for computing, the rest for keys and values). Give more memory, or lower the "
             "context, the tokens a step or the sequences at once"));
   }
   uint64_t low = least, high = kTokensMost;  // low fits
   while (low < high) {
     const uint64_t middle = low + (high - low + 1) / 2;
-    if (bytes_for(middle) <= options.memory_bytes)
+    if (costs.BytesFor(middle) <= options.memory_bytes)
       low = middle;
     else
       high = middle - 1;
   }
-  plan.bytes = bytes_for(low);
+  plan.bytes = costs.BytesFor(low);
   const bool has_full_group = std::ranges::any_of(groups, [](const PageGroup& g) { return g.sliding_window == 0; });
-  for (const PageGroup& g : groups) plan.pages.push_back(GroupPages(g, options, sequences_max, {low, least}));
+  for (const PageGroup& g : groups) plan.pages.push_back(costs.Pages(g, low));
   const uint64_t reach = has_full_group ? PagesFor(low) * uint64_t{kPageTokens} : model.context_length();
   const uint32_t wanted = options.context_tokens_max > 0 ? options.context_tokens_max : model.context_length();
   plan.context_tokens_max = static_cast<uint32_t>(std::min<uint64_t>(wanted, reach));

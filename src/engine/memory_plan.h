@@ -21,6 +21,13 @@ struct MemoryPlan {
   size_t bytes = 0;  // of all: at most the budget
 };
 
+/// The least memory_bytes that an engine takes for these options (whose own is not looked at), with a draft model or
+/// without.
+Result<size_t> LeastMemory(const EngineOptions& options, const StepModel& model, const StepModel* draft = nullptr);
+
+/// The draft model's part of memory_bytes: room for as many positions as the model's.
+size_t DraftMemory(size_t memory_bytes, const StepModel& model, const StepModel& draft);
+
 /// kInvalidArgument names the option that is wrong; kResourceExhausted says how much memory would do.
 Result<MemoryPlan> PlanMemory(const EngineOptions& options, const StepModel& model);
 

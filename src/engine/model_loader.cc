@@ -109,6 +109,10 @@ Result<LoadedModel> FinishLoading(OpenedModel opened) {
   loaded.tokenizer = std::move((*text)->tokenizer);
   loaded.chat_template = std::move((*text)->chat_template);
   loaded.model = std::move(opened.model);
+  if (opened.draft != nullptr) {
+    BP_ASSIGN_OR_RETURN(LoadedModel draft, FinishLoading(std::move(*opened.draft)));
+    loaded.draft = std::make_unique<LoadedModel>(std::move(draft));
+  }
   return loaded;
 }
 

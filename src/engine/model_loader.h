@@ -38,6 +38,7 @@ struct OpenedModel {
   int64_t created_unix_seconds = 0;
   std::string chat_template;  // as in ModelLoadOptions
   std::unique_ptr<Transformer> model;
+  std::unique_ptr<OpenedModel> draft;  // goes into LoadedModel::draft
   /// Heap that tokenizer and template will take, at most: an estimate from the sizes of their tables, which a test
   /// holds to what they take.
   [[nodiscard]] size_t text_bytes() const;

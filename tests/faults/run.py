@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import shutil
 import signal
@@ -189,6 +190,144 @@ def test_too_little_memory_says_how_much_is_needed(folder):
     refused(
         *command("serve", MODEL, "--listen", "127.0.0.1:0", "--memory", "32MiB"), "memory", ("MiB", "GiB", "MB", "GB")
     )
+
+
+def least_memory_mib(*arguments):
+    """What a refusal says would do."""
+    start = time.monotonic()
+    status, output = command("serve", MODEL, "--listen", "127.0.0.1:0", "--memory", "32MiB", *arguments)
+    refused(status, output, "would do")
+    require(time.monotonic() - start < 5, "the refusal came after packing")
+    return int(re.search(r"--memory (\d+)MiB would do", output)[1])
+
+
+def test_the_stated_memory_is_enough_and_less_is_not(folder):
+    least = least_memory_mib()
+    refused(*command("serve", MODEL, "--listen", "127.0.0.1:0", "--memory", f"{least - 1}MiB"), "would do")
+    refused(*command("chat", MODEL, "-p", "Hi", "--memory", "32MiB"), "would do")
+    with Server("--memory", f"{least}MiB") as server:
+        require(server.completion("2 + 2 =", max_tokens=2)["usage"]["completion_tokens"] == 2, "no answer")
+
+
+def peak_resident(process):
+    """The most that this process has ever had in memory, mapped files included, in bytes."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
+
+
+def wait_for_log(server, words, timeout=60):
+    deadline = time.monotonic() + timeout
+    while words not in server.output():
+        require(time.monotonic() < deadline, f"no {words!r} in {timeout} s:\n{server.output()}")
+        time.sleep(0.05)
+
+
+def memory_load(server, draw):
+    """Many streams of different words at once, so that pages fill and much of the embedding is read; and bodies of 2 MB,
+    which are refused for their length."""
+    words = [bytes(draw.choices(b"abcdefghijklmnopqrstuvwxyz", k=draw.randrange(2, 9))).decode() for _ in range(4000)]
+    bodies = [{"prompt": " ".join(draw.choices(words, k=25)), "max_tokens": 24, "logprobs": 5} for _ in range(40)]
+    bodies += [{"prompt": " ".join(draw.choices(words, k=300_000)), "max_tokens": 1} for _ in range(6)]
+    answered = []
+
+    def client(share):
+        for body in share:
+            answered.append(server.request("POST", "/v1/completions", {"model": MODEL} | body, timeout=300)[0])
+
+    clients = [threading.Thread(target=client, args=(bodies[n::20],)) for n in range(20)]
+    for c in clients:
+        c.start()
+    for c in clients:
+        c.join()
+    require(len(answered) == len(bodies), f"only {len(answered)} of {len(bodies)} requests were answered")
+    require(answered.count(200) == 40, f"too few of the requests were served: {answered}")
+
+
+def test_memory_is_never_exceeded(folder):
+    """The first start packs, the second maps what the first has cached; neither is ever above --memory."""
+    path, least, draw = model_path(), least_memory_mib(), random.Random(6)
+    for start, log in [("packing", "packed weights are cached"), ("mapping", "mapped from the cache")]:
+        for more in [0, 300]:
+            budget = least + more
+            with Server("--memory", f"{budget}MiB", model=path, data=folder) as server:
+                wait_for_log(server, log if more == 0 else "model loaded")
+                memory_load(server, draw)
+                peak = peak_resident(server.process)
+            print(f"        {start}: peak {peak / 2**20:.0f} MiB of {budget} MiB", flush=True)
+            require(peak <= budget << 20, f"{start}: {peak} bytes were resident, --memory was {budget} MiB")
+            if start == "packing":
+                break
+
+
+# --- the cache of packed weights
+
+
+def chat_answer(folder, *arguments):
+    """(what it said, its log)"""
+    done = subprocess.run(
+        [bedplate_process.BINARY, "chat", model_path(), "-p", "Count to five.", "--temperature", "0"]
+        + ["--max-tokens", "16", *map(str, arguments)],
+        env=os.environ | {"BEDPLATE_DATA": str(folder)},
+        capture_output=True,
+        timeout=300,
+    )
+    require(done.returncode == 0, f"exit status {done.returncode}: {done.stderr.decode()}")
+    return done.stdout.decode(), done.stderr.decode()
+
+
+def cached_files(folder):
+    return sorted((folder / "cache/packed").glob("*.packed"))
+
+
+def test_damaged_packed_weights_are_packed_anew(folder):
+    plain, _ = chat_answer(folder, "--no-packed-cache")
+    require(not (folder / "cache").exists(), "--no-packed-cache left something on the disk")
+    first, _ = chat_answer(folder)
+    require(len(cached_files(folder)) == 1, f"the first start cached {cached_files(folder)}")
+    path = cached_files(folder)[0]
+    size = path.stat().st_size
+    mapped, log = chat_answer(folder)
+    require(first == plain and mapped == plain, f"answers differ: {plain!r}, {first!r}, {mapped!r}")
+    require("not usable" not in log, log)
+    for damage in ["byte", "cut", "empty", "header"]:
+        with open(path, "r+b") as f:
+            if damage == "byte":
+                f.seek(size // 2)
+                byte = f.read(1)
+                f.seek(size // 2)
+                f.write(bytes([byte[0] ^ 1]))
+            elif damage == "header":
+                f.write(random.Random(8).randbytes(4096))
+            else:
+                f.truncate(size - 4096 if damage == "cut" else 0)
+        answer, log = chat_answer(folder)
+        require("not usable" in log, f"{damage}: the log does not say that the cache was damaged:\n{log}")
+        require(answer == plain, f"{damage}: the answer differs: {answer!r}, {plain!r}")
+        require(path.stat().st_size == size, f"{damage}: the file was not made anew")
+    require(chat_answer(folder)[0] == plain, "the mended file gives another answer")
+
+
+def test_kill_while_caching_leaves_nothing(folder):
+    path = model_path()
+    for _ in range(4):
+        with Server(model=path, data=folder) as server:
+            server.process.send_signal(signal.SIGKILL)  # it is ready, and most likely still writing
+            server.process.wait()
+    with Server(model=path, data=folder) as server:
+        wait_for_log(server, "model loaded")
+        if "mapped from the cache" not in server.output():
+            wait_for_log(server, "packed weights are cached")
+    with Server(model=path, data=folder) as server:
+        wait_for_log(server, "mapped from the cache")
+    left = [p.name for p in (folder / "cache/packed").iterdir() if p.name.endswith(".partial")]
+    require(not left, f"left behind: {left}")
+
+
+def test_data_folder_that_takes_no_cache(folder):
+    (folder / "cache").write_text("a file where the folder should be")
+    answer, log = chat_answer(folder)
+    require(answer.strip(), "no answer")
+    require("not cached" in log, f"the log does not say that nothing was cached:\n{log}")
 
 
 # --- kill -9
