@@ -11,7 +11,8 @@ constexpr double kNewest = 1.0 / 8;            // weight of the newest measureme
 constexpr double kOutlier = 3;                 // one slow step (another program's) counts no more than this
 constexpr uint64_t kForgottenAfter = 1 << 13;  // steps: a cost that was once measured wrongly gets another chance
 
-// Rows and relative cost, measured with qwen2.5-coder-1.5b on two AVX2 cores (docs/performance.md); linear between.
+// Rows and relative cost to begin with, of the size that two AVX2 cores and a model of 1.5 billion parameters suggest;
+// linear between. Measurements soon take its place.
 constexpr std::pair<uint32_t, double> kTypical[] = {{1, 1.0}, {2, 1.15}, {4, 1.5}, {8, 2.3}, {16, 4.2}, {32, 8.0}};
 
 }  // namespace

@@ -61,7 +61,7 @@ class TokenLookup {
   uint32_t source_ = kNone;    // the place whose token is guessed next
   uint32_t matched_ = 0;       // length of the run in common that ends before it
   uint32_t broke_at_ = kNone;  // where a copy was left
-  // What guesses were worth on code before the sequence's own record counts.
+  // What guesses count for before there is a record of them in this sequence: an opening bid, soon outweighed.
   std::array<Acceptance, kClasses> acceptance_ = {Acceptance(0.4), Acceptance(0.5), Acceptance(0.7), Acceptance(0.85),
                                                   Acceptance(0.93)};
   uint32_t prediction_accepted_ = 0;

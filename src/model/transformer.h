@@ -16,7 +16,7 @@ namespace bedplate {
 
 /// Changes whenever the same inputs may give other bits. Sent with packed files and between nodes; results are only
 /// exchanged between equal versions.
-inline constexpr uint32_t kNumericsVersion = 1;
+inline constexpr uint32_t kNumericsVersion = 2;
 
 struct TransformerOptions {
   uint32_t threads = 1;
