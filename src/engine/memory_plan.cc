@@ -117,7 +117,9 @@ size_t DraftMemory(size_t memory_bytes, const StepModel& model, const StepModel&
 Result<size_t> LeastMemory(const EngineOptions& options, const StepModel& model, const StepModel* draft) {
   BP_ASSIGN_OR_RETURN(const size_t own, LeastAlone(options, model));
   if (draft == nullptr) return own;
-  BP_ASSIGN_OR_RETURN(const size_t drafts, LeastAlone(options, *draft));
+  EngineOptions draft_options = options;  // as draft_model.cc has them
+  draft_options.context_tokens_max = std::min(options.context_tokens_max, draft->context_length());
+  BP_ASSIGN_OR_RETURN(const size_t drafts, LeastAlone(draft_options, *draft));
   // Both parts grow with the whole: look for the least whole that gives each enough.
   size_t low = own + drafts, high = low;
   const auto enough = [&](size_t whole) {

@@ -56,6 +56,13 @@ TEST(MemoryPlan, TheLeastWithADraftModelIsEnoughForBoth) {
   }
 }
 
+TEST(MemoryPlan, ADraftModelMayHaveTheShorterContext) {
+  const SimModel model({.context_length = 4096}), draft({.context_length = 512});
+  EngineOptions options;
+  options.context_tokens_max = 2048;
+  EXPECT_TRUE(LeastMemory(options, model, &draft).ok());
+}
+
 TEST(MemoryPlan, WrongOptionsHaveNoLeastMemory) {
   EngineOptions options;
   options.step_tokens_max = 0;
