@@ -35,6 +35,7 @@ struct Options {
   bool no_prefix_cache = false;
   std::string speculation = "lookup";
   std::string draft_model;
+  uint32_t pace_ms = std::chrono::duration_cast<std::chrono::milliseconds>(EngineOptions{}.pace).count();
   bool debug = false;
 };
 
@@ -193,6 +194,7 @@ Status Run(Options options) {
     options.engine.prefix_cache = !options.no_prefix_cache;
     if (options.speculation == "off") options.engine.speculation.mode = Speculation::Mode::kOff;
     options.engine.memory_bytes = engine_memory[i];
+    options.engine.pace = std::chrono::milliseconds(options.pace_ms);
     BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options.engine, std::move(model), clock));
     engines.push_back(std::move(engine));
     ServedModel served;
@@ -226,6 +228,9 @@ void AddServeCommand(Program& program) {
               {.min = 16, .max = 65536, .setting = "step_tokens"});
   command.Add("--prefill-chunk", &options->engine.prefill_chunk_max, "tokens of one prompt in a step that others share",
               {.min = 1, .max = 65536, .setting = "prefill_chunk"});
+  command.Add("--pace", &options->pace_ms,
+              "milliseconds between a running stream's tokens while others' prompts are read; 0: no bound",
+              {.min = 0, .max = 60'000, .setting = "pace"});
   command.Add("--sequences", &options->engine.sequences_max, "sequences that run together",
               {.min = 1, .max = 4096, .setting = "sequences"});
   command.Add("--queue", &options->engine.queue_max, "requests that may wait; one more is refused with 429",

@@ -21,6 +21,7 @@ constexpr Setting kSettings[] = {
     {"context", "longest sequence in tokens"},
     {"step_tokens", "tokens computed in one step over all sequences"},
     {"prefill_chunk", "tokens of one prompt in a step that others share"},
+    {"pace", "milliseconds between a running stream's tokens while others' prompts are read; 0: no bound"},
     {"sequences", "sequences that run together"},
     {"queue", "requests that may wait; one more is refused with 429"},
     {"no_prefix_cache", "true computes every prompt anew"},

@@ -42,6 +42,8 @@ struct EngineOptions {
   uint32_t sequences_max = 64;       // running at once
   uint32_t queue_max = 256;          // waiting requests; one more is refused with kResourceExhausted and a retry time
   bool prefix_cache = true;
+  Duration pace =
+      std::chrono::milliseconds(250);  // between a stream's tokens while prompts are read (step_pace.h); 0: any
   Speculation speculation{};
   std::optional<uint64_t> seed;  // draws the seeds of requests that bring none; none: from the system's entropy
 };

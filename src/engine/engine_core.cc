@@ -34,6 +34,7 @@ SchedulerOptions SchedulerOptionsFor(const EngineOptions& options, const MemoryP
           .prefill_chunk_max = options.prefill_chunk_max,
           .sequences_max = std::min(options.sequences_max, options.step_tokens_max),
           .logit_rows_max = plan.limits.logit_rows_max,
+          .pace_seconds = std::chrono::duration<double>(options.pace).count(),
           .speculation = options.speculation};
 }
 

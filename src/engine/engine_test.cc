@@ -45,6 +45,7 @@ EngineOptions RoomyOptions() {
           .sequences_max = 16,
           .queue_max = 100,
           .prefix_cache = true,
+          .pace = {},
           .seed = 1};
 }
 

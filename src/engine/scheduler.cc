@@ -30,7 +30,8 @@ Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokeniz
               .sequences_max = options.sequences_max,
               .logit_rows_max = options.logit_rows_max,
               .groups = kv.groups()}),
-      draft_choice_(options.sequences_max, options.speculation.drafts_max) {
+      draft_choice_(options.sequences_max, options.speculation.drafts_max),
+      pace_(options.pace_seconds) {
   BP_CHECK(options.sequences_max >= 1 && options.sequences_max <= options.step_tokens_max);
   BP_CHECK(options.logit_rows_max > options.sequences_max && options.prefill_chunk_max >= 1);
   running_.reserve(options.sequences_max);
@@ -138,24 +139,27 @@ void Scheduler::PlanDecodes() {
 
 void Scheduler::PlanPrefills() {
   const uint32_t rows_max = running_.size() == 1 ? options_.step_tokens_max : options_.prefill_chunk_max;
+  uint32_t budget = decodes_.empty() ? options_.step_tokens_max : pace_.PromptRows(batch_.reserved());
   const auto next = std::ranges::find_if(running_, [&](const Sequence* s) { return last_turn_ < s->rank; });
   turns_.assign(next, running_.end());
   turns_.insert(turns_.end(), running_.begin(), next);
   for (Sequence* sequence : turns_) {
-    if (batch_.rows_left() == 0) return;
+    if (batch_.rows_left() == 0 || budget == 0) return;
     const bool preempted = sequence->state != Sequence::State::kRunning;
-    if (!preempted && !sequence->planned) PlanPrefill(*sequence, rows_max);
+    if (!preempted && !sequence->planned) budget -= PlanPrefill(*sequence, std::min(rows_max, budget));
   }
 }
 
-void Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
+/// The rows that are in the step now.
+uint32_t Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
   const uint32_t spare = options_.logit_rows_max - options_.sequences_max - batch_.scores();
   const uint32_t rows =
       Batch::RowsWithin(sequence, std::min({sequence.missing(), rows_max, batch_.rows_left()}), spare);
   const uint32_t granted = rows == 0 ? 0 : GrowOrPreempt(sequence, rows);
-  if (granted == 0) return;
+  if (granted == 0) return 0;
   batch_.Add(sequence, granted);
   last_turn_ = sequence.rank;
+  return granted;
 }
 
 /// Fills the draft of every sequence that gets one, with pages for it. Looking up costs nothing, so its drafts are
@@ -366,6 +370,7 @@ void Scheduler::CommitDraft(const Batch::Slice& slice) {
 
 void Scheduler::NoteCost(double seconds) {
   if (batch_.rows() == batch_.wishes().size()) step_cost_.Note(batch_.rows(), seconds);
+  pace_.Note(batch_.rows(), seconds);
 }
 
 void Scheduler::NoteToken(Sequence& sequence, Instant now) {

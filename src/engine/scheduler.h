@@ -4,7 +4,8 @@
 /// One rule: a sequence has known tokens and computed tokens, and a step lets the second catch up with the first.
 /// Prefill, decode, prefix hits and resuming after a preemption are that rule.
 ///   Step        sequences that miss one token first, in order of rank; then the others take turns, each at most
-///               prefill_chunk_max rows (all of the step if it runs alone). So a long prompt delays others by a chunk.
+///               prefill_chunk_max rows (all of the step if it runs alone). So a long prompt delays others by a chunk;
+///               and all of them together no more rows than the pace of the first allows (step_pace.h).
 ///   Start       in order of rank, when the StartRules agree; a request's choices after the first start when the prompt
 ///               is computed, and share its whole pages through the prefix tree.
 ///   Drafts      what is left of the step's rows may go to guesses of what those that miss one token will write next
@@ -32,6 +33,7 @@
 #include "engine/live_request.h"
 #include "engine/metrics.h"
 #include "engine/start_rule.h"
+#include "engine/step_pace.h"
 
 namespace bedplate {
 
@@ -40,6 +42,7 @@ struct SchedulerOptions {
   uint32_t prefill_chunk_max = 0;
   uint32_t sequences_max = 0;   // <= step_tokens_max
   uint32_t logit_rows_max = 0;  // > sequences_max: what is left over scores prompts and drafts
+  double pace_seconds = 0;      // step_pace.h
   Speculation speculation{};
 };
 
@@ -96,7 +99,7 @@ class Scheduler {
   // The step.
   void PlanDecodes();
   void PlanPrefills();
-  void PlanPrefill(Sequence& sequence, uint32_t rows_max);
+  [[nodiscard]] uint32_t PlanPrefill(Sequence& sequence, uint32_t rows_max);
   void PlanDrafts();
   void OfferDraft(Sequence& sequence);
   void PlanModelDrafts();
@@ -145,6 +148,7 @@ class Scheduler {
   Batch batch_;
   DraftChoice draft_choice_;
   StepCost step_cost_;
+  StepPace pace_;
 };
 
 }  // namespace bedplate

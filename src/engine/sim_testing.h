@@ -70,6 +70,8 @@ class SimModel final : public StepModel {
     size_t page_bytes = 1u << 20;  // claimed, not taken: so that a budget in MiB is one in pages
     uint64_t no_memory_at = 0;     // this call of Forward (from 1) throws std::bad_alloc
     float repetition = 0;
+    SimClock* clock = nullptr;  // moved on by this much a row, where there is one
+    int64_t row_time_ns = 0;
     float noise = 0;  // of a draft model: how far its logits are from those of the model that it drafts for
   };
   explicit SimModel(const Options& options) : options_(options) {
@@ -108,6 +110,7 @@ class SimModel final : public StepModel {
     ASSERT_EQ(row, batch.tokens.size());
     ASSERT_EQ(wish, batch.logit_rows.size());
     rows_ += row;
+    if (options_.clock != nullptr) options_.clock->Advance(Duration(options_.row_time_ns * row));
   }
   [[nodiscard]] uint64_t rows() const { return rows_; }
 

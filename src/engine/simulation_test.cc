@@ -79,6 +79,7 @@ class Simulation {
     options_.sequences_max = static_cast<uint32_t>(rng_.Pick({1, 2, 4, 8}));
     options_.step_tokens_max = static_cast<uint32_t>(rng_.Pick({3, 8, 17, 40, 64}));
     options_.prefill_chunk_max = static_cast<uint32_t>(rng_.Pick({1, 5, 16, 33}));
+    options_.pace = std::chrono::milliseconds(rng_.Pick({0, 250}));
     options_.queue_max = static_cast<uint32_t>(rng_.Pick({1, 3, 100}));
     options_.prefix_cache = rng_.Chance(0.7);
     options_.seed = rng_.Next();
