@@ -104,7 +104,10 @@ def round_over_http(address, bodies):
     for stream in streams:
         stream.socket.sendall(stream.request)
     while by_number:
-        for number, _ in poll.poll(60):
+        ready = poll.poll(60)
+        if not ready:
+            raise SystemExit(f"{len(by_number)} of {len(streams)} streams have been silent for 60 s")
+        for number, _ in ready:
             stream = by_number[number]
             stream.read(start)
             if stream.done:

@@ -134,12 +134,12 @@ Status Converse(Engine& engine, ChatSession& session, const Clock& clock) {
   const Interrupts interrupts;  // for all of it: a Ctrl-C just before or after an answer must not end the program
   LineEditor editor(stdin, stdout, "> ");
   for (;;) {
+    interrupted = 0;  // before, not after: a Ctrl-C right behind the line is for its answer
     const LineEditor::Line line = editor.Read();
     if (line.ending == LineEditor::Ending::kEnd) break;
     const std::string& input = line.text;
     if (input.find_first_not_of(" \t") == std::string::npos) continue;
     editor.Remember(input);
-    interrupted = 0;
     if (input.front() == '/') {
       const ChatSession::CommandResult result = session.RunCommand(input);
       std::printf("%s\n", result.reply.c_str());

@@ -151,7 +151,14 @@ Result<std::unique_ptr<ChildSession>> ChildSession::Start(
 ChildSession::~ChildSession() {
   ::close(input_);
   ::close(output_);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  // It ends when its input does; one that hangs is told twice.
+  for (const int signal : {0, SIGTERM, SIGKILL}) {
+    if (signal != 0) ::kill(pid_, signal);
+    for (int tenths = 0; tenths < 50; ++tenths) {
+      const pid_t ended = ::waitpid(pid_, nullptr, WNOHANG);
+      if (ended == pid_ || (ended < 0 && errno != EINTR)) return;
+      ::usleep(100'000);
+    }
   }
 }
 

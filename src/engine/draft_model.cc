@@ -28,6 +28,9 @@ TokenId TokenAt(const Sequence& sequence, uint32_t position) {
 
 }  // namespace
 
+// A sequence for which there were no pages is not tried again before it has written so many more tokens.
+constexpr uint32_t kTokensWithoutPages = 64;
+
 Status CheckSameVocabulary(const LoadedModel& model, const LoadedModel& draft) {
   const Tokenizer &a = *model.tokenizer, &b = *draft.tokenizer;
   const auto refuse = [&](std::string_view what) {
@@ -49,7 +52,8 @@ Status CheckSameVocabulary(const LoadedModel& model, const LoadedModel& draft) {
 }
 
 Result<std::unique_ptr<DraftModel>> DraftModel::Create(const EngineOptions& options,
-                                                       std::unique_ptr<LoadedModel> loaded, const Clock& clock) {
+                                                       std::unique_ptr<LoadedModel> loaded, uint32_t vocabulary,
+                                                       const Clock& clock) {
   EngineOptions own = options;
   own.context_tokens_max = std::min(options.context_tokens_max, loaded->model->context_length());
   auto planned = PlanMemory(own, *loaded->model);
@@ -60,17 +64,20 @@ Result<std::unique_ptr<DraftModel>> DraftModel::Create(const EngineOptions& opti
   BP_RETURN_IF_ERROR(loaded->model->Reserve(plan.limits, plan.pages));
   BP_ASSIGN_OR_RETURN(Buffer logits, Buffer::Allocate(size_t{plan.limits.logit_rows_max} * loaded->model->vocabulary() *
                                                       sizeof(float)));
-  return std::unique_ptr<DraftModel>(new DraftModel(own, std::move(loaded), clock, std::move(plan), std::move(logits)));
+  return std::unique_ptr<DraftModel>(
+      new DraftModel(own, std::move(loaded), vocabulary, clock, std::move(plan), std::move(logits)));
 }
 
-DraftModel::DraftModel(const EngineOptions& options, std::unique_ptr<LoadedModel> loaded, const Clock& clock,
-                       MemoryPlan plan, Buffer logits)
+DraftModel::DraftModel(const EngineOptions& options, std::unique_ptr<LoadedModel> loaded, uint32_t vocabulary,
+                       const Clock& clock, MemoryPlan plan, Buffer logits)
     : loaded_(std::move(loaded)),
       clock_(clock),
       plan_(std::move(plan)),
       chunk_tokens_(options.prefill_chunk_max),
       prefix_cache_(options.prefix_cache),
-      sampler_(VectorKernelsFor(BestIsa()), loaded_->model->vocabulary(), loaded_->tokenizer->size()),
+      // A token that the other model's weights don't have must not be computed on a guess.
+      sampler_(VectorKernelsFor(BestIsa()), loaded_->model->vocabulary(),
+               std::min(vocabulary, loaded_->tokenizer->size())),
       logits_(std::move(logits)) {
   work_.reserve(options.sequences_max);
   tokens_.reserve(plan_.limits.rows_max);
@@ -88,6 +95,7 @@ void DraftModel::StartEmpty() {
 }
 
 uint32_t DraftModel::DepthMax(const Sequence& sequence) const {
+  if (sequence.known() < sequence.drafting.not_before) return 0;
   const uint32_t context = std::min(plan_.context_tokens_max, loaded_->model->context_length());
   return sequence.known() < context ? context - sequence.known() : 0;
 }
@@ -128,23 +136,23 @@ void DraftModel::Open(Sequence& sequence) {
   kv_->Trim(drafting.pages, std::max(drafting.computed, 1u));
 }
 
-/// Leaves one known token of each sequence to be computed.
+/// Computes a chunk of what is missing, and leaves in the work those of whom one known token is left: a long prompt is
+/// read over several of the engine's steps, since other streams wait for each.
 void DraftModel::CatchUp() {
-  for (;;) {
-    uint32_t rows_left = plan_.limits.rows_max;
-    for (Work& work : work_) {
-      const uint32_t missing = work.sequence->known() - 1 - work.computed;
-      work.rows = std::min({missing, rows_left, chunk_tokens_});
-      rows_left -= work.rows;
-    }
-    if (rows_left == plan_.limits.rows_max) return;
-    std::erase_if(work_, [&](const Work& work) {
-      if (work.rows == 0 || HasPages(work)) return false;
-      kv_->Release(work.sequence->drafting.pages);  // what it holds may be all that others lack
-      return true;
-    });
-    if (std::ranges::any_of(work_, [](const Work& work) { return work.rows > 0; })) Step(/*guess=*/false);
+  uint32_t rows_left = std::min(plan_.limits.rows_max, chunk_tokens_);
+  for (Work& work : work_) {
+    const uint32_t missing = work.sequence->known() - 1 - work.computed;
+    work.rows = std::min(missing, rows_left);
+    rows_left -= work.rows;
   }
+  std::erase_if(work_, [&](const Work& work) {
+    if (work.rows == 0 || HasPages(work)) return false;
+    kv_->Release(work.sequence->drafting.pages);  // what it holds may be all that others lack
+    work.sequence->drafting.not_before = work.sequence->known() + kTokensWithoutPages;
+    return true;
+  });
+  if (std::ranges::any_of(work_, [](const Work& work) { return work.rows > 0; })) Step(/*guess=*/false);
+  std::erase_if(work_, [](const Work& work) { return work.computed + 1 < work.sequence->known(); });
 }
 
 /// Computes the rows of every sequence that has some; a guess is drawn from each one's last.

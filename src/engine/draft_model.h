@@ -29,12 +29,13 @@ Status CheckSameVocabulary(const LoadedModel& model, const LoadedModel& draft);
 
 class DraftModel {
  public:
-  /// options: the engine's, with the memory that the draft model has for pages and scratch.
+  /// options: the engine's, with the memory that the draft model has for pages and scratch. vocabulary: of the model
+  /// that it drafts for; no guess is beyond it.
   static Result<std::unique_ptr<DraftModel>> Create(const EngineOptions& options, std::unique_ptr<LoadedModel> loaded,
-                                                    const Clock& clock);
+                                                    uint32_t vocabulary, const Clock& clock);
 
-  /// Fills the drafts of these sequences with `depth` guesses each; those without room get none. It computes what it
-  /// has not seen of them first.
+  /// Fills the drafts of these sequences with `depth` guesses each; those without room get none. What it has not seen
+  /// of them it computes first, a chunk a call; until it has caught up with a sequence, that one gets none either.
   void Draft(std::span<Sequence* const> sequences, uint32_t depth);
   /// How many guesses a sequence has room for in the model's context.
   [[nodiscard]] uint32_t DepthMax(const Sequence& sequence) const;
@@ -49,8 +50,8 @@ class DraftModel {
   void CheckIntegrity() const { kv_->CheckIntegrity(); }
 
  private:
-  DraftModel(const EngineOptions& options, std::unique_ptr<LoadedModel> loaded, const Clock& clock, MemoryPlan plan,
-             Buffer logits);
+  DraftModel(const EngineOptions& options, std::unique_ptr<LoadedModel> loaded, uint32_t vocabulary, const Clock& clock,
+             MemoryPlan plan, Buffer logits);
 
   /// A sequence being drafted for: the rows it has in the step are tokens [computed, computed + rows) of what is known
   /// and guessed.

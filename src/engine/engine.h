@@ -1,10 +1,12 @@
 #pragma once
 /// Requests in, tokens out, for one model: admission, scheduler, batch, sampler, on one engine thread.
 ///
-///   Result<PreparedRequest> prepared = engine.Prepare(std::move(request));   // caller's thread: template, tokens,
-///   limits auto events = std::make_shared<EventStream>([&] { post to my loop }); Status queued =
-///   engine.Submit(std::move(*prepared), events);            // any thread; kResourceExhausted when full
-///   ... events->Take() until RequestFinished or RequestFailed; events->Cancel() to stop early.
+/// Prepare on the caller's thread (template, tokens, limits), then Submit from any (kResourceExhausted when full), then
+/// Take from the stream until RequestFinished or RequestFailed; Cancel it to stop early:
+///
+///     Result<PreparedRequest> prepared = engine.Prepare(std::move(request));
+///     auto events = std::make_shared<EventStream>([&] { post to my loop });
+///     Status queued = engine.Submit(std::move(*prepared), events);
 
 #include <cstdint>
 #include <memory>

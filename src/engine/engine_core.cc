@@ -45,7 +45,7 @@ Result<std::unique_ptr<DraftModel>> TakeDraftModel(EngineOptions& options, Loade
   EngineOptions draft_options = options;
   draft_options.memory_bytes = DraftMemory(options.memory_bytes, *model.model, *model.draft->model);
   options.memory_bytes -= draft_options.memory_bytes;
-  return DraftModel::Create(draft_options, std::move(model.draft), clock);
+  return DraftModel::Create(draft_options, std::move(model.draft), model.model->vocabulary(), clock);
 }
 
 }  // namespace
@@ -97,6 +97,7 @@ Result<PreparedRequest> EngineCore::Prepare(Request request) const {
 Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> events) {
   BP_CHECK(!request.tokens.empty() && request.tokens.size() + request.output_tokens_max <= context_tokens_max());
   if (draining_.load()) return Status::Unavailable("the server is shutting down and takes no new requests");
+  std::optional<TokenLookup> lookup = MakeLookup(request);  // before the lock: it reads the whole prompt
   const std::lock_guard lock(mutex_);
   const size_t waiting = inbox_.size() + unstarted_;
   if (waiting >= options_.queue_max) {
@@ -111,17 +112,16 @@ Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> 
   const uint64_t salt = options_.prefix_cache ? request.cache_salt : arrival;
   auto live = std::make_unique<LiveRequest>(std::move(request), std::move(events), arrival, salt, seed, clock_.Now());
   live->sequences.push_back(std::make_unique<Sequence>(*live, 0, *model_.tokenizer));
-  AddLookup(*live->sequences.back());
+  live->sequences.back()->lookup = std::move(lookup);
   inbox_.push_back(std::move(live));
   live_.fetch_add(1);
   return Status::Ok();
 }
 
 /// A prediction is looked up in even if nothing is drafted: the usage says how much of it came true.
-void EngineCore::AddLookup(Sequence& first) const {
-  const PreparedRequest& prepared = first.request.prepared;
-  if (options_.speculation.mode == Speculation::Mode::kOff && prepared.prediction.empty()) return;
-  first.lookup.emplace(prepared.prediction, prepared.tokens, std::min(prepared.output_tokens_max, kLookupReserve));
+std::optional<TokenLookup> EngineCore::MakeLookup(const PreparedRequest& prepared) const {
+  if (options_.speculation.mode == Speculation::Mode::kOff && prepared.prediction.empty()) return std::nullopt;
+  return TokenLookup(prepared.prediction, prepared.tokens, std::min(prepared.output_tokens_max, kLookupReserve));
 }
 
 /// The requests ahead take about the mean time so far, sequences_max at a time.

@@ -54,7 +54,7 @@ class EngineCore {
   void DrainInbox();
   bool Compute();
   void Recover(const Status& status);
-  void AddLookup(Sequence& first) const;
+  [[nodiscard]] std::optional<TokenLookup> MakeLookup(const PreparedRequest& prepared) const;
   void DrawTokens(const Batch& batch);
   [[nodiscard]] Drawn DrawOne(const Batch::Wish& wish, std::span<float> row);
   void Deliver(std::vector<Delivery> deliveries);

@@ -61,6 +61,7 @@ struct Sequence {
   struct Drafting {
     SequencePages pages;
     uint32_t computed = 0;
+    uint32_t not_before = 0;  // known tokens until it is tried again
     std::vector<TokenId> guessed;
     Acceptance acceptance{0.8};  // hopeful, or it would never be tried
   };

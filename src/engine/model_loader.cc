@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/cat.h"
+#include "base/caught.h"
 #include "model/tokenizer_data.h"
 
 namespace bedplate {
@@ -97,7 +98,13 @@ Result<LoadedModel> FinishLoading(OpenedModel opened) {
   const ModelFile& file = opened.model->file();
   // A tokenizer of 150,000 tokens takes a tenth of a second, as long as it takes to map a gigabyte of packed weights.
   std::optional<Result<TextSide>> text;
-  std::thread text_thread([&]() noexcept { text.emplace(LoadTextSide(file, opened.chat_template)); });
+  std::jthread text_thread([&]() noexcept {
+    try {
+      text.emplace(LoadTextSide(file, opened.chat_template));
+    } catch (...) {
+      text.emplace(CaughtStatus());
+    }
+  });
   const Status weights = opened.model->LoadWeights();
   text_thread.join();
   BP_RETURN_IF_ERROR(weights);

@@ -198,6 +198,29 @@ Status ResolveOutput(bool chat, uint32_t context, PreparedRequest& prepared) {
   return Status::Ok();
 }
 
+/// A prediction longer than any output is refused, and not encoded to its end.
+Status EncodePrediction(const LoadedModel& model, uint32_t context, PreparedRequest& prepared) {
+  if (prepared.request.prediction.empty()) return Status::Ok();
+  const TextSegment segment{.text = prepared.request.prediction, .trusted = false};
+  size_t tokens = model.tokenizer->TokensAtLeast({&segment, 1});
+  if (tokens <= context) {
+    prepared.prediction =
+        model.tokenizer->EncodeSegments({&segment, 1}, {.add_bos = false, .add_eos = false, .tokens_max = context});
+    tokens = prepared.prediction.size();
+  }
+  if (tokens > context) {
+    return Invalid(
+        "prediction",
+        Cat("This model's maximum context length is ", context, " tokens. However, your prediction has at least ",
+            tokens, " tokens. Please shorten it, or leave it out."),
+        "context_length_exceeded");
+  }
+  // A token that the weights don't have can't be drawn, and must not be computed on a guess.
+  std::erase_if(prepared.prediction,
+                [&](TokenId t) { return static_cast<uint32_t>(t.value) >= model.model->vocabulary(); });
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model, uint32_t context_tokens_max,
@@ -211,13 +234,7 @@ Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model
   BP_RETURN_IF_ERROR(CheckNotEmpty(model, chat, prepared.tokens));
   BP_RETURN_IF_ERROR(CheckTokensKnown(model, prepared.tokens));
   BP_RETURN_IF_ERROR(ResolveOutput(chat, context_tokens_max, prepared));
-  if (!prepared.request.prediction.empty()) {
-    prepared.prediction = model.tokenizer->Encode(prepared.request.prediction,
-                                                  {.add_bos = false, .add_eos = false, .parse_special = false});
-    // A token that the weights don't have can't be drawn, and must not be computed on a guess.
-    std::erase_if(prepared.prediction,
-                  [&](TokenId t) { return static_cast<uint32_t>(t.value) >= model.model->vocabulary(); });
-  }
+  BP_RETURN_IF_ERROR(EncodePrediction(model, context_tokens_max, prepared));
   return prepared;
 }
 

@@ -10,6 +10,9 @@
 namespace bedplate {
 namespace {
 
+// Each choice's look-up holds the prompt once more, up to 24 bytes a token; those of many choices go without.
+constexpr uint32_t kChoicesWithLookup = 8;
+
 double Seconds(Duration d) {
   return std::chrono::duration<double>(d).count();
 }
@@ -318,7 +321,9 @@ void Scheduler::ReadPrompt(LiveRequest& request) {
 void Scheduler::StartSiblings(LiveRequest& request) {
   for (uint32_t choice = 1; choice < request.request().choices; ++choice) {
     request.sequences.push_back(std::make_unique<Sequence>(request, choice, tokenizer_));
-    request.sequences.back()->lookup = request.sequences.front()->lookup;  // which has seen only the prompt as yet
+    if (choice < kChoicesWithLookup) {
+      request.sequences.back()->lookup = request.sequences.front()->lookup;  // which has seen only the prompt as yet
+    }
     Enqueue(*request.sequences.back());
   }
 }

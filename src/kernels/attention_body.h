@@ -99,7 +99,8 @@ struct AttentionBody {
           const uint32_t next = j + i + static_cast<uint32_t>(pages.value);
           narrow[i] = block.keys[j + i];
           soon[2 * i] = block.values[j + i];
-          soon[2 * i + 1] = block.keys[next < kBlockPages ? next : kBlockPages];
+          const uint16_t* keys = block.keys[next < kBlockPages ? next : kBlockPages];
+          soon[2 * i + 1] = keys != nullptr ? keys : block.values[j + i];
         }
         PageScores<N, pages.value>(
             packed, dim, [=](int i, uint32_t d) { return V::LoadHalf(narrow[i] + size_t{d} * 16); },

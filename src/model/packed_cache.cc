@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "base/cat.h"
+#include "base/caught.h"
 #include "base/log.h"
 
 namespace bedplate {
@@ -227,13 +228,13 @@ Status Store(const PackedCacheOptions& options, const ModelFile& model, const Pa
   // One that is there already belongs to the same content under another name; it is checked when it is next used.
   if (!fs::exists(path, error)) {
     const uint64_t bytes = PackedFileBytes(plan);
-    if (!MakeRoom(options, bytes)) {
-      return Status::ResourceExhausted(Cat(bytes, " bytes are more than the cache's ", options.bytes_max));
-    }
     const fs::space_info space = fs::space(options.folder, error);
     if (!error && space.available < bytes + kDiskLeftFree) {
       return Status::IoError(Cat("no room on the disk: ", bytes, " bytes are needed and ", kDiskLeftFree,
                                  " should stay free, ", space.available, " are free"));
+    }
+    if (!MakeRoom(options, bytes)) {
+      return Status::ResourceExhausted(Cat(bytes, " bytes are more than the cache's ", options.bytes_max));
     }
     BP_RETURN_IF_ERROR(WriteThroughPartial(
         path, [&](int fd) { return WritePackedFile(fd, key, plan, data, model.path().filename().string(), stop); }));
@@ -261,7 +262,8 @@ std::optional<OpenedPackedFile> FindPacked(const PackedCacheOptions& options, co
   }
   if (found.status().code() != StatusCode::kNotFound) {
     LogWarning("cached packed weights are not usable; packing anew", {{"why", found.status().message()}});
-    ::unlink(path.c_str());
+    // Damaged, or another model's: of no use to anyone. Any other failure may be this process's own.
+    if (found.status().code() == StatusCode::kDataLoss) ::unlink(path.c_str());
   }
   return std::nullopt;
 }
@@ -269,7 +271,12 @@ std::optional<OpenedPackedFile> FindPacked(const PackedCacheOptions& options, co
 PackedCacheWriter::PackedCacheWriter(PackedCacheOptions options, const ModelFile& model, const PackedPlan& plan,
                                      const std::byte* data)
     : options_(std::move(options)), model_(model), plan_(plan), data_(data), thread_([this]() noexcept {
-        const Status stored = Store(options_, model_, plan_, data_, stop_);
+        Status stored;
+        try {
+          stored = Store(options_, model_, plan_, data_, stop_);
+        } catch (...) {
+          stored = CaughtStatus();
+        }
         if (stored.ok() || stop_.load()) return;
         LogWarning("packed weights are not cached; the next start packs again", {{"why", stored.message()}});
       }) {}

@@ -8,8 +8,7 @@
 /// back, and another file under the same name has another inode. A file whose last change lies less than two seconds
 /// back when it is to be summed gets no note: another write within the same tick of the clock would not show.
 ///
-/// Folder:  CONTENT-FINGERPRINT.packed, PATHHASH.source (the notes), *.partial (being written, and locked for that
-/// time).
+/// Folder:  CONTENT-FINGERPRINT.packed, PATHHASH.source (the notes), *.partial (being written and locked meanwhile).
 ///          Only files with these endings are ever removed, oldest use first, when a new one needs their room.
 /// Crashes: files appear whole, by rename after a sync. What a killed process leaves is removed by the next writer.
 /// Errors:  none stops a start. Whatever is wrong with the cache is logged, and the weights are packed.

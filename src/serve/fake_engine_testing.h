@@ -40,7 +40,7 @@ class FakeEngine final : public Engine {
       std::unique_lock lock(mutex_);
       const size_t number = preparing_++;
       arrived_.notify_all();
-      BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return prepare_max_ > number; }));
+      BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(60), [&] { return prepare_max_ > number; }));
     }
     std::string text;
     if (const auto* chat = std::get_if<ChatPrompt>(&request.prompt)) {
@@ -89,10 +89,10 @@ class FakeEngine final : public Engine {
     PreparedRequest request;
     std::shared_ptr<EventStream> events;
   };
-  /// Waits for request number i (from 0); fails the process after 10 s.
+  /// Waits for request number i (from 0); fails the process after 60 s.
   Submitted WaitFor(size_t i) {
     std::unique_lock lock(mutex_);
-    BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return submitted_.size() > i; }));
+    BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(60), [&] { return submitted_.size() > i; }));
     return submitted_[i];
   }
   size_t submitted() {
@@ -108,7 +108,7 @@ class FakeEngine final : public Engine {
   }
   void WaitForPreparing(size_t count) {
     std::unique_lock lock(mutex_);
-    BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return preparing_ >= count; }));
+    BP_CHECK(arrived_.wait_for(lock, std::chrono::seconds(60), [&] { return preparing_ >= count; }));
   }
   size_t preparing() {
     const std::lock_guard lock(mutex_);

@@ -29,6 +29,7 @@ class Chat:
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             os.environ["TERM"] = "xterm"
+            os.environ["EDITRC"] = "/dev/null"  # the keys are libedit's own, whatever this user has set
             os.execv(BINARY, [BINARY, "chat", MODEL, "--temperature", "0", *arguments])
 
     def _more(self, seconds):
