@@ -11,8 +11,7 @@
 namespace bedplate {
 namespace {
 
-// Measured: 26 MiB resident in a server before it opens a model, most of it the program's own file, and up to 12 MiB in
-// the allocator's arenas after a load test.
+// An allowance, about twice what a server was seen to hold before it opens a model.
 constexpr size_t kProgramBytes = size_t{48} << 20;
 // Five allocations rounded up to huge pages, and while packing some hundred KiB of the file a thread.
 constexpr size_t kModelSlackBytes = size_t{24} << 20;

@@ -39,8 +39,8 @@ struct OpenedModel {
   std::string chat_template;  // as in ModelLoadOptions
   std::unique_ptr<Transformer> model;
   std::unique_ptr<OpenedModel> draft;  // goes into LoadedModel::draft
-  /// Heap that tokenizer and template will take, at most: an estimate from the sizes of their tables, which a test
-  /// holds to what they take.
+  /// Heap that tokenizer and template will take, at most: an estimate from the sizes of their tables. The
+  /// whole budget is held to what a process takes in tests/faults.
   [[nodiscard]] size_t text_bytes() const;
 };
 /// id: the name clients ask for.
