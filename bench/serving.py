@@ -39,7 +39,8 @@ import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "bench"))
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "scripts")]
+from bedplate_process import free_port  # noqa: E402
 from machine import BEDPLATE, cpu_name, model_file  # noqa: E402
 
 WORDS = (
@@ -154,12 +155,6 @@ class Prompts:
             }
             out.append(json.dumps(request).encode())
         return out
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class HttpServer:

@@ -20,56 +20,24 @@ import argparse
 import concurrent.futures
 import http.client
 import json
-import os
 import pathlib
-import socket
 import statistics
-import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BEDPLATE = os.environ.get("BEDPLATE_BINARY", str(ROOT / "build/release/bin/bedplate"))
+sys.path.insert(0, str(ROOT / "scripts"))
+import bedplate_process  # noqa: E402
+
 SYSTEM = "You are a careful programmer. Answer with the complete file in one code block, and nothing else."
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Server:
-    """A server of one model, on a port of its own."""
+class Server(bedplate_process.Server):
+    """A server of one model, whose streamed answers are timed."""
 
     def __init__(self, model, *options):
-        self.port = free_port()
+        super().__init__(*options, model=model)
         self.model = pathlib.Path(model).stem if model.endswith(".gguf") else model
-        command = [BEDPLATE, "serve", model, "--listen", f"127.0.0.1:{self.port}", *map(str, options)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        while not self._ready():
-            if self._process.poll() is not None:
-                raise SystemExit(f"{' '.join(command)} ended with status {self._process.returncode}")
-            time.sleep(0.1)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._process.terminate()
-        self._process.wait()
-
-    def _ready(self):
-        try:
-            return self.get("/ready")[0] == 200
-        except OSError:
-            return False
-
-    def get(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
 
     def chat(self, body):
         """The streamed answer: text, end, usage, log-probabilities, and the seconds from the first token to the end."""
@@ -99,7 +67,7 @@ class Server:
 
     def drafts(self):
         counts = {}
-        for line in self.get("/metrics")[1].splitlines():
+        for line in self.request("GET", "/metrics")[1].splitlines():
             if line.startswith("bedplate_draft_tokens_total{"):
                 outcome = line.split('outcome="')[1].split('"')[0]
                 counts[outcome] = int(float(line.rsplit(" ", 1)[1]))

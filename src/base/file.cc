@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/cat.h"
+#include "base/descriptor.h"
 
 namespace bedplate {
 namespace {
@@ -20,21 +21,6 @@ Status SystemError(std::string_view doing, const std::filesystem::path& path, in
   if (error == ENOENT) return Status::NotFound(message);
   return Status::IoError(message);
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  int Close() { return ::close(std::exchange(fd_, -1)); }
-
- private:
-  int fd_;
-};
 
 /// Maps a file at a multiple of a huge page, so that the system can use huge pages where the page cache holds them.
 void* MapReadOnly(int fd, size_t size) {

@@ -1,7 +1,6 @@
 #include "cmd/partial_file.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "base/cat.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/sha256.h"
 
 namespace bedplate {
 namespace {
@@ -145,9 +145,7 @@ Status PartialFile::CheckRoom(uint64_t bytes) const {
 }
 
 Result<std::string> PartialFile::Hash(const std::function<void(uint64_t)>& on_progress) const {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1)
-    return Status::Internal("SHA-256 is not available");
+  Sha256 sum;
   std::vector<char> buffer(1 << 20);
   uint64_t at = 0;
   for (;;) {
@@ -155,16 +153,13 @@ Result<std::string> PartialFile::Hash(const std::function<void(uint64_t)>& on_pr
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return SystemError("cannot read", PartialPath(), errno);
     if (n == 0) break;
-    EVP_DigestUpdate(context.get(), buffer.data(), static_cast<size_t>(n));
+    sum.Add(buffer.data(), static_cast<size_t>(n));
     at += static_cast<uint64_t>(n);
     if (on_progress) on_progress(at);
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  EVP_DigestFinal_ex(context.get(), digest, &length);
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+  std::optional<std::string> hex = sum.Hex();
+  if (!hex) return Status::Internal("SHA-256 is not available");
+  return *std::move(hex);
 }
 
 Status PartialFile::Finish() {

@@ -1,4 +1,4 @@
-// Plan. Draft() first catches up, in steps of at most the planned rows, leaving each sequence one token short; then
+// Plan. Draft() first catches up by a chunk, and goes on with the sequences that are then one token short; for those
 // each step computes one token of every sequence and draws the next. What it computed of guesses stays in its pages: if
 // the sequence then writes them, they need no computing (Open compares).
 
@@ -15,21 +15,14 @@ namespace bedplate {
 namespace {
 
 constexpr double kNewest = 1.0 / 8;  // weight of the newest measurement of a step's time
-
-std::vector<uint32_t> Windows(const StepModel& model) {
-  std::vector<uint32_t> windows;
-  for (const PageGroup& group : model.page_groups()) windows.push_back(group.sliding_window);
-  return windows;
-}
+// A sequence for which there were no pages is not tried again before it has written so many more tokens.
+constexpr uint32_t kTokensWithoutPages = 64;
 
 TokenId TokenAt(const Sequence& sequence, uint32_t position) {
   return position < sequence.known() ? sequence.tokens[position] : sequence.draft[position - sequence.known()];
 }
 
 }  // namespace
-
-// A sequence for which there were no pages is not tried again before it has written so many more tokens.
-constexpr uint32_t kTokensWithoutPages = 64;
 
 Status CheckSameVocabulary(const LoadedModel& model, const LoadedModel& draft) {
   const Tokenizer &a = *model.tokenizer, &b = *draft.tokenizer;
@@ -88,7 +81,7 @@ DraftModel::DraftModel(const EngineOptions& options, std::unique_ptr<LoadedModel
 }
 
 void DraftModel::StartEmpty() {
-  kv_ = std::make_unique<KvPages>(KvPages::Options{.sliding_windows = Windows(*loaded_->model),
+  kv_ = std::make_unique<KvPages>(KvPages::Options{.sliding_windows = SlidingWindows(*loaded_->model),
                                                    .capacities = plan_.pages,
                                                    .chunk_tokens = chunk_tokens_,
                                                    .prefix_cache = prefix_cache_});

@@ -15,18 +15,9 @@
 namespace bedplate {
 namespace {
 
-// Output tokens that a sequence's look-up has room for from the start.
-constexpr uint32_t kLookupReserve = 1024;
-
 uint64_t SystemEntropy() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
-}
-
-std::vector<uint32_t> Windows(const StepModel& model) {
-  std::vector<uint32_t> windows;
-  for (const PageGroup& group : model.page_groups()) windows.push_back(group.sliding_window);
-  return windows;
 }
 
 SchedulerOptions SchedulerOptionsFor(const EngineOptions& options, const MemoryPlan& plan) {
@@ -81,7 +72,7 @@ EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, std::uni
 
 void EngineCore::StartEmpty() {
   scheduler_.reset();
-  kv_ = std::make_unique<KvPages>(KvPages::Options{.sliding_windows = Windows(*model_.model),
+  kv_ = std::make_unique<KvPages>(KvPages::Options{.sliding_windows = SlidingWindows(*model_.model),
                                                    .capacities = plan_.pages,
                                                    .chunk_tokens = options_.prefill_chunk_max,
                                                    .prefix_cache = options_.prefix_cache});
@@ -121,7 +112,7 @@ Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> 
 /// A prediction is looked up in even if nothing is drafted: the usage says how much of it came true.
 std::optional<TokenLookup> EngineCore::MakeLookup(const PreparedRequest& prepared) const {
   if (options_.speculation.mode == Speculation::Mode::kOff && prepared.prediction.empty()) return std::nullopt;
-  return TokenLookup(prepared.prediction, prepared.tokens, std::min(prepared.output_tokens_max, kLookupReserve));
+  return TokenLookup(prepared.prediction, prepared.tokens, std::min(prepared.output_tokens_max, kOutputReserve));
 }
 
 /// The requests ahead take about the mean time so far, sequences_max at a time.

@@ -25,6 +25,12 @@ PrefixTree::Options TreeOptions(const KvPages::Options& options) {
 
 }  // namespace
 
+std::vector<uint32_t> SlidingWindows(const StepModel& model) {
+  std::vector<uint32_t> windows;
+  for (const PageGroup& group : model.page_groups()) windows.push_back(group.sliding_window);
+  return windows;
+}
+
 KvPages::KvPages(const Options& options) : tree_(TreeOptions(options)) {
   BP_CHECK(options.sliding_windows.size() == options.capacities.size());
   for (size_t g = 0; g < options.capacities.size(); ++g) {

@@ -18,6 +18,9 @@
 
 namespace bedplate {
 
+/// By group of the model's pages: its sliding window, 0 where there is none; KvPages::Options asks for them.
+std::vector<uint32_t> SlidingWindows(const StepModel& model);
+
 /// What one sequence holds. Filled and emptied by KvPages; empty unless the sequence runs.
 class SequencePages {
  public:

@@ -19,6 +19,9 @@
 
 namespace bedplate {
 
+/// Room for the prompt and this many output tokens is taken when a sequence is made; long outputs grow by doubling.
+inline constexpr uint32_t kOutputReserve = 1024;
+
 /// Who goes first: higher priority, then earlier arrival, then the lower choice. Total, and fixed for a sequence's
 /// life, so whoever is first can always get what it needs: nothing waits forever.
 struct Rank {

@@ -1,7 +1,6 @@
 #include "model/packed_cache.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +15,9 @@
 
 #include "base/cat.h"
 #include "base/caught.h"
+#include "base/descriptor.h"
 #include "base/log.h"
+#include "base/sha256.h"
 
 namespace bedplate {
 namespace {
@@ -29,41 +30,7 @@ constexpr size_t kContentDigits = 64;
 constexpr uint64_t kDiskLeftFree = uint64_t{256} << 20;  // a cache must not be what fills a disk
 constexpr size_t kHashChunk = size_t{4} << 20;
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 // ---- A model's content ---------------------------------------------------------------------------------------------
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    ok_ = context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1;
-  }
-  void Add(const void* bytes, size_t size) { ok_ = ok_ && EVP_DigestUpdate(context_.get(), bytes, size) == 1; }
-  std::optional<std::string> Hex() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    if (!ok_ || EVP_DigestFinal_ex(context_.get(), digest, &length) != 1) return std::nullopt;
-    std::string hex;
-    for (unsigned i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
-    return hex;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-  bool ok_ = false;
-};
 
 /// Gives pages back as it goes: hashing must not make the whole file resident.
 std::optional<std::string> HashFile(const MappedFile& file, const std::atomic<bool>& stop) {

@@ -1,0 +1,31 @@
+// Against the examples of FIPS 180-2, whole and in pieces.
+#include "base/sha256.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace bedplate {
+namespace {
+
+std::string HexOf(std::string_view text, size_t piece) {
+  Sha256 sum;
+  for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) {
+    sum.Add(text.data(), std::min(piece, text.size()));
+  }
+  return sum.Hex().value_or("none");
+}
+
+TEST(Sha256, IsTheStandards) {
+  EXPECT_EQ(HexOf("", 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  for (const size_t piece : {1u, 2u, 100u}) {
+    EXPECT_EQ(HexOf("abc", piece), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(HexOf("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece),
+              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  }
+}
+
+}  // namespace
+}  // namespace bedplate
