@@ -294,6 +294,7 @@ void Generation::OnTick() {
 }
 
 void Generation::Fail(const Status& status) {
+  begun_.CancelParts();  // first: whoever reads the error finds the work already called off
   if (const auto sink = sink_.lock()) {
     if (streaming_) {
       std::string out;
