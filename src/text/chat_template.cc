@@ -1,5 +1,7 @@
 #include "text/chat_template.h"
 
+#include <algorithm>
+
 #include "base/cat.h"
 #include "text/template_ast.h"
 #include "text/template_interpreter.h"
@@ -22,7 +24,23 @@ Result<ChatTemplate> ChatTemplate::Parse(std::string_view source) {
         Cat("the chat template has ", source.size(), " bytes; at most ", kSourceBytesMax, " are allowed"));
   }
   BP_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, jinja::ParseTemplate(source));
-  return ChatTemplate(std::move(program));
+  return ChatTemplate(std::move(program), source);
+}
+
+ChatTemplate::ChatTemplate(std::shared_ptr<const Program> program, std::string_view source)
+    : program_(std::move(program)) {
+  const auto has = [&](std::string_view text) { return source.find(text) != std::string_view::npos; };
+  traits_.takes_tools = Reads("tools");
+  traits_.output = FormatOfTemplate(source, traits_.takes_tools);
+  for (const std::string_view asks : {"content is none", "content is not none", "content'] is none",
+                                      "content'] is not none", "content\"] is none", "content\"] is not none"}) {
+    traits_.null_content = traits_.null_content || has(asks);
+  }
+  traits_.short_call_ids = has("|length != 9") || has("| length != 9");
+}
+
+bool ChatTemplate::Reads(std::string_view variable) const {
+  return std::ranges::find(variables(), variable) != variables().end();
 }
 
 Result<std::vector<TemplateSegment>> ChatTemplate::Render(const Inputs& inputs, const TemplateLimits& limits) const {

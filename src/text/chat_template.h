@@ -28,6 +28,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "text/output_format.h"
 
 namespace bedplate {
 
@@ -66,12 +67,23 @@ class ChatTemplate {
   /// The variables that the template reads and doesn't set itself, sorted: "tools" tells that it can take tools,
   /// "enable_thinking" that thinking can be switched.
   [[nodiscard]] const std::vector<std::string>& variables() const;
+  [[nodiscard]] bool Reads(std::string_view variable) const;
+
+  /// What else the template's text tells about the model behind it.
+  struct Traits {
+    OutputFormat output;          // how the model writes calls and reasoning
+    bool takes_tools = false;     // reads `tools`; others drop them without a word
+    bool null_content = false;    // asks whether an assistant's content is none, so it must be where there is no text
+    bool short_call_ids = false;  // Mistral's: ids of tool calls have exactly nine letters and digits
+  };
+  [[nodiscard]] const Traits& traits() const { return traits_; }
 
   struct Program;  // the parsed template; template_ast.h
 
  private:
-  explicit ChatTemplate(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+  ChatTemplate(std::shared_ptr<const Program> program, std::string_view source);
   std::shared_ptr<const Program> program_;
+  Traits traits_;
 };
 
 /// The prompt as one string, for people and for logs. Tokenize the segments instead.

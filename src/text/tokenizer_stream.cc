@@ -1,5 +1,6 @@
 #include "text/tokenizer_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "text/unicode.h"
@@ -62,7 +63,7 @@ std::string ToValidUtf8(std::string_view text, std::string* held) {
 
 std::string StreamDecoder::Push(TokenId id) {
   if (tokenizer_.IsControl(id)) {
-    if (!options_.special) return {};
+    if (!options_.special && std::ranges::find(options_.spelled, id) == options_.spelled.end()) return {};
     return ToValidUtf8(std::exchange(held_, {}) += tokenizer_.TokenText(id), &held_);
   }
   std::string_view bytes = tokenizer_.TokenBytes(id);

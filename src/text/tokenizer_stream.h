@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "text/tokenizer.h"
@@ -19,10 +21,11 @@ namespace bedplate {
 class StreamDecoder {
  public:
   struct Options {
-    bool special = false;     // write control tokens as their text
-    bool text_start = false;  // the first token begins a text: take away SentencePiece's prefixed space
+    bool special = false;               // write control tokens as their text
+    bool text_start = false;            // the first token begins a text: take away SentencePiece's prefixed space
+    std::vector<TokenId> spelled = {};  // control tokens that are written as their text, while others are not
   };
-  StreamDecoder(const Tokenizer& tokenizer, Options options) : tokenizer_(tokenizer), options_(options) {}
+  StreamDecoder(const Tokenizer& tokenizer, Options options) : tokenizer_(tokenizer), options_(std::move(options)) {}
   explicit StreamDecoder(const Tokenizer& tokenizer) : StreamDecoder(tokenizer, Options()) {}
 
   /// The text that this token completes; may be empty.
