@@ -69,9 +69,9 @@ struct Wake {
   bool woken = false;
 };
 
-// Asks the engine and hands each piece of text to `write` as it comes.
+// Asks the engine and hands each piece to `write` as it comes.
 Result<Answer> Ask(Engine& engine, Request request, const Clock& clock,
-                   const std::function<void(std::string_view)>& write) {
+                   const std::function<void(const OutputPiece&)>& write) {
   BP_ASSIGN_OR_RETURN(PreparedRequest prepared, engine.Prepare(std::move(request)));
   // Shared with the engine thread, which may still be inside the call that wakes us when we have read the last event.
   const auto wake = std::make_shared<Wake>();
@@ -97,8 +97,10 @@ Result<Answer> Ask(Engine& engine, Request request, const Clock& clock,
     for (const Event& event : events->Take()) {
       if (const auto* delta = std::get_if<OutputDelta>(&event)) {
         if (answer.first_token_seconds == 0) answer.first_token_seconds = since_start();
-        answer.text += delta->text;
-        write(delta->text);
+        for (const OutputPiece& piece : delta->pieces) {
+          if (piece.kind == OutputPiece::Kind::kText) answer.text += piece.text;
+          write(piece);
+        }
       } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
         answer.reason = finished->reason;
       } else if (const auto* done = std::get_if<RequestFinished>(&event)) {
@@ -116,10 +118,30 @@ Result<Answer> Ask(Engine& engine, Request request, const Clock& clock,
   }
 }
 
-void WriteToTerminal(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
+void WriteAnswer(const OutputPiece& piece) {
+  if (piece.kind != OutputPiece::Kind::kText) return;
+  std::fwrite(piece.text.data(), 1, piece.text.size(), stdout);
   std::fflush(stdout);
 }
+
+// For a reader who waits: reasoning too, dimmed, and a blank line behind it.
+class TerminalWriter {
+ public:
+  void operator()(const OutputPiece& piece) {
+    const bool reasoning = piece.kind == OutputPiece::Kind::kReasoning;
+    if (reasoning) {
+      std::printf("\033[2m%s\033[0m", piece.text.c_str());
+      std::fflush(stdout);
+    } else if (std::exchange(reasoned_, false)) {
+      std::printf("\n\n");
+    }
+    reasoned_ = reasoned_ || reasoning;
+    WriteAnswer(piece);
+  }
+
+ private:
+  bool reasoned_ = false;
+};
 
 std::string SpeedLine(const Answer& answer) {
   const double decoding = answer.seconds - answer.first_token_seconds;
@@ -147,7 +169,7 @@ Status Converse(Engine& engine, ChatSession& session, const Clock& clock) {
       continue;
     }
     session.AddUser(input);
-    const Result<Answer> answer = Ask(engine, session.NextRequest(engine.model().id), clock, WriteToTerminal);
+    const Result<Answer> answer = Ask(engine, session.NextRequest(engine.model().id), clock, TerminalWriter());
     std::printf("\n");
     if (!answer.ok()) {
       session.DropLast();
@@ -165,7 +187,7 @@ Status Converse(Engine& engine, ChatSession& session, const Clock& clock) {
 Status AnswerOnce(Engine& engine, ChatSession& session, const std::string& prompt, const Clock& clock) {
   const Interrupts interrupts;
   session.AddUser(prompt);
-  BP_ASSIGN_OR_RETURN(const Answer answer, Ask(engine, session.NextRequest(engine.model().id), clock, WriteToTerminal));
+  BP_ASSIGN_OR_RETURN(const Answer answer, Ask(engine, session.NextRequest(engine.model().id), clock, WriteAnswer));
   if (answer.text.empty() || answer.text.back() != '\n') std::printf("\n");
   return answer.stopped ? Status::Cancelled("stopped by Ctrl-C") : Status::Ok();
 }

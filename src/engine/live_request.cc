@@ -15,7 +15,7 @@ Sequence::Sequence(LiveRequest& owner, uint32_t choice_index, const Tokenizer& t
     : request(owner),
       rank{.priority = owner.request().priority, .arrival = owner.arrival, .choice = choice_index},
       output_tokens_max(owner.prepared.output_tokens_max),
-      output(tokenizer, owner.request(), choice_index, owner.prepared.output_tokens_max) {
+      output(tokenizer, owner.prepared, choice_index) {
   const size_t reserve = owner.prepared.tokens.size() + std::min(owner.prepared.output_tokens_max, kOutputReserve);
   tokens.reserve(reserve);
   tokens = owner.prepared.tokens;

@@ -1,14 +1,19 @@
 #pragma once
-/// Turns the tokens of one choice into its events: text in whole characters, stop strings cut off, log-probabilities
-/// attached, the reason why it ended.
+/// Turns the tokens of one choice into its events: whole characters, read for reasoning and calls of tools, stop
+/// strings cut off the text (they are not looked for in the rest), log-probabilities attached, the reason why it ended.
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "engine/engine.h"
 #include "engine/sampler.h"
 #include "engine/stop_matcher.h"
 #include "request/event.h"
 #include "request/request.h"
+#include "text/output_parser.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_stream.h"
 
@@ -24,8 +29,8 @@ class ChoiceOutput {
     std::optional<ChoiceFinished> finished;
   };
 
-  /// The tokenizer and the request outlive it. output_tokens_max >= 1.
-  ChoiceOutput(const Tokenizer& tokenizer, const Request& request, uint32_t choice, uint32_t output_tokens_max);
+  /// The tokenizer and the request outlive it.
+  ChoiceOutput(const Tokenizer& tokenizer, const PreparedRequest& prepared, uint32_t choice);
 
   /// Would end the output without being part of it.
   [[nodiscard]] bool IsEnd(TokenId token) const;
@@ -35,14 +40,28 @@ class ChoiceOutput {
   Accepted End();
 
   [[nodiscard]] uint32_t tokens() const { return tokens_; }
+  [[nodiscard]] uint32_t reasoning_tokens() const { return reasoning_tokens_; }
 
  private:
+  struct Ending {
+    FinishReason reason;
+    std::string stop_string;
+  };
+  // Text becomes pieces. Something: the choice ends with them, whatever would follow.
+  std::optional<Ending> Read(std::string_view text, std::vector<OutputPiece>& pieces);
+  std::optional<Ending> Tell(std::vector<ParsedPiece> parsed, std::vector<OutputPiece>& pieces);
+  Ending ReadEnd(std::vector<OutputPiece>& pieces);
+  [[nodiscard]] Accepted Finish(OutputDelta delta, Ending ending) const;
+
   const Tokenizer& tokenizer_;
-  const Request& request_;
+  const PreparedRequest& prepared_;
   const uint32_t choice_;
-  const uint32_t output_tokens_max_;
+  const bool one_call_;
   uint32_t tokens_ = 0;
+  uint32_t reasoning_tokens_ = 0;
+  uint32_t calls_ = 0;  // begun
   StreamDecoder decoder_;
+  std::unique_ptr<OutputParser> parser_;  // null: all is text
   StopMatcher stops_;
 };
 

@@ -6,36 +6,13 @@
 
 #include "base/cat.h"
 #include "base/json.h"
+#include "engine/chat_messages.h"
 
 namespace bedplate {
 namespace {
 
 Status Invalid(std::string param, std::string message, std::string reason = {}) {
   return Status::InvalidArgument(std::move(message)).WithParam(std::move(param)).WithReason(std::move(reason));
-}
-
-/// Templates that transform arguments want an object; text that is no JSON object stays text.
-Json ToolCallToJson(const ToolCall& call) {
-  Result<Json> arguments = ParseJson(call.arguments);
-  const bool object = arguments.ok() && arguments->is_object();
-  Json::Object function{{"name", call.name}, {"arguments", object ? std::move(*arguments) : Json(call.arguments)}};
-  return Json::Object{{"id", call.id}, {"type", "function"}, {"function", std::move(function)}};
-}
-
-/// The shape that the templates of Hugging Face models expect.
-Json MessageToJson(const Message& message) {
-  // "developer" is OpenAI's newer name for it; templates know "system", and silently drop roles they don't know.
-  Json::Object out{{"role", message.role == "developer" ? std::string("system") : message.role},
-                   {"content", message.content}};
-  if (!message.name.empty()) out.emplace_back("name", message.name);
-  if (!message.reasoning.empty()) out.emplace_back("reasoning_content", message.reasoning);
-  if (!message.tool_call_id.empty()) out.emplace_back("tool_call_id", message.tool_call_id);
-  if (!message.tool_calls.empty()) {
-    Json::Array calls;
-    for (const ToolCall& call : message.tool_calls) calls.push_back(ToolCallToJson(call));
-    out.emplace_back("tool_calls", std::move(calls));
-  }
-  return out;
 }
 
 std::string TokenText(const Tokenizer& tokenizer, std::optional<TokenId> token) {
@@ -93,20 +70,21 @@ class PromptReader {
                          "Give one with --chat-template when starting the server, or use /v1/completions."),
                      "chat_template_missing");
     }
-    ChatTemplate::Inputs inputs{.messages = Json::Array{},
-                                .tools = prompt.tools,
-                                .add_generation_prompt = true,
-                                .bos_token = TokenText(tokenizer_, tokenizer_.bos()),
-                                .eos_token = TokenText(tokenizer_, tokenizer_.eos()),
-                                .extra = prompt.template_arguments,
-                                .now_unix_seconds = now_unix_seconds_};
-    for (const Message& message : prompt.messages) inputs.messages.as_array().push_back(MessageToJson(message));
-    auto rendered = model_.chat_template->Render(inputs);
+    BP_RETURN_IF_ERROR(CheckToolChoice(prompt));
+    const ChatTemplate& chat_template = *model_.chat_template;
+    Result<std::vector<TemplateSegment>> rendered = Render(prompt);
+    if (!rendered.ok()) {
+      // Templates differ in where they allow a system message: the usual reason why one fails.
+      Result<std::vector<TemplateSegment>> again = Render(WithSystemAtBeginning(prompt));
+      if (again.ok()) rendered = std::move(again);
+    }
     if (!rendered.ok()) {
       return Invalid("messages",
                      Cat("The model's chat template can't render these messages: ", rendered.status().message()),
                      "chat_template_failed");
     }
+    const bool tail_is_ours = !rendered->empty() && rendered->back().trusted;
+    ReadOutputAs(chat_template.traits().output, prompt, tail_is_ours ? rendered->back().text : std::string());
     std::vector<TextSegment> segments;
     for (const TemplateSegment& s : *rendered) segments.push_back({.text = s.text, .trusted = s.trusted});
     BP_RETURN_IF_ERROR(Encode(segments, {.chat = true}));
@@ -135,6 +113,40 @@ class PromptReader {
   }
 
  private:
+  Result<std::vector<TemplateSegment>> Render(const ChatPrompt& prompt) const {
+    ChatTemplate::Inputs inputs = TemplateInputs(prompt, *model_.chat_template);
+    inputs.bos_token = TokenText(tokenizer_, tokenizer_.bos());
+    inputs.eos_token = TokenText(tokenizer_, tokenizer_.eos());
+    inputs.now_unix_seconds = now_unix_seconds_;
+    return model_.chat_template->Render(inputs);
+  }
+
+  static Status CheckToolChoice(const ChatPrompt& prompt) {
+    if (prompt.tool_choice.kind == ToolChoice::Kind::kAuto) return Status::Ok();
+    return Invalid("tool_choice",
+                   "'tool_choice' other than \"auto\" and \"none\" is not supported: this build can't make the model "
+                   "call a tool.",
+                   "unsupported_parameter");
+  }
+
+  void ReadOutputAs(const OutputFormat& format, const ChatPrompt& prompt, std::string_view prompt_end) const {
+    OutputParserOptions output{.format = format,
+                               .tools = prompt.tools.is_array() && !prompt.tools.as_array().empty(),
+                               .tool_names = {},
+                               .in_reasoning = PromptOpensReasoning(format, prompt_end)};
+    if (output.tools) {
+      for (const Json& tool : prompt.tools.as_array()) {
+        const Json* function = tool.Find("function");
+        const Json* name = function == nullptr ? nullptr : function->Find("name");
+        if (name != nullptr && name->is_string()) output.tool_names.push_back(name->as_string());
+      }
+      for (const std::string& text : HandOverTokensOf(format)) {
+        if (const auto token = tokenizer_.Find(text)) out_.request.stop_tokens.push_back(*token);
+      }
+    }
+    out_.output = std::move(output);
+  }
+
   struct PromptKind {
     bool chat;  // a raw prompt begins with the beginning-of-text token, a template writes it where it is wanted
   };

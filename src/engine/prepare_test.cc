@@ -152,7 +152,7 @@ TEST_F(Prepare, UserTextNeverBecomesASpecialToken) {
 }
 
 TEST_F(Prepare, MessagesHaveTheShapeTemplatesExpect) {
-  UseTemplate("{% for m in messages %}{{ m | tojson }}\n{% endfor %}");
+  UseTemplate("{% if tools %}{% endif %}{% for m in messages %}{{ m | tojson }}\n{% endfor %}");
   Message developer = UserSays("d"), assistant = UserSays(""), tool = UserSays("r");
   developer.role = "developer";
   assistant.role = "assistant";
@@ -171,7 +171,100 @@ TEST_F(Prepare, MessagesHaveTheShapeTemplatesExpect) {
       "{\"role\": \"assistant\", \"content\": \"\", \"name\": \"bob\", \"reasoning_content\": \"hm\", \"tool_calls\": "
       "[{\"id\": \"c1\", \"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"a\": 1}}}, "
       "{\"id\": \"c2\", \"type\": \"function\", \"function\": {\"name\": \"g\", \"arguments\": \"not json\"}}]}\n"
-      "{\"role\": \"tool\", \"content\": \"r\", \"tool_call_id\": \"c1\"}\n");
+      "{\"role\": \"tool\", \"content\": \"r\", \"name\": \"f\", \"tool_call_id\": \"c1\"}\n");
+}
+
+TEST_F(Prepare, MessagesFitWhatTheTemplateAsksOfThem) {
+  UseTemplate(
+      "{% if tools %}{% endif %}{% for m in messages %}{% if m.tool_calls and m['content'] is none %}none {% endif %}"
+      "{% if m.tool_calls %}{% if m.tool_calls[0].id|length != 9 %}{{ raise_exception('no') }}{% endif %}"
+      "{{ m.tool_calls[0].id }}{% endif %}{% if m.role == 'tool' %} {{ m.tool_call_id }}{% endif %}{% endfor %}");
+  Message assistant = UserSays(""), tool = UserSays("r");
+  assistant.role = "assistant";
+  assistant.tool_calls = {{"call_of_any_length", "f", "{}"}};
+  tool.role = "tool";
+  tool.tool_call_id = "call_of_any_length";
+  Request request = Chat({assistant, tool});
+  request.echo = true;
+  const auto prepared = Run(request);
+  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+  const std::string& text = prepared->prompt_text;
+  ASSERT_EQ(text.size(), 5u + 9 + 1 + 9) << text;
+  EXPECT_EQ(text.substr(0, 5), "none ");
+  EXPECT_EQ(text.substr(5, 9), text.substr(15)) << "the result names its call";
+}
+
+TEST_F(Prepare, ATemplateWithoutToolsGetsThemAsText) {
+  UseTemplate("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}");
+  Message assistant = UserSays("Wait."), result = UserSays("12"), second = UserSays("13");
+  assistant.role = "assistant";
+  assistant.tool_calls = {{"c1", "f", R"({"a": 1})"}};
+  result.role = second.role = "tool";
+  Request request = Chat({UserSays("q"), assistant, result, second, UserSays("and?")});
+  std::get<ChatPrompt>(request.prompt).tools = *ParseJson(R"([{"type":"function","function":{"name":"f"}}])");
+  request.echo = true;
+  const auto prepared = PrepareRequest(request, model_, 4000, 0);
+  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+  const std::string& text = prepared->prompt_text;
+  EXPECT_TRUE(text.starts_with("[system]You can call functions.")) << text;
+  EXPECT_NE(text.find("\n{\"name\":\"f\"}[user]q[assistant]Wait.\n<tool_call>\n{\"name\": \"f\", \"arguments\": "
+                      "{\"a\":1}}\n</tool_call>[user]<tool_response>\n12\n</tool_response>\n\n<tool_response>\n13\n"
+                      "</tool_response>\n\nand?"),
+            std::string::npos)
+      << text;
+  ASSERT_TRUE(prepared->output.has_value());
+  EXPECT_TRUE(prepared->output->tools);
+  EXPECT_EQ(prepared->output->tool_names, std::vector<std::string>{"f"});
+}
+
+TEST_F(Prepare, ASystemMessageInTheMiddleIsNoError) {
+  UseTemplate(
+      "{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('system first') }}{% "
+      "endif %}"
+      "[{{ m.role }}]{{ m.content }}{% endfor %}");
+  Message first = UserSays("a"), later = UserSays("b");
+  first.role = later.role = "system";
+  Request request = Chat({first, UserSays("q"), later, UserSays("r")});
+  request.echo = true;
+  const auto prepared = Run(request);
+  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+  EXPECT_EQ(prepared->prompt_text, "[system]a[user]q\n\nb\n\nr");
+}
+
+TEST_F(Prepare, ReasoningEffortGoesWhereTheTemplateReadsIt) {
+  const auto ask = [&](std::string_view source, std::string effort) {
+    UseTemplate(source);
+    Request request = Chat({UserSays("q")});
+    std::get<ChatPrompt>(request.prompt).reasoning_effort = std::move(effort);
+    request.echo = true;
+    const auto prepared = Run(request);
+    EXPECT_TRUE(prepared.ok()) << prepared.status().message();
+    return prepared.ok() ? prepared->prompt_text : std::string();
+  };
+  constexpr std::string_view kSwitch =
+      "{% if enable_thinking is defined %}{{ enable_thinking }}{% else %}unset{% endif %}";
+  EXPECT_EQ(ask(kSwitch, ""), "unset");
+  EXPECT_EQ(ask(kSwitch, "none"), "False");
+  EXPECT_EQ(ask(kSwitch, "high"), "True");
+  EXPECT_EQ(ask("a{{ reasoning_effort }}", "high"), "ahigh");
+  EXPECT_EQ(ask("a", "high"), "a") << "ignored where the template knows of none";
+}
+
+TEST_F(Prepare, TheOutputBeginsWhereThePromptEnds) {
+  UseTemplate("{{ messages[0].content }}</think><think>\n");
+  EXPECT_TRUE(Run(Chat({UserSays("q")}))->output->in_reasoning);
+  UseTemplate("<think>x</think>{{ messages[0].content }}");
+  EXPECT_FALSE(Run(Chat({UserSays("<think>")}))->output->in_reasoning) << "a user can't open it";
+  EXPECT_FALSE(Run(Text("a<think>"))->output.has_value()) << "raw prompts have raw answers";
+}
+
+TEST_F(Prepare, AForcedCallIsRefused) {
+  UseTemplate("{{ tools }}");
+  Request request = Chat({UserSays("q")});
+  auto& chat = std::get<ChatPrompt>(request.prompt);
+  chat.tools = *ParseJson(R"([{"type":"function","function":{"name":"f"}}])");
+  chat.tool_choice.kind = ToolChoice::Kind::kRequired;
+  EXPECT_EQ(Run(request).status().param(), "tool_choice");
 }
 
 TEST_F(Prepare, ATemplateThatRefusesIsTheClientsError) {

@@ -354,7 +354,7 @@ void Scheduler::CommitToken(const Batch::Wish& wish, const Drawn& drawn, Instant
     ++request.usage.output_tokens;
     ++metrics_.output_tokens;
   }
-  if (!end || !accepted.delta.text.empty()) request.events.emplace_back(std::move(accepted.delta));
+  if (!end || !accepted.delta.pieces.empty()) request.events.emplace_back(std::move(accepted.delta));
   if (accepted.finished.has_value()) FinishChoice(sequence, std::move(*accepted.finished), now);
 }
 
@@ -391,6 +391,7 @@ void Scheduler::FinishChoice(Sequence& sequence, ChoiceFinished finished, Instan
   LiveRequest& request = sequence.request;
   if (sequence.state == Sequence::State::kRunning) LeaveRunning(sequence, Sequence::State::kEnded);
   NotePrediction(sequence);
+  request.usage.reasoning_tokens += sequence.output.reasoning_tokens();
   request.events.emplace_back(std::move(finished));
   if (--request.choices_left > 0) return;
   request.events.emplace_back(RequestFinished{.usage = request.usage});

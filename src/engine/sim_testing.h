@@ -220,7 +220,7 @@ class EventReader {
     ChoiceResult& choice = result_.choices[e.choice];
     ASSERT_FALSE(choice.reason.has_value());
     choice.tokens.insert(choice.tokens.end(), e.tokens.begin(), e.tokens.end());
-    choice.text += e.text;
+    choice.text += TextOf(e);
     ASSERT_TRUE(e.logprobs.empty() || e.logprobs.size() == e.tokens.size());
     for (const TokenLogprob& l : e.logprobs) choice.logprobs.push_back(l.chosen.logprob);
   }

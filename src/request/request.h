@@ -29,11 +29,23 @@ struct Message {
   std::string tool_call_id;
 };
 
-/// To be rendered by the model's chat template.
+/// Which tools the answer may or must call.
+struct ToolChoice {
+  enum class Kind : uint8_t { kAuto, kRequired, kNamed };
+  Kind kind = Kind::kAuto;
+  std::string name;  // kNamed
+};
+
+/// To be rendered by the model's chat template. Its answer is read for reasoning and calls of tools (OutputPiece).
 struct ChatPrompt {
   std::vector<Message> messages;
-  Json tools;                       // the template's `tools`; null: none
-  Json::Object template_arguments;  // extra variables for the template, such as enable_thinking
+  Json tools;  // [{"type": "function", "function": {"name": ..., ...}}], as templates expect it; null: none
+  ToolChoice tool_choice = {};
+  bool parallel_tool_calls = true;  // false: the answer ends after its first call
+  /// How much to think first: "none", or a word that the template knows; empty: as the model does by itself. Ignored
+  /// where the template has no variable for it.
+  std::string reasoning_effort = {};
+  Json::Object template_arguments;  // extra variables for the template, such as enable_thinking; they win
 };
 struct TextPrompt {
   std::string text;

@@ -116,7 +116,10 @@ class FakeEngine final : public Engine {
   }
 
   static Event Said(std::string text, uint32_t choice = 0) {
-    return OutputDelta{.choice = choice, .text = std::move(text), .tokens = {TokenId{1}}, .logprobs = {}};
+    return OutputDelta{.choice = choice,
+                       .pieces = {{.kind = OutputPiece::Kind::kText, .text = std::move(text), .call_id = {}}},
+                       .tokens = {TokenId{1}},
+                       .logprobs = {}};
   }
   static Event Read(const PreparedRequest& request) {
     return PromptRead{.prompt_tokens = static_cast<uint32_t>(request.tokens.size()),
@@ -125,7 +128,9 @@ class FakeEngine final : public Engine {
                       .prompt_logprobs = {}};
   }
   static Event Finished(const PreparedRequest& request, uint32_t output_tokens) {
-    return RequestFinished{{static_cast<uint32_t>(request.tokens.size()), 2, output_tokens}};
+    return RequestFinished{{.prompt_tokens = static_cast<uint32_t>(request.tokens.size()),
+                            .cached_tokens = 2,
+                            .output_tokens = output_tokens}};
   }
 
  private:

@@ -254,6 +254,7 @@ Usage Generation::TotalUsage() const {
     total.prompt_tokens += part.usage.prompt_tokens;
     total.cached_tokens += part.usage.cached_tokens;
     total.output_tokens += part.usage.output_tokens;
+    total.reasoning_tokens += part.usage.reasoning_tokens;
     total.prediction_accepted_tokens += part.usage.prediction_accepted_tokens;
     total.prediction_rejected_tokens += part.usage.prediction_rejected_tokens;
   }

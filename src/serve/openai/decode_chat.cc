@@ -134,6 +134,31 @@ Status CheckTools(const FieldReader& fields, const Json& tools) {
   return Status::Ok();
 }
 
+// "none", "auto", "required", {"type": "function", "function": {"name": ...}}.
+Status ReadToolChoice(const FieldReader& fields, ChatPrompt& prompt) {
+  const Json* choice = fields.Get("tool_choice");
+  if (choice == nullptr) return Status::Ok();
+  if (choice->is_string() && choice->as_string() == "auto") return Status::Ok();
+  if (choice->is_string() && choice->as_string() == "none") {
+    prompt.tools = Json();  // the model is not told of any
+    return Status::Ok();
+  }
+  if (choice->is_string() && choice->as_string() == "required") {
+    prompt.tool_choice.kind = ToolChoice::Kind::kRequired;
+  } else {
+    const Json* function = choice->Find("function");
+    const Json* name = function == nullptr ? nullptr : function->Find("name");
+    if (name == nullptr || !name->is_string()) {
+      return Unsupported("tool_choice",
+                         "'tool_choice' must be \"none\", \"auto\", \"required\" or {\"type\": \"function\", "
+                         "\"function\": {\"name\": ...}}.");
+    }
+    prompt.tool_choice = {.kind = ToolChoice::Kind::kNamed, .name = name->as_string()};
+  }
+  if (!prompt.tools.is_null()) return Status::Ok();
+  return Status::InvalidArgument("'tool_choice' asks for a call, but there are no 'tools'.").WithParam("tool_choice");
+}
+
 Status ReadTools(const FieldReader& fields, ChatPrompt& prompt) {
   if (fields.Get("functions") != nullptr) return Unsupported("functions", "'functions' is not supported; use 'tools'.");
   if (fields.Get("function_call") != nullptr) {
@@ -141,20 +166,15 @@ Status ReadTools(const FieldReader& fields, ChatPrompt& prompt) {
   }
   const Json* tools = fields.Get("tools");
   if (tools != nullptr) BP_RETURN_IF_ERROR(CheckTools(fields, *tools));
-  const Json* choice = fields.Get("tool_choice");
-  if (choice != nullptr && !(choice->is_string() && (choice->as_string() == "auto" || choice->as_string() == "none"))) {
-    return Unsupported("tool_choice",
-                       "'tool_choice' other than \"auto\" and \"none\" is not supported: this build can't make "
-                       "the model call a tool.");
-  }
-  const bool none = choice != nullptr && choice->as_string() == "none";  // the model is not told of any
-  if (tools != nullptr && !tools->as_array().empty() && !none) prompt.tools = *tools;
-  return Status::Ok();
+  if (tools != nullptr && !tools->as_array().empty()) prompt.tools = *tools;
+  BP_ASSIGN_OR_RETURN(const auto parallel, fields.Bool("parallel_tool_calls"));
+  prompt.parallel_tool_calls = parallel.value_or(true);
+  return ReadToolChoice(fields, prompt);
 }
 
 Status ReadTemplateArguments(const FieldReader& fields, ChatPrompt& prompt) {
   BP_ASSIGN_OR_RETURN(const std::string* effort, fields.String("reasoning_effort"));
-  if (effort != nullptr) prompt.template_arguments.emplace_back("reasoning_effort", *effort);
+  if (effort != nullptr) prompt.reasoning_effort = *effort;
   const Json* arguments = fields.Get("chat_template_kwargs");
   if (arguments == nullptr) return Status::Ok();
   if (!arguments->is_object()) return fields.WrongType("chat_template_kwargs", "an object", *arguments);

@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "request/request.h"
 #include "serve/dialect.h"
-#include "serve/openai/field_reader.h"
+#include "serve/field_reader.h"
 
 namespace bedplate::openai {
 

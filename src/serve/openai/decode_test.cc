@@ -54,7 +54,8 @@ TEST(DecodeChat, TakesEveryField) {
   EXPECT_FALSE(r.speculation);
   const auto& chat = std::get<ChatPrompt>(r.prompt);
   EXPECT_TRUE(chat.tools.is_array());
-  EXPECT_EQ(chat.template_arguments.size(), 2u);
+  EXPECT_EQ(chat.template_arguments.size(), 1u);
+  EXPECT_EQ(chat.reasoning_effort, "low");
 }
 
 TEST(DecodeChat, NullsAndAbsencesAreDefaults) {
@@ -84,6 +85,22 @@ TEST(DecodeChat, ReadsMessages) {
   EXPECT_EQ(messages[3].reasoning, "why");
   EXPECT_EQ(messages[3].tool_calls[0].name, "f");
   EXPECT_EQ(messages[4].tool_call_id, "1");
+}
+
+TEST(DecodeChat, ReadsTheToolChoice) {
+  const auto chat = [](std::string_view fields) {
+    const Result<Call> call = Chat(Cat(R"("tools":[{"type":"function","function":{"name":"f"}}],)", fields));
+    EXPECT_TRUE(call.ok()) << call.status().message();
+    return std::get<ChatPrompt>(call->requests[0].prompt);
+  };
+  EXPECT_TRUE(chat(R"("tool_choice":"none")").tools.is_null());
+  EXPECT_EQ(chat(R"("tool_choice":"auto")").tool_choice.kind, ToolChoice::Kind::kAuto);
+  EXPECT_EQ(chat(R"("tool_choice":"required")").tool_choice.kind, ToolChoice::Kind::kRequired);
+  const ChatPrompt named = chat(R"("tool_choice":{"type":"function","function":{"name":"f"}})");
+  EXPECT_EQ(named.tool_choice.kind, ToolChoice::Kind::kNamed);
+  EXPECT_EQ(named.tool_choice.name, "f");
+  EXPECT_TRUE(named.parallel_tool_calls);
+  EXPECT_FALSE(chat(R"("parallel_tool_calls":false)").parallel_tool_calls);
 }
 
 TEST(DecodeChat, RefusalsNameTheField) {
@@ -124,6 +141,8 @@ TEST(DecodeChat, RefusalsNameTheField) {
       {R"("guided_json":{})", "guided_json"},
       {R"("grammar":"root ::= a")", "grammar"},
       {R"("tool_choice":"required")", "tool_choice"},
+      {R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"some")", "tool_choice"},
+      {R"("parallel_tool_calls":"no")", "parallel_tool_calls"},
       {R"("tool_choice":{"type":"function"})", "tool_choice"},
       {R"("tools":{})", "tools"},
       {R"("tools":[{"type":"web_search"}])", "tools[0].type"},

@@ -1,6 +1,7 @@
 #pragma once
 /// Events to OpenAI's answers. A stream is chunks as "data: {...}\n\n", ended by "data: [DONE]\n\n":
-///   chat: per choice one chunk with the role, then the content's deltas, then an empty delta with the finish_reason;
+///   chat: per choice one chunk with the role, then the deltas of reasoning (in both names that clients know, reasoning
+///   and reasoning_content), content and tool calls, then an empty delta with the finish_reason;
 ///   completions: deltas of text, the prompt's first with echo, the last with the finish_reason;
 ///   with include_usage every chunk has "usage": null, and one more with "choices": [] has the numbers.
 /// The text before and after what changes in a chunk is made once per answer.
@@ -35,7 +36,7 @@ std::unique_ptr<ReplyEncoder> MakeCompletionsEncoder(CompletionsReplyOptions opt
 
 /// {"prompt_tokens":...,"completion_tokens":...,"total_tokens":...,"prompt_tokens_details":{"cached_tokens":...},...}
 std::string UsageJson(const Usage& usage);
-std::string_view FinishReasonName(FinishReason reason);  // "stop", "length"
+std::string_view FinishReasonName(FinishReason reason);  // "stop", "length", "tool_calls"
 /// Members of an answer or chunk up to choices: {"id":..,"object":..,"created":..,"model":..,"system_fingerprint":..,
 std::string ReplyHead(std::string_view object, std::string_view id_prefix, const ReplyIdentity& identity);
 /// JSON has no infinities; OpenAI writes -9999 for "can't happen".

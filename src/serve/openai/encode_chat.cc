@@ -3,6 +3,7 @@
 #include "base/cat.h"
 #include "base/json.h"
 #include "serve/openai/encode.h"
+#include "serve/reply_blocks.h"
 
 namespace bedplate::openai {
 namespace {
@@ -39,8 +40,86 @@ void AppendLogprobs(const std::vector<TokenLogprob>& logprobs, bool separate, st
   }
 }
 
-void AppendString(std::string_view text, std::string& out) {
-  JsonWriter(out).String(text);
+// calls: begun so far by the choice. A call's id, type and name come once: clients join what comes again.
+void AppendPieceDelta(const OutputPiece& piece, uint32_t& calls, std::string& out) {
+  JsonWriter w(out);
+  w.BeginObject();
+  switch (piece.kind) {
+    case OutputPiece::Kind::kText:
+      w.Key("content");
+      w.String(piece.text);
+      break;
+    case OutputPiece::Kind::kReasoning:
+      w.Key("reasoning_content");
+      w.String(piece.text);
+      w.Key("reasoning");
+      w.String(piece.text);
+      break;
+    case OutputPiece::Kind::kCallBegin:
+    case OutputPiece::Kind::kCallArguments: {
+      const bool begins = piece.kind == OutputPiece::Kind::kCallBegin;
+      if (begins) ++calls;
+      w.Key("tool_calls");
+      w.BeginArray();
+      w.BeginObject();
+      w.Key("index");
+      w.Uint(calls - 1);
+      if (begins) {
+        w.Key("id");
+        w.String(piece.call_id);
+        w.Key("type");
+        w.String("function");
+      }
+      w.Key("function");
+      w.BeginObject();
+      if (begins) {
+        w.Key("name");
+        w.String(piece.text);
+      }
+      w.Key("arguments");
+      w.String(begins ? std::string_view() : std::string_view(piece.text));
+      w.EndObject();
+      w.EndObject();
+      w.EndArray();
+      break;
+    }
+    case OutputPiece::Kind::kCallEnd:
+      break;
+  }
+  w.EndObject();
+}
+
+// {"role":"assistant","content":...}: no content beside calls is null, as at OpenAI.
+void AppendMessage(const ReplyBlocks& said, std::string& out) {
+  JsonWriter w(out);
+  const std::string text = said.Joined(ReplyBlock::Kind::kText);
+  const std::string reasoning = said.Joined(ReplyBlock::Kind::kReasoning);
+  Json::Array calls;
+  for (const ReplyBlock& block : said.blocks()) {
+    if (block.kind != ReplyBlock::Kind::kCall) continue;
+    calls.emplace_back(
+        Json::Object{{"id", block.call.id},
+                     {"type", "function"},
+                     {"function", Json::Object{{"name", block.call.name}, {"arguments", block.call.arguments}}}});
+  }
+  w.BeginObject();
+  w.Key("role");
+  w.String("assistant");
+  w.Key("content");
+  text.empty() && !calls.empty() ? w.Null() : w.String(text);
+  if (!reasoning.empty()) {
+    w.Key("reasoning_content");
+    w.String(reasoning);
+    w.Key("reasoning");
+    w.String(reasoning);
+  }
+  if (!calls.empty()) {
+    w.Key("tool_calls");
+    w.Value(Json(std::move(calls)));
+  }
+  w.Key("refusal");
+  w.Null();
+  w.EndObject();
 }
 
 class ChatStream final : public ReplyEncoder {
@@ -48,6 +127,7 @@ class ChatStream final : public ReplyEncoder {
   ChatStream(ChatReplyOptions options, const ReplyIdentity& identity)
       : options_(options),
         head_(Cat("data: ", ReplyHead("chat.completion.chunk", "chatcmpl-", identity), "\"choices\":[")) {
+    calls_.resize(options.choices);
     for (uint32_t i = 0; i < options.choices; ++i) before_.push_back(Cat(head_, "{\"index\":", i, ",\"delta\":"));
     after_ = options.include_usage ? "}],\"usage\":null}\n\n" : "}]}\n\n";
   }
@@ -74,14 +154,27 @@ class ChatStream final : public ReplyEncoder {
       out += after_;
     }
   }
+  // A chunk a piece; the log-probabilities go with the first.
   void Continue(const OutputDelta& delta, std::string& out) {
-    if (delta.text.empty() && delta.logprobs.empty()) return;  // a character is not complete yet
-    out.append(before_[delta.choice]).append("{\"content\":");
-    AppendString(delta.text, out);
-    out += "},\"logprobs\":";
-    if (options_.logprobs) {
+    bool first = true;
+    for (const OutputPiece& piece : delta.pieces) {
+      if (piece.kind == OutputPiece::Kind::kCallEnd) continue;
+      BeginChunk(delta.choice, out);
+      AppendPieceDelta(piece, calls_[delta.choice], out);
+      EndChunk(first ? &delta : nullptr, out);
+      first = false;
+    }
+    if (!first || delta.logprobs.empty()) return;
+    BeginChunk(delta.choice, out);
+    out += "{\"content\":\"\"}";  // a character is not complete yet, but its token has a log-probability
+    EndChunk(&delta, out);
+  }
+  void BeginChunk(uint32_t choice, std::string& out) const { out += before_[choice]; }
+  void EndChunk(const OutputDelta* logprobs_of, std::string& out) const {
+    out += ",\"logprobs\":";
+    if (options_.logprobs && logprobs_of != nullptr) {
       out += "{\"content\":[";
-      AppendLogprobs(delta.logprobs, false, out);
+      AppendLogprobs(logprobs_of->logprobs, false, out);
       out += "],\"refusal\":null}";
     } else {
       out += "null";
@@ -94,6 +187,7 @@ class ChatStream final : public ReplyEncoder {
   const std::string head_;           // up to the choices
   std::vector<std::string> before_;  // by choice: up to the delta
   std::string after_;                // from the choice's end
+  std::vector<uint32_t> calls_;      // by choice: begun
 };
 
 class ChatWhole final : public ReplyEncoder {
@@ -104,7 +198,7 @@ class ChatWhole final : public ReplyEncoder {
   void OnEvent(size_t, const Event& event, std::string&) override {
     if (const auto* delta = std::get_if<OutputDelta>(&event)) {
       Choice& choice = choices_[delta->choice];
-      choice.text += delta->text;
+      choice.said.Add(*delta);
       AppendLogprobs(delta->logprobs, !choice.logprobs.empty(), choice.logprobs);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       choices_[finished->choice].reason = finished->reason;
@@ -113,9 +207,9 @@ class ChatWhole final : public ReplyEncoder {
   void OnDone(const Usage& total, std::string& out) override {
     out.append(head_).append("\"choices\":[");
     for (size_t i = 0; i < choices_.size(); ++i) {
-      out.append(i == 0 ? "" : ",").append(Cat("{\"index\":", i, ",\"message\":{\"role\":\"assistant\",\"content\":"));
-      AppendString(choices_[i].text, out);
-      out += ",\"refusal\":null},\"logprobs\":";
+      out.append(i == 0 ? "" : ",").append(Cat("{\"index\":", i, ",\"message\":"));
+      AppendMessage(choices_[i].said, out);
+      out += ",\"logprobs\":";
       if (options_.logprobs)
         out.append("{\"content\":[").append(choices_[i].logprobs).append("],\"refusal\":null}");
       else
@@ -128,7 +222,7 @@ class ChatWhole final : public ReplyEncoder {
 
  private:
   struct Choice {
-    std::string text;
+    ReplyBlocks said;
     std::string logprobs;  // JSON, comma-separated
     FinishReason reason = FinishReason::kStop;
   };

@@ -24,7 +24,7 @@ std::string UsageJson(const Usage& usage) {
   w.Key("completion_tokens_details");
   w.BeginObject();
   w.Key("reasoning_tokens");
-  w.Uint(0);
+  w.Uint(usage.reasoning_tokens);
   w.Key("accepted_prediction_tokens");
   w.Uint(usage.prediction_accepted_tokens);
   w.Key("rejected_prediction_tokens");
@@ -35,7 +35,15 @@ std::string UsageJson(const Usage& usage) {
 }
 
 std::string_view FinishReasonName(FinishReason reason) {
-  return reason == FinishReason::kLength ? "length" : "stop";
+  switch (reason) {
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kToolCalls:
+      return "tool_calls";
+  }
+  return "stop";
 }
 
 std::string ReplyHead(std::string_view object, std::string_view id_prefix, const ReplyIdentity& identity) {

@@ -24,10 +24,11 @@ class CompletionsStream final : public ReplyEncoder {
         if (!prompt->prompt_text.empty()) AppendChunk(index, prompt->prompt_text, "null", out);
       }
     } else if (const auto* delta = std::get_if<OutputDelta>(&event)) {
-      if (delta->text.empty() && delta->logprobs.empty()) return;
+      const std::string text = TextOf(*delta);
+      if (text.empty() && delta->logprobs.empty()) return;
       const size_t index = part * options_.choices + delta->choice;
       for (const TokenLogprob& logprob : delta->logprobs) logprobs_[index].Add(logprob);
-      AppendChunk(index, delta->text, "null", out);
+      AppendChunk(index, text, "null", out);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       const size_t index = part * options_.choices + finished->choice;
       AppendChunk(index, "", Cat('"', FinishReasonName(finished->reason), '"'), out);
@@ -73,7 +74,7 @@ class CompletionsWhole final : public ReplyEncoder {
         if (options_.logprobs) choice_at(i).logprobs.AddPrompt(*prompt);
       }
     } else if (const auto* delta = std::get_if<OutputDelta>(&event)) {
-      choice_at(delta->choice).text += delta->text;
+      choice_at(delta->choice).text += TextOf(*delta);
       for (const TokenLogprob& logprob : delta->logprobs) choice_at(delta->choice).logprobs.Add(logprob);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       choice_at(finished->choice).reason = finished->reason;

@@ -15,7 +15,12 @@ const ReplyIdentity kIdentity = {.id = "1", .created_unix_seconds = 5, .model = 
 const Usage kUsage = {.prompt_tokens = 10, .cached_tokens = 4, .output_tokens = 3};
 
 OutputDelta Delta(uint32_t choice, std::string text, std::vector<TokenLogprob> logprobs = {}) {
-  return {.choice = choice, .text = std::move(text), .tokens = {TokenId{1}}, .logprobs = std::move(logprobs)};
+  std::vector<OutputPiece> pieces;
+  if (!text.empty()) pieces.push_back({.kind = OutputPiece::Kind::kText, .text = std::move(text)});
+  return {.choice = choice, .pieces = std::move(pieces), .tokens = {TokenId{1}}, .logprobs = std::move(logprobs)};
+}
+OutputDelta Pieces(std::vector<OutputPiece> pieces) {
+  return {.choice = 0, .pieces = std::move(pieces), .tokens = {TokenId{1}}, .logprobs = {}};
 }
 TokenLogprob Logprob(std::string bytes, float logprob, std::vector<TokenAlternative> top = {}) {
   return {.chosen = {.token = TokenId{1}, .bytes = std::move(bytes), .logprob = logprob}, .top = std::move(top)};
@@ -66,6 +71,61 @@ TEST(ChatStream, EveryEventIsJson) {
   EXPECT_EQ(events, 7);  // two roles, two deltas, two ends, DONE
   EXPECT_NE(out.find(R"("token":"��","logprob":-0.5,"bytes":[226,130])"), std::string::npos) << out;
   EXPECT_NE(out.find(R"("logprob":-9999.0,"bytes":[172])"), std::string::npos);
+}
+
+// Reasoning, text, and two calls whose arguments come in pieces.
+std::vector<Event> ToolEvents() {
+  using Kind = OutputPiece::Kind;
+  return {PromptRead{}, Pieces({{.kind = Kind::kReasoning, .text = "Hm"}}),
+          Pieces({{.kind = Kind::kText, .text = "Ok."},
+                  {.kind = Kind::kCallBegin, .text = "f", .call_id = "call_1"},
+                  {.kind = Kind::kCallArguments, .text = "{\"a\":"}}),
+          Pieces({{.kind = Kind::kCallArguments, .text = "1}"},
+                  {.kind = Kind::kCallEnd, .text = {}},
+                  {.kind = Kind::kCallBegin, .text = "g", .call_id = "call_2"},
+                  {.kind = Kind::kCallArguments, .text = "{}"},
+                  {.kind = Kind::kCallEnd, .text = {}}}),
+          ChoiceFinished{.choice = 0, .reason = FinishReason::kToolCalls, .stop_string = {}}};
+}
+
+TEST(ChatStream, CallsComeInDeltas) {
+  const auto encoder =
+      MakeChatEncoder({.stream = true, .include_usage = false, .logprobs = false, .choices = 1}, kIdentity);
+  const std::string out = Encode(*encoder, ToolEvents());
+  std::vector<std::string> deltas;
+  for (size_t at = out.find("\"delta\":"); at != std::string::npos; at = out.find("\"delta\":", at + 1)) {
+    deltas.push_back(out.substr(at + 8, out.find(",\"logprobs\"", at) - at - 8));
+  }
+  EXPECT_EQ(
+      deltas,
+      (std::vector<std::string>{
+          R"({"role":"assistant","content":"","refusal":null})",
+          R"({"reasoning_content":"Hm","reasoning":"Hm"})",
+          R"({"content":"Ok."})",
+          R"({"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}]})",
+          R"({"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":"}}]})",
+          R"({"tool_calls":[{"index":0,"function":{"arguments":"1}"}}]})",
+          R"({"tool_calls":[{"index":1,"id":"call_2","type":"function","function":{"name":"g","arguments":""}}]})",
+          R"({"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]})",
+          "{}",
+      }));
+  EXPECT_NE(out.find(R"("finish_reason":"tool_calls")"), std::string::npos);
+}
+
+TEST(ChatWhole, HasCallsAndReasoning) {
+  const auto encoder =
+      MakeChatEncoder({.stream = false, .include_usage = false, .logprobs = false, .choices = 1}, kIdentity);
+  std::string out = Encode(*encoder, ToolEvents());
+  encoder->OnDone({.prompt_tokens = 10, .cached_tokens = 4, .output_tokens = 3, .reasoning_tokens = 1}, out);
+  EXPECT_NE(
+      out.find(
+          R"("message":{"role":"assistant","content":"Ok.","reasoning_content":"Hm","reasoning":"Hm","tool_calls":[)"
+          R"({"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},)"
+          R"({"id":"call_2","type":"function","function":{"name":"g","arguments":"{}"}}],"refusal":null},"logprobs":null,)"
+          R"("finish_reason":"tool_calls")"),
+      std::string::npos)
+      << out;
+  EXPECT_NE(out.find(R"("reasoning_tokens":1)"), std::string::npos);
 }
 
 TEST(ChatWhole, JoinsDeltasByChoice) {

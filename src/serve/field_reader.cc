@@ -1,8 +1,8 @@
-#include "serve/openai/field_reader.h"
+#include "serve/field_reader.h"
 
 #include "base/cat.h"
 
-namespace bedplate::openai {
+namespace bedplate {
 
 Status WrongType(std::string path, std::string_view expected, const Json& got) {
   return Status::InvalidArgument(
@@ -25,7 +25,7 @@ std::string FieldReader::PathOf(std::string_view name) const {
 }
 
 Status FieldReader::WrongType(std::string_view name, std::string_view expected, const Json& got) const {
-  return openai::WrongType(PathOf(name), expected, got);
+  return bedplate::WrongType(PathOf(name), expected, got);
 }
 
 Result<std::optional<bool>> FieldReader::Bool(std::string_view name) const {
@@ -82,4 +82,4 @@ Result<std::string> FieldReader::RequiredString(std::string_view name) const {
   return *value;
 }
 
-}  // namespace bedplate::openai
+}  // namespace bedplate

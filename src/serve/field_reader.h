@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/status.h"
 
-namespace bedplate::openai {
+namespace bedplate {
 
 class FieldReader {
  public:
@@ -40,4 +40,4 @@ class FieldReader {
 Status WrongType(std::string path, std::string_view expected, const Json& got);
 Status Unsupported(std::string path, std::string message);  // reason "unsupported_parameter"
 
-}  // namespace bedplate::openai
+}  // namespace bedplate

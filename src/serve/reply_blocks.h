@@ -1,0 +1,62 @@
+#pragma once
+/// What a choice has said, put together from its deltas: for answers that are given whole.
+
+#include <string>
+#include <vector>
+
+#include "request/event.h"
+#include "request/request.h"
+
+namespace bedplate {
+
+struct ReplyBlock {
+  enum class Kind : uint8_t { kText, kReasoning, kCall };
+  Kind kind = Kind::kText;
+  std::string text;  // kText, kReasoning
+  ToolCall call;     // kCall
+};
+
+class ReplyBlocks {
+ public:
+  void Add(const OutputDelta& delta) {
+    for (const OutputPiece& piece : delta.pieces) Add(piece);
+  }
+  /// In the order in which the model said them; neighbours of one kind, but for calls, are one block.
+  [[nodiscard]] const std::vector<ReplyBlock>& blocks() const { return blocks_; }
+  /// Of one kind, joined.
+  [[nodiscard]] std::string Joined(ReplyBlock::Kind kind) const {
+    std::string text;
+    for (const ReplyBlock& block : blocks_) {
+      if (block.kind == kind) text += block.text;
+    }
+    return text;
+  }
+
+ private:
+  void Add(const OutputPiece& piece) {
+    switch (piece.kind) {
+      case OutputPiece::Kind::kText:
+        return Say(ReplyBlock::Kind::kText, piece.text);
+      case OutputPiece::Kind::kReasoning:
+        return Say(ReplyBlock::Kind::kReasoning, piece.text);
+      case OutputPiece::Kind::kCallBegin:
+        blocks_.push_back({.kind = ReplyBlock::Kind::kCall,
+                           .text = {},
+                           .call = {.id = piece.call_id, .name = piece.text, .arguments = {}}});
+        return;
+      case OutputPiece::Kind::kCallArguments:
+        blocks_.back().call.arguments += piece.text;
+        return;
+      case OutputPiece::Kind::kCallEnd:
+        return;
+    }
+  }
+  void Say(ReplyBlock::Kind kind, const std::string& text) {
+    if (blocks_.empty() || blocks_.back().kind != kind) blocks_.push_back({.kind = kind, .text = {}, .call = {}});
+    blocks_.back().text += text;
+  }
+
+  std::vector<ReplyBlock> blocks_;
+};
+
+}  // namespace bedplate
