@@ -238,6 +238,9 @@ Status EncodePrediction(const LoadedModel& model, uint32_t context, PreparedRequ
 Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model, uint32_t context_tokens_max,
                                        int64_t now_unix_seconds) {
   BP_RETURN_IF_ERROR(CheckLimits(request, model.model->vocabulary()));
+  if (request.constraint.has_value()) {
+    return Status::Unimplemented("this build can't hold the output to a format").WithReason("unsupported_parameter");
+  }
   PreparedRequest prepared;
   prepared.request = std::move(request);
   const bool chat = std::holds_alternative<ChatPrompt>(prepared.request.prompt);
