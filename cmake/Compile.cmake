@@ -28,5 +28,20 @@ endif()
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # Paths are hashed relative to the tree, so that a fresh clone finds what another one compiled.
-  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+endif()
+
+# bp_precompile(TARGET FROM HEADERS...)
+# Standard headers are up to half of what compiling takes. FROM makes them and everybody else takes its copy; the dev
+# preset goes without, so that a file that forgets an include is seen.
+function(bp_precompile TARGET FROM)
+  if(BEDPLATE_PRECOMPILED AND "${TARGET}" STREQUAL "${FROM}")
+    target_precompile_headers(${TARGET} PRIVATE ${ARGN})
+  elseif(BEDPLATE_PRECOMPILED)
+    target_precompile_headers(${TARGET} REUSE_FROM ${FROM})
+  endif()
+endfunction()
+if(BEDPLATE_PRECOMPILED AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(bp_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp")  # or ccache never finds anything again
 endif()

@@ -4,9 +4,25 @@
 #   *_bench.cc  part of NAME_bench (Google Benchmark)
 #   *_fuzz.cc   a libFuzzer executable of its own; without fuzzers a test replays its corpus
 #   *_avx2.cc, *_avx512.cc, *_avx512vnni.cc  compiled for that instruction set, called only after a run-time check
+set(BP_PRECOMPILED
+    <algorithm> <array> <atomic> <charconv> <chrono> <cmath> <cstdint> <cstring> <filesystem> <functional> <limits> <map>
+    <memory> <mutex> <numeric> <optional> <set> <span> <string> <string_view> <thread> <unordered_map> <utility>
+    <variant> <vector>)
 set(BP_ISA_avx2 -mavx2 -mfma -mf16c -mbmi2)
 set(BP_ISA_avx512 ${BP_ISA_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
 set(BP_ISA_avx512vnni ${BP_ISA_avx512} -mavx512vnni)
+
+# bp_compile_as_room(TARGET PREFIX SUFFIX HEADERS...): in bp_room; the room's optimisation and precompiled headers, which
+# rooms of equal optimisation share. Sanitized code takes twice as long to compile with optimisation as without, so rooms
+# that are never hot go without it where a preset lists them in BEDPLATE_UNOPTIMISED_ROOMS, in the order of the rooms.
+function(bp_compile_as_room TARGET PREFIX SUFFIX)
+  set(FIRST base)
+  if(NAME IN_LIST BEDPLATE_UNOPTIMISED_ROOMS)
+    target_compile_options(${TARGET} PRIVATE -O0)
+    list(GET BEDPLATE_UNOPTIMISED_ROOMS 0 FIRST)
+  endif()
+  bp_precompile(${TARGET} ${PREFIX}${FIRST}${SUFFIX} ${ARGN})
+endfunction()
 
 function(bp_room NAME)
   cmake_parse_arguments(ROOM "" "" "DEPS;LIBS" ${ARGN})
@@ -25,7 +41,7 @@ function(bp_room NAME)
     set(ISA_SOURCES ${ALL})
     list(FILTER ISA_SOURCES INCLUDE REGEX "_${ISA}\\.cc$")
     if(ISA_SOURCES)
-      set_source_files_properties(${ISA_SOURCES} PROPERTIES COMPILE_OPTIONS "${BP_ISA_${ISA}}")
+      set_source_files_properties(${ISA_SOURCES} PROPERTIES COMPILE_OPTIONS "${BP_ISA_${ISA}}" SKIP_PRECOMPILE_HEADERS ON)
     endif()
   endforeach()
 
@@ -34,13 +50,14 @@ function(bp_room NAME)
   set(EMULATED ${TESTS})
   list(FILTER EMULATED INCLUDE REGEX "_emulated_test\\.cc$")
   if(EMULATED AND BEDPLATE_SANITIZE)
-    set_source_files_properties(${EMULATED} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all")
+    set_source_files_properties(${EMULATED} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all" SKIP_PRECOMPILE_HEADERS ON)
   endif()
 
   list(TRANSFORM ROOM_DEPS PREPEND bp_)
   if(SOURCES)
     add_library(bp_${NAME} STATIC ${SOURCES})
     target_link_libraries(bp_${NAME} PUBLIC bp_flags ${ROOM_DEPS} ${ROOM_LIBS})
+    bp_compile_as_room(bp_${NAME} bp_ "" ${BP_PRECOMPILED})
   else()
     add_library(bp_${NAME} INTERFACE)
     target_link_libraries(bp_${NAME} INTERFACE bp_flags ${ROOM_DEPS} ${ROOM_LIBS})
@@ -50,6 +67,7 @@ function(bp_room NAME)
     add_executable(${NAME}_test ${TESTS})
     target_link_libraries(${NAME}_test PRIVATE bp_${NAME} GTest::gtest_main)
     target_compile_definitions(${NAME}_test PRIVATE BEDPLATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    bp_compile_as_room(${NAME}_test "" _test ${BP_PRECOMPILED} <gtest/gtest.h>)
     add_test(NAME ${NAME} COMMAND ${NAME}_test)
   endif()
   if(BEDPLATE_BENCHMARKS AND BENCHES)
