@@ -403,7 +403,7 @@ void Scheduler::FinishChoice(Sequence& sequence, ChoiceFinished finished, Instan
 void Scheduler::NotePrediction(const Sequence& sequence) {
   LiveRequest& request = sequence.request;
   const auto predicted = static_cast<uint32_t>(request.prepared.prediction.size());
-  if (predicted == 0) return;
+  if (predicted == 0 || !sequence.lookup.has_value()) return;  // of many choices only the first ones are looked up
   const uint32_t accepted = sequence.lookup->prediction_accepted();
   request.usage.prediction_accepted_tokens += accepted;
   request.usage.prediction_rejected_tokens += predicted - std::min(predicted, accepted);

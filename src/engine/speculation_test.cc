@@ -239,5 +239,15 @@ TEST(Speculation, APredictionIsCountedWhateverTheSwitch) {
   }
 }
 
+TEST(Speculation, OfManyChoicesThoseWithoutLookupCountNoPrediction) {
+  SimOracle oracle;
+  PreparedRequest p = Repetitive(30);
+  p.prediction = oracle.Run(p).choices[0].tokens;
+  p.request.choices = 12;
+  const Together got = RunTogether(SimOptions(Mode::kAlways), MakeSimLoadedModel({}), {p}, 1);
+  EXPECT_EQ(got.results[0], oracle.Run(p));
+  EXPECT_EQ(got.usages[0].prediction_accepted_tokens + got.usages[0].prediction_rejected_tokens, 8 * 30u);
+}
+
 }  // namespace
 }  // namespace bedplate
