@@ -17,22 +17,28 @@ struct Options {
   bool json = false;
 };
 
-void PrintJson(const std::vector<CachedPack>& packs) {
+std::string_view KindName(KeptFile::Kind kind) {
+  return kind == KeptFile::Kind::kWeights ? "weights" : "tokenizer";
+}
+
+void PrintJson(const std::vector<KeptFile>& files) {
   std::string out;
   JsonWriter w(out);
   w.BeginObject();
   w.Key("packed");
   w.BeginArray();
-  for (const CachedPack& pack : packs) {
+  for (const KeptFile& file : files) {
     w.BeginObject();
     w.Key("model");
-    w.String(pack.label);
+    w.String(file.label);
+    w.Key("kind");
+    w.String(KindName(file.kind));
     w.Key("path");
-    w.String(pack.path.string());
+    w.String(file.path.string());
     w.Key("bytes");
-    w.Uint(pack.bytes);
+    w.Uint(file.bytes);
     w.Key("used_at");
-    w.Int(pack.used_unix_ns / 1'000'000'000);
+    w.Int(file.used_unix_ns / 1'000'000'000);
     w.EndObject();
   }
   w.EndArray();
@@ -40,12 +46,12 @@ void PrintJson(const std::vector<CachedPack>& packs) {
   fmt::print("{}\n", out);
 }
 
-void Print(const std::filesystem::path& folder, const std::vector<CachedPack>& packs) {
+void Print(const std::filesystem::path& folder, const std::vector<KeptFile>& files) {
   uint64_t sum = 0;
-  for (const CachedPack& pack : packs) {
-    sum += pack.bytes;
-    fmt::print("{:<40} {:>10}  last used {:%Y-%m-%d %H:%M}\n", pack.label, MemorySizeText(pack.bytes),
-               fmt::localtime(static_cast<std::time_t>(pack.used_unix_ns / 1'000'000'000)));
+  for (const KeptFile& file : files) {
+    sum += file.bytes;
+    fmt::print("{:<40} {:<9} {:>10}  last used {:%Y-%m-%d %H:%M}\n", file.label, KindName(file.kind),
+               MemorySizeText(file.bytes), fmt::localtime(static_cast<std::time_t>(file.used_unix_ns / 1'000'000'000)));
   }
   fmt::print("{} in {}\n", MemorySizeText(sum), folder.string());
 }
@@ -56,11 +62,11 @@ Status Run(const Options& options) {
     fmt::print("removed {}\n", MemorySizeText(ClearPackedCache(folder)));
     return Status::Ok();
   }
-  const std::vector<CachedPack> packs = ListPackedCache(folder);
+  const std::vector<KeptFile> files = ListPackedCache(folder);
   if (options.json) {
-    PrintJson(packs);
+    PrintJson(files);
   } else {
-    Print(folder, packs);
+    Print(folder, files);
   }
   return Status::Ok();
 }
@@ -69,14 +75,14 @@ Status Run(const Options& options) {
 
 void AddCacheCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CommandLine command = program.Add("cache", "List the packed weights that are kept for quick starts",
+  CommandLine command = program.Add("cache", "List the packed weights and tokenizers that are kept for quick starts",
                                     [options] { return Run(*options); });
-  command.Add("--clear", &options->clear, "remove them all; the next start of each model packs again");
+  command.Add("--clear", &options->clear, "remove them all; the next start of each model makes its own again");
   command.Add("--json", &options->json, "print one JSON object");
   command.Footer(
-      "A model's weights are packed at its first start and kept in $BEDPLATE_DATA/cache/packed, so that later starts "
-      "map\n"
-      "them. --packed-cache-max of serve, chat and the others bounds them; --no-packed-cache does without.");
+      "A model's weights are packed at its first start and kept in $BEDPLATE_DATA/cache/packed with the tables of its\n"
+      "tokenizer, so that later starts map them. --packed-cache-max of serve, chat and the others bounds them; "
+      "--no-packed-cache does without.");
 }
 
 }  // namespace bedplate

@@ -29,9 +29,10 @@ void ModelOptions::AddTuningTo(CommandLine& command) {
               "instruction set: auto, scalar, avx2, avx512, avx512vnni; results are the same bits with each",
               {.setting = "isa"});
   command.Add("--no-packed-cache", &no_packed_cache,
-              "pack the weights at every start, and keep nothing of it on the disk", {.setting = "no_packed_cache"});
+              "pack the weights and make the tokenizer at every start, and keep nothing of it on the disk",
+              {.setting = "no_packed_cache"});
   command.Add("--packed-cache-max", &packed_cache_max,
-              "what packed weights may take on the disk, over all models; the longest unused go first",
+              "what packed weights and tokenizers may take on the disk, over all models; the longest unused go first",
               {.setting = "packed_cache_max"});
 }
 

@@ -132,11 +132,12 @@ Status CheckDraftModel(const Options& options) {
 Result<LoadedModel> LoadOne(OpenedModel opened, const Clock& clock) {
   const Instant start = clock.Now();
   BP_ASSIGN_OR_RETURN(LoadedModel model, FinishLoading(std::move(opened)));
-  const bool from_cache = static_cast<const Transformer&>(*model.model).weights().from_cache();
+  const bool weights_from_cache = static_cast<const Transformer&>(*model.model).weights().from_cache();
   LogInfo("model loaded",
           {{"model", model.id},
            {"seconds", fmt::format("{:.2f}", std::chrono::duration<double>(clock.Now() - start).count())},
-           {"weights", from_cache ? "mapped from the cache" : "packed"}});
+           {"weights", weights_from_cache ? "mapped from the cache" : "packed"},
+           {"tokenizer", model.tokenizer_from_cache ? "mapped from the cache" : "made"}});
   return model;
 }
 

@@ -27,8 +27,8 @@ constexpr Setting kSettings[] = {
     {"no_prefix_cache", "true computes every prompt anew"},
     {"speculation", "lookup: guess tokens and check several in a step, where that is faster; off: one by one"},
     {"draft_model", "a smaller model of the same vocabulary that guesses tokens"},
-    {"no_packed_cache", "true packs the weights at every start"},
-    {"packed_cache_max", "what packed weights may take on the disk"},
+    {"no_packed_cache", "true packs the weights and makes the tokenizer at every start"},
+    {"packed_cache_max", "what packed weights and tokenizers may take on the disk"},
 };
 
 std::string VariableOf(std::string_view key) {

@@ -58,6 +58,7 @@ struct LoadedModel {
   std::unique_ptr<StepModel> model;
   std::unique_ptr<Tokenizer> tokenizer;
   std::optional<ChatTemplate> chat_template;  // none: chat requests are refused with kInvalidArgument
+  bool tokenizer_from_cache = false;          // its tables were mapped rather than made
   std::unique_ptr<LoadedModel> draft;  // a smaller one of the same vocabulary that guesses; none: only look-up does
 };
 

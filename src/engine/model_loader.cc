@@ -38,6 +38,17 @@ TokenizerSpec SpecOf(TokenizerData data) {
   return spec;
 }
 
+/// None where the cache has no tables of this file, or none that are good.
+std::unique_ptr<Tokenizer> MapTokenizer(const ModelFile& file, const PackedCacheOptions& cache) {
+  std::unique_ptr<Tokenizer> tokenizer;
+  if (!file.is_gguf()) return tokenizer;
+  UseTables(cache, file, Tokenizer::TablesFingerprint(), [&](SharedBytes tables) -> Status {
+    BP_ASSIGN_OR_RETURN(tokenizer, Tokenizer::Open(std::move(tables)));
+    return Status::Ok();
+  });
+  return tokenizer;
+}
+
 /// Entries of a metadata array, and their bytes with the lengths between them.
 struct ArraySize {
   size_t count = 0;
@@ -50,11 +61,20 @@ ArraySize SizeOf(const GgufMetadata& metadata, std::string_view key) {
 
 }  // namespace
 
-Result<TextSide> LoadTextSide(const ModelFile& file, const std::string& chat_template_override) {
-  BP_ASSIGN_OR_RETURN(TokenizerData data, ReadTokenizerData(file));
-  const std::string source = chat_template_override.empty() ? data.chat_template : chat_template_override;
+Result<TextSide> LoadTextSide(const ModelFile& file, const std::string& chat_template_override,
+                              const PackedCacheOptions& cache) {
   TextSide side;
-  BP_ASSIGN_OR_RETURN(side.tokenizer, Tokenizer::Create(SpecOf(std::move(data))));
+  std::string source;
+  side.tokenizer = MapTokenizer(file, cache);
+  side.from_cache = side.tokenizer != nullptr;
+  if (side.from_cache) {
+    BP_ASSIGN_OR_RETURN(source, ReadGgufChatTemplate(file));
+  } else {
+    BP_ASSIGN_OR_RETURN(TokenizerData data, ReadTokenizerData(file));
+    source = std::move(data.chat_template);
+    BP_ASSIGN_OR_RETURN(side.tokenizer, Tokenizer::Create(SpecOf(std::move(data))));
+  }
+  if (!chat_template_override.empty()) source = chat_template_override;
   if (!source.empty()) {
     BP_ASSIGN_OR_RETURN(side.chat_template, ChatTemplate::Parse(source));
   }
@@ -86,12 +106,13 @@ size_t OpenedModel::text_bytes() const {
   }
   const ArraySize tokens = SizeOf(file.metadata(), "tokenizer.ggml.tokens");
   const ArraySize merges = SizeOf(file.metadata(), "tokenizer.ggml.merges");
-  // A token: its text (32), views of text and bytes (16 + 16), entries of two indexes (24 each), offset, score, kind
-  // and the kind as read; twice 8-byte slots, at most two thirds full after rounding up to a power of two; the text
-  // itself, as bytes, and on the way. A merge: 16-byte slots, a quarter to half full, and on the way its text and view.
-  return kTemplate + tokens.count * (32 + 16 + 16 + 24 + 24 + 4 + 4 + 2 + 8) +
-         2 * 8 * std::bit_ceil(tokens.count * 3 / 2 + 2) + 3 * tokens.bytes + 16 * std::bit_ceil(merges.count * 2 + 2) +
-         merges.count * (32 + 16) + 2 * merges.bytes;
+  // Making the tables: a token as read (its text 32, its view 16, its kind 8 + 1, its score 4) and its text itself, a
+  // merge likewise; then twice, as they are made and as a block, offsets of text and bytes, kind and score of a token,
+  // its text and bytes, 8-byte slots of two indexes and 16-byte slots of merges, both rounded up to a power of two.
+  const size_t tables = tokens.count * (4 + 4 + 1 + 4) + 2 * tokens.bytes +
+                        2 * 8 * std::bit_ceil(tokens.count * 3 / 2 + 2) + 16 * std::bit_ceil(merges.count * 2 + 2);
+  return kTemplate + tokens.count * (32 + 16 + 8 + 1 + 4) + tokens.bytes + merges.count * (32 + 16) + merges.bytes +
+         2 * tables;
 }
 
 Result<LoadedModel> FinishLoading(OpenedModel opened) {
@@ -100,7 +121,7 @@ Result<LoadedModel> FinishLoading(OpenedModel opened) {
   std::optional<Result<TextSide>> text;
   std::jthread text_thread([&]() noexcept {
     try {
-      text.emplace(LoadTextSide(file, opened.chat_template));
+      text.emplace(LoadTextSide(file, opened.chat_template, opened.model->packed_cache()));
     } catch (...) {
       text.emplace(CaughtStatus());
     }
@@ -110,11 +131,17 @@ Result<LoadedModel> FinishLoading(OpenedModel opened) {
   BP_RETURN_IF_ERROR(weights);
   if (!text->ok()) return std::move(*text).status();
   for (const MappedFile& mapped : file.files()) mapped.Release(0, mapped.bytes().size());
+  KeptTables tables;
+  if (file.is_gguf() && !(*text)->from_cache) {
+    tables = {.fingerprint = Tokenizer::TablesFingerprint(), .bytes = (*text)->tokenizer->tables()};
+  }
+  opened.model->KeepForNextStart(std::move(tables));
   LoadedModel loaded;
   loaded.id = std::move(opened.id);
   loaded.created_unix_seconds = opened.created_unix_seconds;
   loaded.tokenizer = std::move((*text)->tokenizer);
   loaded.chat_template = std::move((*text)->chat_template);
+  loaded.tokenizer_from_cache = (*text)->from_cache;
   loaded.model = std::move(opened.model);
   if (opened.draft != nullptr) {
     BP_ASSIGN_OR_RETURN(LoadedModel draft, FinishLoading(std::move(*opened.draft)));

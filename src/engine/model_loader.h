@@ -20,7 +20,7 @@ namespace bedplate {
 struct ModelLoadOptions {
   uint32_t threads = 1;
   Isa isa = Isa::kScalar;
-  std::string chat_template;  // Jinja source that replaces the file's; empty: the file's
+  std::string chat_template = {};  // Jinja source that replaces the file's; empty: the file's
   PackedCacheOptions packed_cache = {};
 };
 
@@ -28,8 +28,12 @@ struct ModelLoadOptions {
 struct TextSide {
   std::unique_ptr<Tokenizer> tokenizer;
   std::optional<ChatTemplate> chat_template;
+  bool from_cache = false;  // the tokenizer's tables were mapped
 };
-Result<TextSide> LoadTextSide(const ModelFile& file, const std::string& chat_template_override = "");
+/// The tokenizer's tables come from the cache where it has them; only GGUF files', whose content has the vocabulary in
+/// it: a folder's is that of its weights.
+Result<TextSide> LoadTextSide(const ModelFile& file, const std::string& chat_template_override = "",
+                              const PackedCacheOptions& cache = {});
 
 /// A model whose settings have been read and checked: enough to plan memory (memory_plan.h) before anything large is
 /// read or packed.

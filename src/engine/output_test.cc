@@ -35,7 +35,7 @@ class ChoiceOutputTest : public testing::Test {
     spec.kinds.assign(kTokens.size(), TokenKind::kNormal);
     for (const size_t control : {0, 1, 2, 3}) spec.kinds[control] = TokenKind::kControl;
     spec.eos = TokenId{2};
-    auto made = Tokenizer::Create(std::move(spec));
+    auto made = Tokenizer::Create(spec);
     EXPECT_TRUE(made.ok()) << made.status().message();
     tokenizer_ = std::move(*made);
     prepared_.request.id = "request";

@@ -26,8 +26,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPartialSuffix = ".partial";
 constexpr std::string_view kNoteSuffix = ".source";
+constexpr std::string_view kTablesSuffix = ".tokens";
 constexpr size_t kContentDigits = 64;
-constexpr uint64_t kDiskLeftFree = uint64_t{256} << 20;  // a cache must not be what fills a disk
 constexpr size_t kHashChunk = size_t{4} << 20;
 
 // ---- A model's content ---------------------------------------------------------------------------------------------
@@ -142,19 +142,47 @@ void RemoveAbandoned(const fs::path& folder) {
   }
 }
 
-/// Removes the longest unused until `bytes` more fit. False: they don't, whatever is removed.
-bool MakeRoom(const PackedCacheOptions& options, uint64_t bytes) {
-  if (bytes > options.bytes_max) return false;
-  std::vector<CachedPack> packs = ListPackedCache(options.folder);
-  uint64_t sum = bytes;
-  for (const CachedPack& pack : packs) sum += pack.bytes;
-  for (; sum > options.bytes_max && !packs.empty(); packs.pop_back()) {
-    ::unlink(packs.back().path.c_str());
-    LogInfo("removed packed weights from the cache to make room",
-            {{"path", packs.back().path.string()}, {"model", packs.back().label}});
-    sum -= packs.back().bytes;
+std::optional<uint64_t> DiskFree(const PackedCacheOptions& options) {
+  if (options.disk_free) return options.disk_free(options.folder);
+  std::error_code error;
+  const fs::space_info space = fs::space(options.folder, error);
+  return error ? std::nullopt : std::optional<uint64_t>(space.available);
+}
+
+/// How many bytes must go before `bytes` more fit, by the cache's own limit and by the disk's.
+struct Excess {
+  uint64_t cache = 0, disk = 0;
+};
+Excess ExcessWith(const PackedCacheOptions& options, uint64_t bytes, uint64_t kept) {
+  const uint64_t wanted = bytes + options.disk_left_free;
+  const uint64_t available = DiskFree(options).value_or(wanted);
+  return {.cache = kept + bytes - std::min(kept + bytes, options.bytes_max),
+          .disk = wanted - std::min(wanted, available)};
+}
+
+/// Removes the longest unused until `bytes` more fit; nothing, if all of them would not be enough. A file that another
+/// process has mapped frees the disk only when that one ends, so the disk is asked again after each.
+Status MakeRoom(const PackedCacheOptions& options, uint64_t bytes) {
+  if (bytes > options.bytes_max) {
+    return Status::ResourceExhausted(Cat(bytes, " bytes are more than the cache's ", options.bytes_max));
   }
-  return true;
+  std::vector<KeptFile> files = ListPackedCache(options.folder);
+  uint64_t kept = 0;
+  for (const KeptFile& file : files) kept += file.bytes;
+  Excess excess = ExcessWith(options, bytes, kept);
+  const auto no_room = [&] {
+    return Status::IoError(Cat("no room on the disk: ", bytes, " bytes are needed and ", options.disk_left_free,
+                               " should stay free, ", DiskFree(options).value_or(0), " are free"));
+  };
+  if (excess.disk > kept) return no_room();
+  for (; (excess.cache > 0 || excess.disk > 0) && !files.empty(); files.pop_back()) {
+    const KeptFile& oldest = files.back();
+    ::unlink(oldest.path.c_str());
+    LogInfo("removed from the cache to make room", {{"path", oldest.path.string()}, {"model", oldest.label}});
+    kept -= oldest.bytes;
+    excess = ExcessWith(options, bytes, kept);
+  }
+  return excess.disk > 0 ? no_room() : Status::Ok();
 }
 
 Status WriteThroughPartial(const fs::path& path, const std::function<Status(int)>& write) {
@@ -179,38 +207,63 @@ Status WriteThroughPartial(const fs::path& path, const std::function<Status(int)
   return Status::Ok();
 }
 
-Status Store(const PackedCacheOptions& options, const ModelFile& model, const PackedPlan& plan, const std::byte* data,
+/// Adds a file of so many bytes. One that is there already belongs to the same content under another name; it is
+/// checked when it is next used.
+Status Keep(const PackedCacheOptions& options, const std::string& name, uint64_t bytes,
+            const std::function<Status(int)>& write) {
+  const fs::path path = options.folder / name;
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) return Status::Ok();
+  BP_RETURN_IF_ERROR(MakeRoom(options, bytes));
+  return WriteThroughPartial(path, write);
+}
+
+Status KeepAll(const PackedCacheOptions& options, const std::string& content, const std::string& label,
+               const PackedCacheWriter::Work& work, const std::atomic<bool>& stop) {
+  if (const std::span<const std::byte> tables = work.tables.bytes.bytes; !tables.empty()) {
+    const KeptKey key{content, work.tables.fingerprint};
+    BP_RETURN_IF_ERROR(Keep(options, key.FileName(kTablesSuffix), KeptFileBytes(tables.size()),
+                            [&](int fd) { return WriteKeptFile(fd, key, tables, label); }));
+  }
+  if (work.plan == nullptr) return Status::Ok();
+  const KeptKey key{content, PackingFingerprint(*work.plan)};
+  return Keep(options, key.FileName(kPackedFileSuffix), PackedFileBytes(*work.plan),
+              [&](int fd) { return WritePackedFile(fd, key, *work.plan, work.weights, label, stop); });
+}
+
+Status Store(const PackedCacheOptions& options, const ModelFile& model, const PackedCacheWriter::Work& work,
              const std::atomic<bool>& stop) {
-  const bool settled = IsSettled(options, model);  // before its bytes are summed
-  const std::optional<std::string> content = HashContent(model, stop);
+  std::optional<std::string> content = NotedContent(options.folder, model);
+  const bool noted = content.has_value();
+  const bool settled = noted || IsSettled(options, model);  // before its bytes are summed
+  if (!noted) content = HashContent(model, stop);
   if (!content) return Status::Cancelled("the program is ending");
   if (!IsUnchanged(model)) return Status::Cancelled("the model's file was changed in the meantime");
   std::error_code error;
   fs::create_directories(options.folder, error);
   if (error) return Status::IoError(Cat("cannot create ", options.folder.string(), ": ", error.message()));
   RemoveAbandoned(options.folder);
-
-  const PackedFileKey key{*content, PackingFingerprint(plan)};
-  const fs::path path = options.folder / key.FileName();
-  // One that is there already belongs to the same content under another name; it is checked when it is next used.
-  if (!fs::exists(path, error)) {
-    const uint64_t bytes = PackedFileBytes(plan);
-    const fs::space_info space = fs::space(options.folder, error);
-    if (!error && space.available < bytes + kDiskLeftFree) {
-      return Status::IoError(Cat("no room on the disk: ", bytes, " bytes are needed and ", kDiskLeftFree,
-                                 " should stay free, ", space.available, " are free"));
-    }
-    if (!MakeRoom(options, bytes)) {
-      return Status::ResourceExhausted(Cat(bytes, " bytes are more than the cache's ", options.bytes_max));
-    }
-    BP_RETURN_IF_ERROR(WriteThroughPartial(
-        path, [&](int fd) { return WritePackedFile(fd, key, plan, data, model.path().filename().string(), stop); }));
+  BP_RETURN_IF_ERROR(KeepAll(options, *content, model.path().filename().string(), work, stop));
+  if (settled && !noted) {
+    BP_RETURN_IF_ERROR(WriteFileAtomically(NotePath(options.folder, model), NoteHead(model) + *content));
   }
-  if (settled) BP_RETURN_IF_ERROR(WriteFileAtomically(NotePath(options.folder, model), NoteHead(model) + *content));
-  LogInfo(settled ? "packed weights are cached; the next start maps them"
-                  : "packed weights are cached; the model's file is too new for the next start to trust them",
-          {{"path", path.string()}});
+  LogInfo(settled ? "cached; the next start maps what this one made"
+                  : "cached; the model's file is too new for the next start to trust what was made from it",
+          {{"model", model.path().filename().string()}, {"folder", options.folder.string()}});
   return Status::Ok();
+}
+
+/// Whether what a look at a kept file came to is good. A file that is of no use to anyone is removed.
+bool IsGood(const fs::path& path, const Status& looked, std::string_view what) {
+  if (looked.ok()) {
+    ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // the order of use; a read-only folder keeps its own
+    return true;
+  }
+  if (looked.code() == StatusCode::kNotFound) return false;
+  LogWarning(Cat("cached ", what, " are not usable; they are made anew"), {{"why", looked.message()}});
+  // Damaged, or another model's. Any other failure may be this process's own.
+  if (looked.code() == StatusCode::kDataLoss) ::unlink(path.c_str());
+  return false;
 }
 
 }  // namespace
@@ -220,57 +273,64 @@ std::optional<OpenedPackedFile> FindPacked(const PackedCacheOptions& options, co
   if (options.folder.empty()) return std::nullopt;
   const std::optional<std::string> content = NotedContent(options.folder, model);
   if (!content) return std::nullopt;
-  const PackedFileKey key{*content, PackingFingerprint(plan)};
-  const fs::path path = options.folder / key.FileName();
+  const KeptKey key{*content, PackingFingerprint(plan)};
+  const fs::path path = options.folder / key.FileName(kPackedFileSuffix);
   Result<OpenedPackedFile> found = OpenPackedFile(path, key, plan, team);
-  if (found.ok()) {
-    ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // the order of use; a read-only folder keeps its own
-    return std::move(*found);
-  }
-  if (found.status().code() != StatusCode::kNotFound) {
-    LogWarning("cached packed weights are not usable; packing anew", {{"why", found.status().message()}});
-    // Damaged, or another model's: of no use to anyone. Any other failure may be this process's own.
-    if (found.status().code() == StatusCode::kDataLoss) ::unlink(path.c_str());
-  }
-  return std::nullopt;
+  if (!IsGood(path, found.status(), "packed weights")) return std::nullopt;
+  return std::move(*found);
 }
 
-PackedCacheWriter::PackedCacheWriter(PackedCacheOptions options, const ModelFile& model, const PackedPlan& plan,
-                                     const std::byte* data)
-    : options_(std::move(options)), model_(model), plan_(plan), data_(data), thread_([this]() noexcept {
+bool UseTables(const PackedCacheOptions& options, const ModelFile& model, uint64_t fingerprint,
+               const std::function<Status(SharedBytes)>& use) {
+  if (options.folder.empty()) return false;
+  const std::optional<std::string> content = NotedContent(options.folder, model);
+  if (!content) return false;
+  const KeptKey key{*content, fingerprint};
+  const fs::path path = options.folder / key.FileName(kTablesSuffix);
+  Result<SharedBytes> found = OpenKeptFile(path, key);
+  return IsGood(path, found.ok() ? use(*std::move(found)) : found.status(), "tables");
+}
+
+PackedCacheWriter::PackedCacheWriter(PackedCacheOptions options, const ModelFile& model, Work work)
+    : options_(std::move(options)), model_(model), work_(std::move(work)), thread_([this]() noexcept {
         Status stored;
         try {
-          stored = Store(options_, model_, plan_, data_, stop_);
+          stored = Store(options_, model_, work_, stop_);
         } catch (...) {
           stored = CaughtStatus();
         }
         if (stored.ok() || stop_.load()) return;
-        LogWarning("packed weights are not cached; the next start packs again", {{"why", stored.message()}});
+        LogWarning("not cached; the next start makes it again", {{"why", stored.message()}});
       }) {}
 
 PackedCacheWriter::~PackedCacheWriter() {
-  if (plan_.bytes > options_.finish_bytes_max) stop_.store(true);
+  const uint64_t weights = work_.plan == nullptr ? 0 : work_.plan->bytes;
+  if (weights + work_.tables.bytes.bytes.size() > options_.finish_bytes_max) stop_.store(true);
   thread_.join();
 }
 
-std::vector<CachedPack> ListPackedCache(const fs::path& folder) {
-  std::vector<CachedPack> packs;
-  for (const fs::path& path : FilesEnding(folder, kPackedFileSuffix)) {
-    struct stat info{};
-    if (::stat(path.c_str(), &info) != 0) continue;
-    packs.push_back({path, PackedFileLabel(path), static_cast<uint64_t>(info.st_size),
-                     int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec});
+std::vector<KeptFile> ListPackedCache(const fs::path& folder) {
+  std::vector<KeptFile> files;
+  for (const auto& [kind, suffix] :
+       {std::pair(KeptFile::Kind::kWeights, kPackedFileSuffix), std::pair(KeptFile::Kind::kTables, kTablesSuffix)}) {
+    for (const fs::path& path : FilesEnding(folder, suffix)) {
+      struct stat info{};
+      if (::stat(path.c_str(), &info) != 0) continue;
+      files.push_back({kind, path, kind == KeptFile::Kind::kWeights ? PackedFileLabel(path) : KeptFileLabel(path),
+                       static_cast<uint64_t>(info.st_size),
+                       int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec});
+    }
   }
-  std::ranges::sort(packs, [](const CachedPack& a, const CachedPack& b) {
+  std::ranges::sort(files, [](const KeptFile& a, const KeptFile& b) {
     return std::pair(b.used_unix_ns, a.path) < std::pair(a.used_unix_ns, b.path);
   });
-  return packs;
+  return files;
 }
 
 uint64_t ClearPackedCache(const fs::path& folder) {
   uint64_t bytes = 0;
-  for (const CachedPack& pack : ListPackedCache(folder)) {
-    if (::unlink(pack.path.c_str()) == 0) bytes += pack.bytes;
+  for (const KeptFile& file : ListPackedCache(folder)) {
+    if (::unlink(file.path.c_str()) == 0) bytes += file.bytes;
   }
   for (const fs::path& note : FilesEnding(folder, kNoteSuffix)) ::unlink(note.c_str());
   RemoveAbandoned(folder);

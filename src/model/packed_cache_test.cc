@@ -7,6 +7,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 #include "kernels/matmul.h"
 #include "model/test_files.h"
@@ -48,7 +50,8 @@ class PackedCacheTest : public ::testing::Test {
   }
   void Store(const fs::path& path) {
     const ModelFile model = Open(path);
-    const PackedCacheWriter writer(options_, model, plan_, data_.data());  // ends when it has stored
+    // It ends when it has stored.
+    const PackedCacheWriter writer(options_, model, {.plan = &plan_, .weights = data_.data(), .tables = {}});
   }
   /// Whether the cache had it; and if, that it was right.
   bool Finds(const fs::path& path, const PackedPlan& plan) {
@@ -58,7 +61,7 @@ class PackedCacheTest : public ::testing::Test {
     return true;
   }
   bool Finds(const fs::path& path) { return Finds(path, plan_); }
-  [[nodiscard]] std::vector<CachedPack> Packs() const { return ListPackedCache(options_.folder); }
+  [[nodiscard]] std::vector<KeptFile> Packs() const { return ListPackedCache(options_.folder); }
 
   TemporaryFolder folder_;
   PackedCacheOptions options_;
@@ -170,7 +173,7 @@ TEST_F(PackedCacheTest, TheLongestUnusedMakesRoom) {
   options_.bytes_max = 2 * PackedFileBytes(plan_);
   Store(models[0]);
   Store(models[1]);
-  for (const CachedPack& pack : Packs()) {  // the clock of file times is coarse: set what it would be
+  for (const KeptFile& pack : Packs()) {  // the clock of file times is coarse: set what it would be
     const auto age = pack.label == "1.gguf" ? 2h : 1h;
     fs::last_write_time(pack.path, fs::file_time_type::clock::now() - age);
   }
@@ -182,6 +185,114 @@ TEST_F(PackedCacheTest, TheLongestUnusedMakesRoom) {
   options_.bytes_max = PackedFileBytes(plan_) - 1;  // room for none: nothing is thrown out in vain
   Store(models[1]);
   EXPECT_EQ(Packs().size(), 2u);
+}
+
+/// A disk of this many bytes that holds nothing but the cache.
+auto DiskOf(uint64_t bytes) {
+  return [bytes](const fs::path& folder) {
+    uint64_t used = 0;
+    for (const KeptFile& file : ListPackedCache(folder)) used += file.bytes;
+    return std::optional(bytes - std::min(bytes, used));
+  };
+}
+
+TEST_F(PackedCacheTest, AFullDiskMakesTheLongestUnusedGo) {
+  const fs::path models[] = {WriteModel("1.gguf", 11), WriteModel("2.gguf", 12), WriteModel("3.gguf", 13)};
+  const uint64_t each = PackedFileBytes(plan_);
+  options_.disk_left_free = each / 2;
+  options_.disk_free = DiskOf(2 * each + each / 2);  // room for two
+  Store(models[0]);
+  Store(models[1]);
+  ASSERT_EQ(Packs().size(), 2u);
+  for (const KeptFile& pack : Packs()) {
+    fs::last_write_time(pack.path, fs::file_time_type::clock::now() - (pack.label == "1.gguf" ? 2h : 1h));
+  }
+  Store(models[2]);
+  EXPECT_FALSE(Finds(models[0]));
+  EXPECT_TRUE(Finds(models[1]));
+  EXPECT_TRUE(Finds(models[2]));
+  options_.disk_left_free = 3 * each;  // not even an empty cache would do: nothing is thrown out in vain
+  Store(models[0]);
+  EXPECT_EQ(Packs().size(), 2u);
+  EXPECT_FALSE(Finds(models[0]));
+  options_.disk_free = [](const fs::path&) { return std::optional<uint64_t>(); };  // nobody knows: then it is tried
+  Store(models[0]);
+  EXPECT_TRUE(Finds(models[0]));
+}
+
+TEST_F(PackedCacheTest, ADiskThatOthersFillIsNotMadeRoomOnInVain) {
+  const uint64_t each = PackedFileBytes(plan_);
+  Store(model_path_);
+  // What is removed is still mapped by another process, so that nothing becomes free: all that may go goes, then no
+  // more.
+  options_.disk_left_free = 0;
+  options_.disk_free = [&](const fs::path&) { return std::optional<uint64_t>(each / 2); };
+  const fs::path other = WriteModel("other.gguf", 5);
+  Store(other);
+  EXPECT_FALSE(Finds(other));
+  EXPECT_TRUE(Packs().empty());
+}
+
+TEST_F(PackedCacheTest, TablesAreKeptBesideTheWeights) {
+  std::vector<std::byte> tables(5000);
+  Prng rng(TestSeed());
+  for (std::byte& b : tables) b = static_cast<std::byte>(rng.Next());
+  const auto shared = std::make_shared<const std::vector<std::byte>>(tables);
+  const auto store = [&](const PackedPlan* plan) {
+    const ModelFile model = Open(model_path_);
+    const PackedCacheWriter writer(
+        options_, model,
+        {.plan = plan, .weights = data_.data(), .tables = {.fingerprint = 7, .bytes = {shared, *shared}}});
+  };
+  Status answer;
+  const auto finds = [&](uint64_t fingerprint) {
+    std::vector<std::byte> got;
+    const bool used = UseTables(options_, Open(model_path_), fingerprint, [&](const SharedBytes& found) {
+      got.assign(found.bytes.begin(), found.bytes.end());
+      return answer;
+    });
+    EXPECT_TRUE(!used || got == tables);
+    return used;
+  };
+  EXPECT_FALSE(finds(7));
+  store(&plan_);
+  EXPECT_TRUE(finds(7));
+  EXPECT_TRUE(Finds(model_path_));
+  EXPECT_FALSE(finds(8));  // another maker's
+  EXPECT_TRUE(finds(7));
+  ASSERT_EQ(Packs().size(), 2u);
+  const std::vector<KeptFile> files = Packs();
+  const KeptFile file = *std::ranges::find(files, KeptFile::Kind::kTables, &KeptFile::kind);
+  EXPECT_EQ(file.label, "model.gguf");
+  EXPECT_EQ(file.bytes, KeptFileBytes(tables.size()));
+
+  const std::string whole = *ReadFile(file.path);
+  const auto expect_mended = [&](const std::string& damaged, const std::string& what) {
+    WriteWhole(file.path, damaged);
+    EXPECT_FALSE(finds(7)) << what;
+    EXPECT_FALSE(fs::exists(file.path)) << what;
+  };
+  for (const size_t length : {size_t{0}, size_t{100}, size_t{4095}, size_t{4096}, whole.size() - 1}) {
+    expect_mended(whole.substr(0, length), Cat("length ", length));
+  }
+  expect_mended(whole + '\0', "one more byte");
+  for (int round = 0; round < 200; ++round) {
+    const size_t at = static_cast<size_t>(round % 2 == 0 ? rng.Range(0, 231)
+                                                         : rng.Range(4096, static_cast<int64_t>(whole.size()) - 1));
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ static_cast<char>(1 << rng.Range(0, 7)));
+    expect_mended(damaged, Cat("byte ", at));
+  }
+  store(nullptr);  // the weights are there; the model's content is known from its note
+  EXPECT_EQ(*ReadFile(file.path), whole);
+  answer = Status::DataLoss("the user of the tables finds them wrong");
+  EXPECT_FALSE(finds(7));
+  EXPECT_FALSE(fs::exists(file.path));
+  store(nullptr);
+  answer = Status::ResourceExhausted("not the file's fault");
+  EXPECT_FALSE(finds(7));
+  EXPECT_TRUE(fs::exists(file.path));
+  EXPECT_EQ(ClearPackedCache(options_.folder), PackedFileBytes(plan_) + KeptFileBytes(tables.size()));
 }
 
 TEST_F(PackedCacheTest, WhatKilledWritersLeftIsRemovedAndWhatOthersWriteIsNot) {

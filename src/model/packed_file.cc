@@ -74,7 +74,7 @@ std::vector<PlaceRecord> RecordsOf(const PackedPlan& plan) {
   return records;
 }
 
-Header HeaderFor(const PackedFileKey& key, const PackedPlan& plan) {
+Header HeaderFor(const KeptKey& key, const PackedPlan& plan) {
   BP_CHECK(key.content.size() == sizeof Header{}.content);
   Header header;
   header.places = static_cast<uint32_t>(plan.places.size());
@@ -87,19 +87,6 @@ Header HeaderFor(const PackedFileKey& key, const PackedPlan& plan) {
 
 uint64_t HashOf(const Header& header) {
   return XXH3_64bits(&header, offsetof(Header, header_hash));
-}
-
-Status WriteAt(int descriptor, const void* bytes, uint64_t size, uint64_t offset) {
-  const char* from = static_cast<const char*>(bytes);
-  while (size > 0) {
-    const ssize_t n = ::pwrite(descriptor, from, size, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Status::IoError(Cat("cannot write: ", std::strerror(errno)));
-    from += n;
-    size -= static_cast<uint64_t>(n);
-    offset += static_cast<uint64_t>(n);
-  }
-  return Status::Ok();
 }
 
 /// Whether every chunk has its hash.
@@ -147,16 +134,12 @@ uint64_t PackingFingerprint(const PackedPlan& plan) {
   return hash;
 }
 
-std::string PackedFileKey::FileName() const {
-  return Cat(content, fmt::format("-{:016x}", fingerprint), kPackedFileSuffix);
-}
-
 uint64_t PackedFileBytes(const PackedPlan& plan) {
   return DataOffset(plan) + plan.bytes;
 }
 
-Result<OpenedPackedFile> OpenPackedFile(const std::filesystem::path& path, const PackedFileKey& key,
-                                        const PackedPlan& plan, ThreadTeam& team) {
+Result<OpenedPackedFile> OpenPackedFile(const std::filesystem::path& path, const KeptKey& key, const PackedPlan& plan,
+                                        ThreadTeam& team) {
   BP_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(path));
   const auto wrong = [&](std::string_view what) { return Status::DataLoss(Cat(path.string(), " ", what)); };
   const std::byte* bytes = file.bytes().data();
@@ -180,7 +163,7 @@ Result<OpenedPackedFile> OpenPackedFile(const std::filesystem::path& path, const
   return OpenedPackedFile{std::move(file), header.data_offset};
 }
 
-Status WritePackedFile(int descriptor, const PackedFileKey& key, const PackedPlan& plan, const std::byte* data,
+Status WritePackedFile(int descriptor, const KeptKey& key, const PackedPlan& plan, const std::byte* data,
                        std::string_view label, const std::atomic<bool>& stop) {
   const std::vector<PlaceRecord> records = RecordsOf(plan);
   Header header = HeaderFor(key, plan);
@@ -189,7 +172,7 @@ Status WritePackedFile(int descriptor, const PackedFileKey& key, const PackedPla
     if (stop.load()) return Status::Cancelled("the program is ending");
     const uint64_t bytes = std::min(kChunkBytes, plan.bytes - at);
     hashes.push_back(XXH3_64bits(data + at, bytes));
-    BP_RETURN_IF_ERROR(WriteAt(descriptor, data + at, bytes, header.data_offset + at));
+    BP_RETURN_IF_ERROR(WriteAt(descriptor, {data + at, bytes}, header.data_offset + at));
   }
   std::string tables(TablesBytes(plan), '\0');
   const size_t records_bytes = records.size() * sizeof(PlaceRecord);
@@ -198,8 +181,8 @@ Status WritePackedFile(int descriptor, const PackedFileKey& key, const PackedPla
   label.copy(header.label, sizeof header.label - 1);
   header.tables_hash = XXH3_64bits(tables.data(), tables.size());
   header.header_hash = HashOf(header);
-  BP_RETURN_IF_ERROR(WriteAt(descriptor, tables.data(), tables.size(), sizeof header));
-  BP_RETURN_IF_ERROR(WriteAt(descriptor, &header, sizeof header, 0));
+  BP_RETURN_IF_ERROR(WriteAt(descriptor, std::as_bytes(std::span(tables)), sizeof header));
+  BP_RETURN_IF_ERROR(WriteAt(descriptor, std::as_bytes(std::span(&header, 1)), 0));
   if (::fsync(descriptor) != 0) return Status::IoError(Cat("cannot sync: ", std::strerror(errno)));
   return Status::Ok();
 }

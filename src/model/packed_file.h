@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "kernels/weight_type.h"
+#include "model/kept_file.h"
 
 namespace bedplate {
 
@@ -44,28 +45,23 @@ struct PackedPlan {
 /// does, so that nobody has to remember raising a version.
 uint64_t PackingFingerprint(const PackedPlan& plan);
 
-struct PackedFileKey {
-  std::string content;       // of the model's files: 64 hex digits
-  uint64_t fingerprint = 0;  // PackingFingerprint
-  [[nodiscard]] std::string FileName() const;
-};
-
 inline constexpr std::string_view kPackedFileSuffix = ".packed";
 
-/// Maps a file and checks all of it; the hashes in parallel, which also brings it into memory.
+/// Maps a file and checks all of it; the hashes in parallel, which also brings it into memory. The key's fingerprint is
+/// PackingFingerprint's.
 /// `data_offset` is where the arena begins.
 struct OpenedPackedFile {
   MappedFile file;
   uint64_t data_offset;
 };
-Result<OpenedPackedFile> OpenPackedFile(const std::filesystem::path& path, const PackedFileKey& key,
-                                        const PackedPlan& plan, ThreadTeam& team);
+Result<OpenedPackedFile> OpenPackedFile(const std::filesystem::path& path, const KeptKey& key, const PackedPlan& plan,
+                                        ThreadTeam& team);
 
 /// Bytes of the whole file.
 uint64_t PackedFileBytes(const PackedPlan& plan);
 
 /// Writes and syncs. data: the arena. label: what people may call it. kCancelled when `stop` was raised.
-Status WritePackedFile(int descriptor, const PackedFileKey& key, const PackedPlan& plan, const std::byte* data,
+Status WritePackedFile(int descriptor, const KeptKey& key, const PackedPlan& plan, const std::byte* data,
                        std::string_view label, const std::atomic<bool>& stop);
 
 /// The label of a packed file; empty when it is none.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,8 +29,11 @@ struct TinyShape {
 
 class TinyModel {
  public:
-  TinyModel(const TinyShape& shape, uint64_t seed) : shape_(shape), rng_(seed) {
+  /// more: what else the file says, a tokenizer perhaps.
+  TinyModel(const TinyShape& shape, uint64_t seed, const std::function<void(GgufBuilder&)>& more = {})
+      : shape_(shape), rng_(seed) {
     const std::string a = shape.architecture;
+    if (more) more(file_);
     file_.String("general.architecture", a);
     file_.Uint(a + ".block_count", kTinyLayers);
     file_.Uint(a + ".embedding_length", shape.width);
@@ -83,6 +87,7 @@ class TinyModel {
     return std::move(*model);
   }
 
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] bool IsGemma() const { return std::string_view(shape_.architecture) == "gemma3"; }
   [[nodiscard]] bool HeadNorms() const { return IsGemma() || std::string_view(shape_.architecture) == "qwen3"; }
 

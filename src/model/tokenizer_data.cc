@@ -97,9 +97,13 @@ Status ReadIdsAndFlags(const GgufMetadata& metadata, TokenizerData* out) {
   return Status::Ok();
 }
 
+Result<std::string> ReadMainTemplate(const GgufMetadata& metadata) {
+  BP_ASSIGN_OR_RETURN(std::optional<std::string> main, ReadText(metadata, "tokenizer.chat_template"));
+  return std::move(main).value_or("");
+}
+
 Status ReadTemplates(const GgufMetadata& metadata, TokenizerData* out) {
-  BP_ASSIGN_OR_RETURN(const std::optional<std::string> main, ReadText(metadata, "tokenizer.chat_template"));
-  out->chat_template = main.value_or("");
+  BP_ASSIGN_OR_RETURN(out->chat_template, ReadMainTemplate(metadata));
   BP_ASSIGN_OR_RETURN(const auto names, metadata.Strings("tokenizer.chat_templates"));
   if (!names.has_value()) return Status::Ok();
   for (const std::string_view name : *names) {
@@ -127,11 +131,20 @@ Result<TokenizerData> ReadGgufTokenizer(const GgufMetadata& metadata) {
   return out;
 }
 
+Status InFile(const ModelFile& file, const Status& status) {
+  return {status.code(), Cat(file.path().string(), ": ", status.message())};
+}
+
 }  // namespace
+
+Result<std::string> ReadGgufChatTemplate(const ModelFile& file) {
+  Result<std::string> text = ReadMainTemplate(file.metadata());
+  return text.ok() ? std::move(text) : InFile(file, text.status());
+}
 
 Result<TokenizerData> ReadTokenizerData(const ModelFile& file) {
   Result<TokenizerData> data = file.is_gguf() ? ReadGgufTokenizer(file.metadata()) : ReadHfTokenizer(file.hf());
-  if (!data.ok()) return Status(data.status().code(), Cat(file.path().string(), ": ", data.status().message()));
+  if (!data.ok()) return InFile(file, data.status());
   std::sort(data->stops.begin(), data->stops.end());
   data->stops.erase(std::unique(data->stops.begin(), data->stops.end()), data->stops.end());
   return data;

@@ -44,4 +44,7 @@ struct TokenizerData {
 /// or pre-tokenizer pattern that is not known, never a guess.
 Result<TokenizerData> ReadTokenizerData(const ModelFile& file);
 
+/// Of a GGUF file, `chat_template` alone, without a look at the vocabulary.
+Result<std::string> ReadGgufChatTemplate(const ModelFile& file);
+
 }  // namespace bedplate

@@ -41,6 +41,7 @@ Result<std::unique_ptr<Transformer>> Transformer::Open(ModelFile file, const Tra
 Result<std::unique_ptr<Transformer>> Transformer::Load(ModelFile file, const TransformerOptions& options) {
   BP_ASSIGN_OR_RETURN(std::unique_ptr<Transformer> model, Open(std::move(file), options));
   BP_RETURN_IF_ERROR(model->LoadWeights());
+  model->KeepForNextStart({});
   return model;
 }
 
@@ -58,10 +59,19 @@ Status Transformer::LoadWeights() {
   BP_ASSIGN_OR_RETURN(weights_, Weights::Load(file_, config_, packed_cache_, *team_));
   rope_frequencies_[0] = ScaledRopeFrequencies(config_.rope, weights_->rope_factors());
   rope_frequencies_[1] = ScaledRopeFrequencies(config_.rope_local, {});
-  if (!packed_cache_.folder.empty() && packed_cache_.write && !weights_->from_cache()) {
-    cache_writer_ = std::make_unique<PackedCacheWriter>(packed_cache_, file_, weights_->plan(), weights_->packed());
-  }
   return Status::Ok();
+}
+
+void Transformer::KeepForNextStart(KeptTables tables) {
+  if (packed_cache_.folder.empty() || !packed_cache_.write) return;
+  PackedCacheWriter::Work work;
+  work.tables = std::move(tables);
+  if (!weights_->from_cache()) {
+    work.plan = &weights_->plan();
+    work.weights = weights_->packed();
+  }
+  if (work.plan == nullptr && work.tables.bytes.bytes.empty()) return;
+  cache_writer_ = std::make_unique<PackedCacheWriter>(packed_cache_, file_, std::move(work));
 }
 
 Transformer::~Transformer() = default;

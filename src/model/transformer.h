@@ -34,7 +34,9 @@ class Transformer final : public StepModel {
   static Result<std::unique_ptr<Transformer>> Open(ModelFile file, const TransformerOptions& options);
   /// Maps the weights from the cache, or packs them, which takes some seconds per gigabyte. Once, before Reserve.
   Status LoadWeights();
-  /// Both.
+  /// After LoadWeights: adds packed weights that were not mapped, and these tables, to the cache, meanwhile.
+  void KeepForNextStart(KeptTables tables);
+  /// All of it, without tables.
   static Result<std::unique_ptr<Transformer>> Load(ModelFile file, const TransformerOptions& options);
   ~Transformer() override;
 
@@ -43,6 +45,7 @@ class Transformer final : public StepModel {
   [[nodiscard]] size_t weight_bytes() const { return size_.packed_bytes; }
   [[nodiscard]] size_t embedding_bytes() const { return size_.embedding_bytes; }
   [[nodiscard]] const Weights& weights() const { return *weights_; }  // after LoadWeights
+  [[nodiscard]] const PackedCacheOptions& packed_cache() const { return packed_cache_; }
 
   [[nodiscard]] uint32_t vocabulary() const override { return config_.vocabulary; }
   [[nodiscard]] uint32_t context_length() const override { return config_.context_length; }

@@ -48,6 +48,43 @@ bool MayComeFromText(const TokenizerSpec& spec, int32_t id) {
   return kind != TokenKind::kControl && kind != TokenKind::kUnknown;
 }
 
+struct Vocabulary {
+  const TokenizerSpec& spec;
+  const TokenIndex& by_text;
+  const StringTable& token_bytes;
+};
+
+/// `joined` is scratch, so that 150,000 merges don't allocate as many strings.
+Status AddMerge(const Vocabulary& vocabulary, size_t rank, std::string& joined, std::span<PairTable::Slot> merges) {
+  const auto& [spec, by_text, token_bytes] = vocabulary;
+  const std::string& merge = spec.merges[rank];
+  const auto wrong = [&](std::string_view why) {
+    return Status::InvalidArgument(Cat("tokenizer.ggml.merges[", rank, "] is '", merge, "': ", why));
+  };
+  const size_t space = merge.find(' ');
+  if (space == std::string::npos || space == 0 || space + 1 == merge.size() ||
+      merge.find(' ', space + 1) != merge.npos) {
+    return wrong("it must be two tokens with one space between them");
+  }
+  const std::string_view left_text = std::string_view(merge).substr(0, space);
+  const std::string_view right_text = std::string_view(merge).substr(space + 1);
+  const int32_t left = by_text.Find(left_text);
+  const int32_t right = by_text.Find(right_text);
+  if (left < 0) return wrong("the left part is not in tokenizer.ggml.tokens");
+  if (right < 0) return wrong("the right part is not in tokenizer.ggml.tokens");
+  const int32_t merged = by_text.Find(joined.assign(left_text).append(right_text));
+  if (merged < 0) return wrong("what it makes is not in tokenizer.ggml.tokens");
+  if (!MayComeFromText(spec, merged)) return wrong("it makes a control token, which text must not become");
+  const auto bytes_of = [&table = token_bytes](int32_t id) { return table[static_cast<size_t>(id)]; };
+  if (bytes_of(merged) != joined.assign(bytes_of(left)).append(bytes_of(right))) {
+    return wrong("it makes a token that stands for other bytes than its parts, by tokenizer.ggml.token_type");
+  }
+  if (!PairTable::Insert(merges, left, right, {.rank = static_cast<uint32_t>(rank), .merged = merged})) {
+    return wrong("the same merge is in the list before");
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 std::optional<uint8_t> ByteOfAlphabet(uint32_t code) {
@@ -78,66 +115,35 @@ bool AppendBytesOfAlphabet(std::string_view token_text, std::string& bytes) {
   return true;
 }
 
-Result<std::unique_ptr<const BpeModel>> BpeModel::Build(const TokenizerSpec& spec, const TokenIndex& by_text,
-                                                        std::span<const std::string_view> token_bytes,
-                                                        bool ignore_merges) {
-  std::unique_ptr<BpeModel> model(new BpeModel(spec.merges.size()));
+Result<BpeParts> MakeBpeParts(const TokenizerSpec& spec, const TokenIndex& by_text, const StringTable& token_bytes,
+                              bool ignore_merges) {
+  BpeParts parts;
   for (uint32_t byte = 0; byte < 256; ++byte) {
     const int32_t id = by_text.Find(Utf8Of(AlphabetOfByte(static_cast<uint8_t>(byte))));
     // A user-defined token is its text as it is, so one that looks like a stand-in doesn't stand for that byte.
     const char bytes[] = {static_cast<char>(byte)};
     const bool stands_for_it = id >= 0 && token_bytes[static_cast<size_t>(id)] == std::string_view(bytes, 1);
-    model->byte_ids_[byte] = stands_for_it ? id : -1;
+    parts.byte_ids[byte] = stands_for_it ? id : -1;
   }
+  parts.merges = PairTable::MakeSlots(spec.merges.size());
   std::string joined;
   for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
-    BP_RETURN_IF_ERROR(model->AddMerge(spec, by_text, token_bytes, rank, joined));
+    BP_RETURN_IF_ERROR(AddMerge({spec, by_text, token_bytes}, rank, joined, parts.merges));
   }
   if (ignore_merges) {
-    model->whole_.emplace(token_bytes.size());
+    parts.whole = TokenIndex::MakeSlots(token_bytes.size());
     for (size_t id = 0; id < token_bytes.size(); ++id) {
       const bool normal = spec.kinds.empty() || spec.kinds[id] == TokenKind::kNormal;
-      if (normal && !token_bytes[id].empty()) model->whole_->Insert(token_bytes[id], static_cast<int32_t>(id));
+      if (normal && !token_bytes[id].empty()) {
+        TokenIndex::Insert(parts.whole, token_bytes, static_cast<int32_t>(id));
+      }
     }
   }
-  return std::unique_ptr<const BpeModel>(std::move(model));
+  return parts;
 }
 
-/// `joined` is scratch, so that 150,000 merges don't allocate as many strings.
-Status BpeModel::AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text,
-                          std::span<const std::string_view> token_bytes, size_t rank, std::string& joined) {
-  const std::string& merge = spec.merges[rank];
-  const auto wrong = [&](std::string_view why) {
-    return Status::InvalidArgument(Cat("tokenizer.ggml.merges[", rank, "] is '", merge, "': ", why));
-  };
-  const size_t space = merge.find(' ');
-  if (space == std::string::npos || space == 0 || space + 1 == merge.size() ||
-      merge.find(' ', space + 1) != merge.npos) {
-    return wrong("it must be two tokens with one space between them");
-  }
-  const std::string_view left_text = std::string_view(merge).substr(0, space);
-  const std::string_view right_text = std::string_view(merge).substr(space + 1);
-  const int32_t left = by_text.Find(left_text);
-  const int32_t right = by_text.Find(right_text);
-  if (left < 0) return wrong("the left part is not in tokenizer.ggml.tokens");
-  if (right < 0) return wrong("the right part is not in tokenizer.ggml.tokens");
-  const int32_t merged = by_text.Find(joined.assign(left_text).append(right_text));
-  if (merged < 0) return wrong("what it makes is not in tokenizer.ggml.tokens");
-  if (!MayComeFromText(spec, merged)) return wrong("it makes a control token, which text must not become");
-  const auto bytes_of = [token_bytes](int32_t id) { return token_bytes[static_cast<size_t>(id)]; };
-  if (bytes_of(merged) != joined.assign(bytes_of(left)).append(bytes_of(right))) {
-    return wrong("it makes a token that stands for other bytes than its parts, by tokenizer.ggml.token_type");
-  }
-  if (!merges_.Insert(left, right, {.rank = static_cast<uint32_t>(rank), .merged = merged})) {
-    return wrong("the same merge is in the list before");
-  }
-  return Status::Ok();
-}
-
-std::bitset<256> BpeModel::missing_bytes() const {
-  std::bitset<256> missing;
-  for (size_t byte = 0; byte < byte_ids_.size(); ++byte) missing.set(byte, byte_ids_[byte] < 0);
-  return missing;
+BpeModel::BpeModel(const TokenTables& tables) : byte_ids_(tables.byte_ids), merges_(tables.merges) {
+  if (!tables.whole.empty()) whole_.emplace(tables.whole, tables.bytes_by_id());
 }
 
 void BpeModel::Encode(std::string_view piece, std::vector<TokenId>& ids) const {

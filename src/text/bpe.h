@@ -5,19 +5,17 @@
 /// Threads: immutable. Cost: O(n^2) with a tiny constant up to 48 bytes a piece, O(n log n) beyond.
 
 #include <array>
-#include <bitset>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/status.h"
-#include "text/tokenizer.h"
+#include "text/token_tables.h"
 #include "text/tokenizer_index.h"
+#include "text/tokenizer_spec.h"
 
 namespace bedplate {
 
@@ -27,27 +25,31 @@ uint32_t AlphabetOfByte(uint8_t byte);
 /// Appends the bytes that a token's text spells in that alphabet; false, and nothing, where a character isn't of it.
 bool AppendBytesOfAlphabet(std::string_view token_text, std::string& bytes);
 
+/// What the model needs beside the tokens, made from a spec.
+struct BpeParts {
+  std::array<int32_t, 256> byte_ids{};
+  std::vector<PairTable::Slot> merges;
+  std::vector<TokenIndex::Slot> whole;  // empty unless merges are ignored
+};
+/// by_text: all tokens by their texts. token_bytes: by id, what each stands for. Errors name the merge that is wrong:
+/// no pair, a part that is no token, a repetition, a result that is a control token or stands for other bytes than its
+/// parts.
+Result<BpeParts> MakeBpeParts(const TokenizerSpec& spec, const TokenIndex& by_text, const StringTable& token_bytes,
+                              bool ignore_merges);
+
+/// A view of tables that outlive it.
 class BpeModel {
  public:
-  /// `by_text` is used only here; `token_bytes` (by id) is viewed as long as the model lives where merges are ignored.
-  /// Errors name the merge that is wrong: no pair, a part that is no token, a repetition, a result that is a control
-  /// token or stands for other bytes than its parts.
-  static Result<std::unique_ptr<const BpeModel>> Build(const TokenizerSpec& spec, const TokenIndex& by_text,
-                                                       std::span<const std::string_view> token_bytes,
-                                                       bool ignore_merges);
+  explicit BpeModel(const TokenTables& tables);
 
   /// Appends the ids of one piece of the pre-tokenizer.
   void Encode(std::string_view piece, std::vector<TokenId>& ids) const;
-  std::bitset<256> missing_bytes() const;
 
  private:
-  explicit BpeModel(size_t merge_count) : merges_(merge_count) {}
-  Status AddMerge(const TokenizerSpec& spec, const TokenIndex& by_text, std::span<const std::string_view> token_bytes,
-                  size_t rank, std::string& joined);
   void EncodeShort(std::string_view piece, std::vector<TokenId>& ids) const;
   void EncodeLong(std::string_view piece, std::vector<TokenId>& ids) const;
 
-  std::array<int32_t, 256> byte_ids_{};  // -1: the vocabulary has no token for the byte
+  std::span<const int32_t> byte_ids_;  // 256; -1: the vocabulary has no token for the byte
   PairTable merges_;
   std::optional<TokenIndex> whole_;  // where merges are ignored
 };

@@ -38,6 +38,15 @@ void CollectJoiners(std::string_view text, std::vector<uint32_t>& joiners) {
 
 }  // namespace
 
+void AppendReplaced(std::string_view text, std::string_view what, std::string_view with, std::string& out) {
+  size_t start = 0;
+  for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, start)) {
+    out.append(text, start, at - start).append(with);
+    start = at + what.size();
+  }
+  out.append(text, start);
+}
+
 std::optional<uint8_t> ByteOfByteToken(std::string_view token_text) {
   if (token_text.size() != 6 || !token_text.starts_with("<0x") || token_text[5] != '>') return std::nullopt;
   const std::optional<uint32_t> high = HexDigit(token_text[3]);
@@ -46,18 +55,16 @@ std::optional<uint8_t> ByteOfByteToken(std::string_view token_text) {
   return static_cast<uint8_t>(*high << 4 | *low);
 }
 
-SentencePieceModel::SentencePieceModel(const TokenizerSpec& spec) : pieces_(spec.tokens.size()), scores_(spec.scores) {
-  byte_ids_.fill(-1);
-}
-
-Result<std::unique_ptr<const SentencePieceModel>> SentencePieceModel::Build(const TokenizerSpec& spec) {
+Result<SentencePieceParts> MakeSentencePieceParts(const TokenizerSpec& spec, const StringTable& texts) {
   const size_t count = spec.tokens.size();
   if (spec.scores.size() != count) {
     return Status::InvalidArgument(Cat("tokenizer.ggml.scores has ", spec.scores.size(),
                                        " entries; a SentencePiece (llama) ", "vocabulary needs one for each of its ",
                                        count, " tokens"));
   }
-  std::unique_ptr<SentencePieceModel> model(new SentencePieceModel(spec));
+  SentencePieceParts parts;
+  parts.byte_ids.fill(-1);
+  parts.pieces = TokenIndex::MakeSlots(count);
   for (size_t id = 0; id < count; ++id) {
     const std::string& text = spec.tokens[id];
     const TokenKind kind = spec.kinds.empty() ? TokenKind::kNormal : spec.kinds[id];
@@ -70,7 +77,7 @@ Result<std::unique_ptr<const SentencePieceModel>> SentencePieceModel::Build(cons
         return Status::InvalidArgument(
             Cat("tokenizer.ggml.tokens[", id, "] is '", text, "' of type byte; it must be <0x00> to <0xFF>"));
       }
-      int32_t& byte_id = model->byte_ids_[*byte];
+      int32_t& byte_id = parts.byte_ids[*byte];
       if (byte_id >= 0) {
         return Status::InvalidArgument(
             Cat("tokenizer.ggml.tokens[", id, "] is '", text, "', a byte that token ", byte_id, " stands for already"));
@@ -78,32 +85,34 @@ Result<std::unique_ptr<const SentencePieceModel>> SentencePieceModel::Build(cons
       byte_id = static_cast<int32_t>(id);
     }
     if ((kind != TokenKind::kNormal && kind != TokenKind::kUnused) || text.empty()) continue;
-    model->pieces_.Insert(text, static_cast<int32_t>(id));
-    model->piece_bytes_max_ = std::max(model->piece_bytes_max_, text.size());
-    CollectJoiners(text, model->joiners_);
+    TokenIndex::Insert(parts.pieces, texts, static_cast<int32_t>(id));
+    parts.piece_bytes_max = std::max(parts.piece_bytes_max, static_cast<uint32_t>(text.size()));
+    CollectJoiners(text, parts.joiners);
     if (kind == TokenKind::kUnused) {
-      model->unused_.resize(count);
-      model->unused_[id] = true;
+      parts.unused.resize(count);
+      parts.unused[id] = 1;
     }
   }
-  std::vector<uint32_t>& joiners = model->joiners_;
-  std::sort(joiners.begin(), joiners.end());
-  joiners.erase(std::unique(joiners.begin(), joiners.end()), joiners.end());
-  if (spec.unk) model->unknown_ = spec.unk->value;
-  if (model->unknown_ < 0 && model->missing_bytes().any()) {
+  std::ranges::sort(parts.joiners);
+  const auto repeated = std::ranges::unique(parts.joiners);
+  parts.joiners.erase(repeated.begin(), repeated.end());
+  const bool lacks_bytes = std::ranges::any_of(parts.byte_ids, [](int32_t id) { return id < 0; });
+  if (!spec.unk && lacks_bytes) {
     return Status::InvalidArgument(
         "tokenizer.ggml.unknown_token_id is missing and tokenizer.ggml.tokens lacks byte tokens, so some text would "
-        "have "
-        "no tokens: either is needed");
+        "have no tokens: either is needed");
   }
-  return std::unique_ptr<const SentencePieceModel>(std::move(model));
+  return parts;
 }
 
-std::bitset<256> SentencePieceModel::missing_bytes() const {
-  std::bitset<256> missing;
-  for (size_t byte = 0; byte < byte_ids_.size(); ++byte) missing.set(byte, byte_ids_[byte] < 0);
-  return missing;
-}
+SentencePieceModel::SentencePieceModel(const TokenTables& tables)
+    : pieces_(tables.pieces, tables.texts_by_id()),
+      scores_(tables.scores),
+      unused_(tables.unused),
+      byte_ids_(tables.byte_ids),
+      unknown_(tables.facts.unk),
+      piece_bytes_max_(tables.facts.piece_bytes_max),
+      joiners_(tables.joiners) {}
 
 /// Merges one part at a time; holds the scratch that the parts share.
 class SentencePieceModel::Merger {
@@ -164,7 +173,7 @@ class SentencePieceModel::Merger {
     if (id >= 0 && IsUnused(id)) splits_[text] = left.size;
     return id;
   }
-  bool IsUnused(int32_t id) const { return !model_.unused_.empty() && model_.unused_[static_cast<size_t>(id)]; }
+  bool IsUnused(int32_t id) const { return !model_.unused_.empty() && model_.unused_[static_cast<size_t>(id)] != 0; }
   float ScoreOf(int32_t id) const { return model_.scores_[static_cast<size_t>(id)]; }
 
   void Pair(size_t left) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include "base/cat.h"
@@ -13,7 +12,7 @@
 #include "text/bpe.h"
 #include "text/pretokenizer.h"
 #include "text/sentencepiece.h"
-#include "text/tokenizer_index.h"
+#include "text/tokenizer_build.h"
 #include "text/tokenizer_specials.h"
 #include "text/unicode.h"
 
@@ -39,18 +38,6 @@ constexpr std::array kEndTexts = {
     std::string_view("<|end_of_turn|>"),
 };
 
-// What the unknown token may stand for.
-constexpr size_t kCharacterBytesMax = 4;
-
-void AppendReplaced(std::string_view text, std::string_view what, std::string_view with, std::string& out) {
-  size_t start = 0;
-  for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, start)) {
-    out.append(text, start, at - start).append(with);
-    start = at + what.size();
-  }
-  out.append(text, start);
-}
-
 /// Leading and trailing spaces gone, runs of them one.
 std::string WithoutExtraSpaces(std::string_view text) {
   std::string out;
@@ -61,51 +48,13 @@ std::string WithoutExtraSpaces(std::string_view text) {
   return out;
 }
 
-Status CheckId(std::string_view field, std::optional<TokenId> id, size_t count) {
-  if (!id || (id->value >= 0 && static_cast<size_t>(id->value) < count)) return Status::Ok();
-  return Status::InvalidArgument(
-      Cat(field, " is ", id->value, "; allowed: 0 to ", count - 1, " (tokenizer.ggml.tokens)"));
+std::optional<TokenId> TokenOf(int32_t id) {
+  if (id == TokenFacts::kNoToken) return std::nullopt;
+  return TokenId{id};
 }
 
-Status CheckSpec(const TokenizerSpec& spec) {
-  constexpr size_t kTokensMax = size_t{1} << 24;  // 50 times the largest known; keeps every table's index in 32 bits
-  const size_t count = spec.tokens.size();
-  if (spec.model != "gpt2" && spec.model != "llama") {
-    return Status::Unimplemented(
-        Cat("tokenizer.ggml.model is '", spec.model, "'; known are gpt2 (byte-level BPE) and llama (SentencePiece)"));
-  }
-  if (count == 0 || count > kTokensMax) {
-    return Status::InvalidArgument(Cat("tokenizer.ggml.tokens has ", count, " entries; allowed: 1 to ", kTokensMax));
-  }
-  if (!spec.kinds.empty() && spec.kinds.size() != count) {
-    return Status::InvalidArgument(Cat("tokenizer.ggml.token_type has ", spec.kinds.size(),
-                                       " entries; it needs one for ", "each of the ", count,
-                                       " tokens, or none at all"));
-  }
-  const auto odd =
-      std::find_if(spec.kinds.begin(), spec.kinds.end(), [](TokenKind kind) { return kind > TokenKind::kByte; });
-  if (odd != spec.kinds.end()) {
-    return Status::InvalidArgument(Cat("tokenizer.ggml.token_type[", odd - spec.kinds.begin(), "] is ",
-                                       static_cast<int>(*odd) + 1, "; allowed: 1 to 6"));
-  }
-  size_t bytes = 0;
-  for (const std::string& token : spec.tokens) bytes += token.size();
-  if (bytes > std::numeric_limits<uint32_t>::max()) {
-    return Status::InvalidArgument(Cat("tokenizer.ggml.tokens holds ", bytes, " bytes of text; allowed: below 4 GiB"));
-  }
-  BP_RETURN_IF_ERROR(CheckId("tokenizer.ggml.bos_token_id", spec.bos, count));
-  BP_RETURN_IF_ERROR(CheckId("tokenizer.ggml.eos_token_id", spec.eos, count));
-  BP_RETURN_IF_ERROR(CheckId("tokenizer.ggml.eot_token_id", spec.eot, count));
-  BP_RETURN_IF_ERROR(CheckId("tokenizer.ggml.eom_token_id", spec.eom, count));
-  BP_RETURN_IF_ERROR(CheckId("tokenizer.ggml.unknown_token_id", spec.unk, count));
-  BP_RETURN_IF_ERROR(CheckId("tokenizer.ggml.padding_token_id", spec.pad, count));
-  BP_RETURN_IF_ERROR(CheckId("tokenizer.ggml.seperator_token_id", spec.sep, count));  // GGUF's own spelling
-  for (const TokenId id : spec.strip_right) BP_RETURN_IF_ERROR(CheckId("strip_right", id, count));
-  return Status::Ok();
-}
-
-bool ContainsId(const std::vector<TokenId>& ids, TokenId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
+bool Says(uint8_t stated, bool otherwise) {
+  return stated == TokenFacts::kNotStated ? otherwise : stated == TokenFacts::kYes;
 }
 
 }  // namespace
@@ -140,109 +89,82 @@ struct Tokenizer::Text {
   std::vector<TokenMatcher::Trust> trusted;
 };
 
-Tokenizer::Tokenizer() = default;
+Tokenizer::Tokenizer(TokenTables tables)
+    : tables_(std::move(tables)),
+      texts_(tables_.texts_by_id()),
+      bytes_(tables_.bytes_by_id()),
+      by_text_(tables_.by_text, texts_) {}
 Tokenizer::~Tokenizer() = default;
 
-Result<std::unique_ptr<Tokenizer>> Tokenizer::Create(TokenizerSpec spec) {
-  BP_RETURN_IF_ERROR(CheckSpec(spec));
-  std::unique_ptr<Tokenizer> tokenizer(new Tokenizer());
-  BP_RETURN_IF_ERROR(tokenizer->Load(std::move(spec)));
+Result<std::unique_ptr<Tokenizer>> Tokenizer::Create(const TokenizerSpec& spec) {
+  BP_ASSIGN_OR_RETURN(TokenTables tables, BuildTokenTables(spec));
+  return OnTables(std::move(tables));
+}
+
+Result<std::unique_ptr<Tokenizer>> Tokenizer::Open(SharedBytes block) {
+  BP_ASSIGN_OR_RETURN(TokenTables tables, ReadTokenTables(std::move(block)));
+  return OnTables(std::move(tables));
+}
+
+uint64_t Tokenizer::TablesFingerprint() {
+  return TokenTablesFingerprint();
+}
+
+Result<std::unique_ptr<Tokenizer>> Tokenizer::OnTables(TokenTables tables) {
+  std::unique_ptr<Tokenizer> tokenizer(new Tokenizer(std::move(tables)));
+  BP_RETURN_IF_ERROR(tokenizer->tables_.facts.sentencepiece != 0 ? tokenizer->UseSentencePiece() : tokenizer->UseBpe());
+  BP_RETURN_IF_ERROR(tokenizer->UseSpecials());
+  tokenizer->FillEndOfGeneration();
   return tokenizer;
 }
 
-Status Tokenizer::Load(TokenizerSpec spec) {
-  spec_ = std::move(spec);
-  by_text_ = std::make_unique<TokenIndex>(size());
-  for (size_t id = 0; id < size(); ++id) {
-    if (spec_.tokens[id].empty()) continue;  // some files pad with empty tokens; they stand for nothing
-    if (const auto same = by_text_->Insert(spec_.tokens[id], static_cast<int32_t>(id))) {
-      return Status::InvalidArgument(
-          Cat("tokenizer.ggml.tokens[", id, "] is '", spec_.tokens[id], "', which token ", *same, " is already"));
-    }
+Status Tokenizer::UseBpe() {
+  BP_ASSIGN_OR_RETURN(pre_, PreTokenizer::ByName(pre()));
+  const TokenFacts& facts = tables_.facts;
+  // What a name usually means is this build's to say, and tables of an earlier one may know it otherwise.
+  if (Says(facts.ignore_merges, pre_->usually_ignores_merges()) == tables_.whole.empty()) {
+    return Status::DataLoss(Cat("the tokenizer's tables are of a build that knew '", pre(), "' otherwise"));
   }
-  FillTokenBytes();
-  BP_RETURN_IF_ERROR(spec_.model == "gpt2" ? LoadBpe() : LoadSentencePiece());
-  FillSpecials();
-  FillEndOfGeneration();
-  spec_.merges = {};
-  spec_.scores = {};
+  bpe_ = std::make_unique<const BpeModel>(tables_);
+  FillMissingBytes();
+  adds_bos_ = Says(facts.add_bos, pre_->usually_adds_bos()) && bos();
+  adds_eos_ = Says(facts.add_eos, false) && eos();
   return Status::Ok();
 }
 
-Status Tokenizer::LoadBpe() {
-  auto pre = PreTokenizer::ByName(spec_.pre);
-  if (!pre.ok()) return std::move(pre).status();
-  pre_ = std::move(pre).value();
-  std::vector<std::string_view> token_bytes(size());
-  for (size_t id = 0; id < size(); ++id) token_bytes[id] = TokenBytes(TokenId{static_cast<int32_t>(id)});
-  auto bpe =
-      BpeModel::Build(spec_, *by_text_, token_bytes, spec_.ignore_merges.value_or(pre_->usually_ignores_merges()));
-  if (!bpe.ok()) return std::move(bpe).status();
-  bpe_ = std::move(bpe).value();
-  missing_bytes_ = bpe_->missing_bytes();
-  adds_bos_ = spec_.add_bos.value_or(pre_->usually_adds_bos()) && spec_.bos;
-  adds_eos_ = spec_.add_eos.value_or(false) && spec_.eos;
+Status Tokenizer::UseSentencePiece() {
+  const TokenFacts& facts = tables_.facts;
+  sentencepiece_ = std::make_unique<const SentencePieceModel>(tables_);
+  FillMissingBytes();
+  adds_bos_ = Says(facts.add_bos, true) && bos();
+  adds_eos_ = Says(facts.add_eos, false) && eos();
+  adds_space_prefix_ = Says(facts.add_space_prefix, true);
   return Status::Ok();
 }
 
-Status Tokenizer::LoadSentencePiece() {
-  auto model = SentencePieceModel::Build(spec_);
-  if (!model.ok()) return std::move(model).status();
-  sentencepiece_ = std::move(model).value();
-  missing_bytes_ = sentencepiece_->missing_bytes();
-  adds_bos_ = spec_.add_bos.value_or(true) && spec_.bos;
-  adds_eos_ = spec_.add_eos.value_or(false) && spec_.eos;
-  adds_space_prefix_ = spec_.add_space_prefix.value_or(true);
-  return Status::Ok();
+void Tokenizer::FillMissingBytes() {
+  for (size_t byte = 0; byte < tables_.byte_ids.size(); ++byte) missing_bytes_.set(byte, tables_.byte_ids[byte] < 0);
 }
 
-void Tokenizer::FillTokenBytes() {
-  size_t bytes = 0;
-  for (const std::string& token : spec_.tokens) bytes += token.size();
-  bytes_.reserve(bytes);
-  byte_offsets_.reserve(size() + 1);
-  byte_offsets_.push_back(0);
-  for (size_t id = 0; id < size(); ++id) {
-    const TokenId token{static_cast<int32_t>(id)};
-    AppendTokenBytes(token);
-    byte_offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
-    const size_t size = IsControl(token) ? spec_.tokens[id].size() : TokenBytes(token).size();
-    token_bytes_max_ = std::max({token_bytes_max_, size, kCharacterBytesMax});
-  }
-}
-
-void Tokenizer::AppendTokenBytes(TokenId id) {
-  const std::string& text = spec_.tokens[static_cast<size_t>(id.value)];
-  const TokenKind kind = Kind(id);
-  if (IsControl(id)) return;
-  if (kind == TokenKind::kByte) {
-    if (const auto byte = ByteOfByteToken(text)) {
-      bytes_.push_back(static_cast<char>(*byte));
-      return;
-    }
-  }
-  if (spec_.model == "llama") {
-    AppendReplaced(text, kSpaceMark, " ", bytes_);
-  } else if (kind == TokenKind::kUserDefined || !AppendBytesOfAlphabet(text, bytes_)) {
-    bytes_ += text;  // user-defined tokens are written as they are, not in the byte alphabet
-  }
-}
-
-void Tokenizer::FillSpecials() {
+Status Tokenizer::UseSpecials() {
   std::vector<TokenMatcher::Entry> entries;
-  for (size_t i = 0; i < spec_.kinds.size(); ++i) {
-    const TokenId id{static_cast<int32_t>(i)};
-    if (spec_.tokens[i].empty() || (!IsControl(id) && Kind(id) != TokenKind::kUserDefined)) continue;
-    // A user-defined token is matched as the text it stands for; a control token as it is spelled.
-    std::string text(IsControl(id) ? TokenText(id) : TokenBytes(id));
-    entries.push_back({std::move(text), id, IsControl(id), ContainsId(spec_.strip_right, id)});
+  entries.reserve(tables_.specials.size());
+  for (const int32_t special : tables_.specials) {
+    const TokenId id{special};
+    const std::string_view text = IsControl(id) ? TokenText(id) : TokenBytes(id);
+    if (text.empty() || (!entries.empty() && text < entries.back().text)) {
+      return Status::DataLoss("the tokenizer's tables are not whole: special tokens are not in order");
+    }
+    const bool strip_right = std::ranges::find(tables_.strip_right, special) != tables_.strip_right.end();
+    entries.push_back({text, id, IsControl(id), strip_right});
   }
   specials_ = std::make_unique<TokenMatcher>(std::move(entries));
+  return Status::Ok();
 }
 
 void Tokenizer::FillEndOfGeneration() {
   std::vector<TokenId>& ends = end_of_generation_;
-  for (const std::optional<TokenId> id : {spec_.eos, spec_.eot, spec_.eom}) {
+  for (const std::optional<TokenId> id : {eos(), TokenOf(tables_.facts.eot), TokenOf(tables_.facts.eom)}) {
     if (id) ends.push_back(*id);
   }
   for (const std::string_view text : kEndTexts) {
@@ -270,7 +192,7 @@ std::vector<TokenId> Tokenizer::EncodeSegments(std::span<const TextSegment> segm
 void Tokenizer::AppendEncoded(std::span<const TextSegment> segments, EncodeOptions options,
                               std::vector<TokenId>& ids) const {
   const Text text(segments);
-  if (options.add_bos && adds_bos_) ids.push_back(*spec_.bos);
+  if (options.add_bos && adds_bos_) ids.push_back(*bos());
   for (size_t at = 0; at < text.whole.size();) {
     const auto match = specials_->Find(text.whole, at, text.trusted);
     const size_t stretch_end = match ? match->start : text.whole.size();
@@ -286,14 +208,15 @@ void Tokenizer::AppendEncoded(std::span<const TextSegment> segments, EncodeOptio
       at += point.size;
     }
   }
-  if (options.add_eos && adds_eos_) ids.push_back(*spec_.eos);
+  if (options.add_eos && adds_eos_) ids.push_back(*eos());
 }
 
 void Tokenizer::AppendStretch(std::string_view text, size_t tokens_max, std::vector<TokenId>& ids) const {
   if (text.empty()) return;
   if (sentencepiece_) {
-    const std::string kept = spec_.remove_extra_whitespaces ? WithoutExtraSpaces(text) : std::string();
-    if (spec_.remove_extra_whitespaces) text = kept;
+    const bool cleans = tables_.facts.remove_extra_whitespaces != 0;
+    const std::string cleaned = cleans ? WithoutExtraSpaces(text) : std::string();
+    if (cleans) text = cleaned;
     if (text.empty()) return;
     std::string escaped(adds_space_prefix_ ? kSpaceMark : "");
     escaped.reserve(text.size() + text.size() / 2);
@@ -312,7 +235,7 @@ void Tokenizer::AppendStretch(std::string_view text, size_t tokens_max, std::vec
 }
 
 size_t Tokenizer::TokensAtLeast(std::span<const TextSegment> segments) const {
-  if (spec_.remove_extra_whitespaces || !spec_.strip_right.empty()) return 0;
+  if (tables_.facts.remove_extra_whitespaces != 0 || !tables_.strip_right.empty()) return 0;
   size_t bytes = 0;
   for (const TextSegment& segment : segments) {
     bytes += segment.text.size();
@@ -320,7 +243,8 @@ size_t Tokenizer::TokensAtLeast(std::span<const TextSegment> segments) const {
     bytes -= static_cast<size_t>(
         std::ranges::count_if(segment.text, [this](char c) { return missing_bytes_[static_cast<unsigned char>(c)]; }));
   }
-  return bytes / token_bytes_max_ + (bytes % token_bytes_max_ != 0 ? 1 : 0);
+  const size_t most = tables_.facts.token_bytes_max;
+  return bytes / most + (bytes % most != 0 ? 1 : 0);
 }
 
 std::string Tokenizer::Decode(std::span<const TokenId> ids, DecodeOptions options) const {
@@ -341,24 +265,34 @@ std::string Tokenizer::Decode(std::span<const TokenId> ids, DecodeOptions option
 
 std::string_view Tokenizer::TokenBytes(TokenId id) const {
   BP_CHECK(Contains(id));
-  const auto i = static_cast<size_t>(id.value);
-  return std::string_view(bytes_).substr(byte_offsets_[i], byte_offsets_[i + 1] - byte_offsets_[i]);
+  return bytes_[static_cast<size_t>(id.value)];
 }
 
 std::string_view Tokenizer::TokenText(TokenId id) const {
   BP_CHECK(Contains(id));
-  return spec_.tokens[static_cast<size_t>(id.value)];
+  return texts_[static_cast<size_t>(id.value)];
 }
 
 std::optional<TokenId> Tokenizer::Find(std::string_view token_text) const {
-  const int32_t id = by_text_->Find(token_text);
-  if (id < 0) return std::nullopt;
-  return TokenId{id};
+  return TokenOf(by_text_.Find(token_text));
+}
+
+std::optional<TokenId> Tokenizer::bos() const {
+  return TokenOf(tables_.facts.bos);
+}
+std::optional<TokenId> Tokenizer::eos() const {
+  return TokenOf(tables_.facts.eos);
+}
+std::optional<TokenId> Tokenizer::unk() const {
+  return TokenOf(tables_.facts.unk);
+}
+std::optional<TokenId> Tokenizer::pad() const {
+  return TokenOf(tables_.facts.pad);
 }
 
 TokenKind Tokenizer::Kind(TokenId id) const {
   BP_CHECK(Contains(id));
-  return spec_.kinds.empty() ? TokenKind::kNormal : spec_.kinds[static_cast<size_t>(id.value)];
+  return tables_.kinds.empty() ? TokenKind::kNormal : tables_.kinds[static_cast<size_t>(id.value)];
 }
 
 bool Tokenizer::IsControl(TokenId id) const {

@@ -11,8 +11,8 @@
 /// Special:  control tokens are recognised only in text the caller trusts, so a user who spells "<|im_end|>" sends
 ///           ordinary text. User-defined tokens (GGUF type 4: Gemma's runs of spaces, "<tool_call>") are vocabulary
 ///           like any other and are recognised everywhere, longest first, before pre-tokenization.
-/// Threads:  immutable after Create(); any thread.
-/// Cost:     O(n log n) in the longest piece, whatever the text; about 152k tokens load in well under 150 ms.
+/// Threads:  immutable after Create() or Open(); any thread.
+/// Cost:     O(n log n) in the longest piece, whatever the text. 152k tokens take about 80 ms to Create, a few to Open.
 /// Source:   categories are those of unicode.h; the pre-tokenizers are described in pretokenizer.h.
 
 #include <bitset>
@@ -26,35 +26,18 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/shared_bytes.h"
 #include "base/status.h"
+#include "text/token_tables.h"
+#include "text/tokenizer_index.h"
+#include "text/tokenizer_spec.h"
 
 namespace bedplate {
 
 class BpeModel;
 class PreTokenizer;
 class SentencePieceModel;
-class TokenIndex;
 class TokenMatcher;
-
-/// GGUF's tokenizer.ggml.token_type, whose values are these plus one.
-enum class TokenKind : uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
-
-/// Plain data, filled from GGUF metadata or from a Hugging Face folder. Fields carry the names of GGUF's keys. An
-/// absent optional takes what the family (model and pre) usually has, as files written before the key existed expect.
-struct TokenizerSpec {
-  std::string model;                // "gpt2": byte-level BPE. "llama": SentencePiece
-  std::string pre;                  // gpt2 only: a name in pretokenizer.h
-  std::vector<std::string> tokens;  // by id; text as in the file ("Ġthe", "▁the", "<0x0A>")
-  std::vector<float> scores;        // llama: one a token. gpt2: unused
-  std::vector<TokenKind> kinds;     // one a token; empty: all normal
-  std::vector<std::string> merges;  // gpt2: "left right", most urgent first. llama: unused
-  std::optional<TokenId> bos, eos, eot, eom, unk, pad, sep;
-  std::optional<bool> add_bos, add_eos;
-  std::optional<bool> add_space_prefix;   // llama: a space before the text and after each special token. gpt2: ignored
-  bool remove_extra_whitespaces = false;  // llama: drop leading and trailing spaces, join runs of them (not lossless)
-  std::optional<bool> ignore_merges;      // gpt2: a whole piece that is a token is taken unmerged
-  std::vector<TokenId> strip_right;       // special tokens that swallow the white space after them (phi-3's "<|user|>")
-};
 
 /// A stretch of a prompt. Template text is trusted, what users and tools wrote is not.
 struct TextSegment {
@@ -78,7 +61,11 @@ class Tokenizer {
 
   /// Checks the whole spec. kInvalidArgument names the field that is wrong (and the entry); kUnimplemented names a
   /// model or pre-tokenizer that this build does not know: guessing one would give wrong ids without a sign of it.
-  static Result<std::unique_ptr<Tokenizer>> Create(TokenizerSpec spec);
+  static Result<std::unique_ptr<Tokenizer>> Create(const TokenizerSpec& spec);
+  /// The tokenizer whose tables() these are. kDataLoss where they are not whole, or are another build's: Create anew.
+  static Result<std::unique_ptr<Tokenizer>> Open(SharedBytes tables);
+  /// Tables of builds with the same one mean the same.
+  static uint64_t TablesFingerprint();
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
@@ -115,42 +102,41 @@ class Tokenizer {
   bool IsEndOfGeneration(TokenId id) const;
   std::span<const TokenId> end_of_generation() const { return end_of_generation_; }
 
-  uint32_t size() const { return static_cast<uint32_t>(spec_.tokens.size()); }
-  std::optional<TokenId> bos() const { return spec_.bos; }
-  std::optional<TokenId> eos() const { return spec_.eos; }
-  std::optional<TokenId> unk() const { return spec_.unk; }
-  std::optional<TokenId> pad() const { return spec_.pad; }
+  uint32_t size() const { return tables_.facts.tokens; }
+  std::optional<TokenId> bos() const;
+  std::optional<TokenId> eos() const;
+  std::optional<TokenId> unk() const;
+  std::optional<TokenId> pad() const;
   bool adds_bos() const { return adds_bos_; }  // the model expects its beginning-of-text token in front
   bool adds_eos() const { return adds_eos_; }
   bool adds_space_prefix() const { return adds_space_prefix_; }
-  std::string_view model() const { return spec_.model; }
-  std::string_view pre() const { return spec_.pre; }
+  std::string_view model() const { return tables_.facts.sentencepiece != 0 ? "llama" : "gpt2"; }
+  std::string_view pre() const { return {tables_.pre.data(), tables_.pre.size()}; }
   /// Bytes without a token of their own; none for most models. gpt2: text loses them. llama: a character that is no
   /// piece and needs one of them becomes the unknown token.
   const std::bitset<256>& missing_bytes() const { return missing_bytes_; }
+  /// All of the tokenizer as bytes, for Open().
+  const SharedBytes& tables() const { return tables_.block; }
 
  private:
   struct Text;
-  Tokenizer();
-  Status Load(TokenizerSpec spec);
-  Status LoadBpe();
-  Status LoadSentencePiece();
-  void FillTokenBytes();
-  void AppendTokenBytes(TokenId id);
-  void FillSpecials();
+  explicit Tokenizer(TokenTables tables);
+  static Result<std::unique_ptr<Tokenizer>> OnTables(TokenTables tables);
+  Status UseBpe();
+  Status UseSentencePiece();
+  Status UseSpecials();
+  void FillMissingBytes();
   void FillEndOfGeneration();
   void AppendStretch(std::string_view text, size_t tokens_max, std::vector<TokenId>& ids) const;
 
-  TokenizerSpec spec_;  // without merges and scores once loaded
+  const TokenTables tables_;
+  const StringTable texts_, bytes_;  // by id
+  const TokenIndex by_text_;
   bool adds_bos_ = false;
   bool adds_eos_ = false;
   bool adds_space_prefix_ = false;
   std::bitset<256> missing_bytes_;
-  size_t token_bytes_max_ = 0;              // that one token stands for, as TokensAtLeast counts
   std::vector<TokenId> end_of_generation_;  // ascending
-  std::string bytes_;                       // the TokenBytes of all tokens, end to end
-  std::vector<uint32_t> byte_offsets_;      // size() + 1: where each token's begin
-  std::unique_ptr<TokenIndex> by_text_;
   std::unique_ptr<const TokenMatcher> specials_;
   std::unique_ptr<const PreTokenizer> pre_;                  // gpt2
   std::unique_ptr<const BpeModel> bpe_;                      // gpt2

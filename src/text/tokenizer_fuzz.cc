@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input input(std::string_view(reinterpret_cast<const char*>(data), size));
   TokenizerSpec spec = MakeSpec(input);
   const bool plain = !spec.add_space_prefix.value_or(true) && !spec.remove_extra_whitespaces;
-  const Result<std::unique_ptr<Tokenizer>> created = Tokenizer::Create(std::move(spec));
+  const Result<std::unique_ptr<Tokenizer>> created = Tokenizer::Create(spec);
   if (!created.ok()) {
     BP_CHECK(!created.status().message().empty());
     return 0;

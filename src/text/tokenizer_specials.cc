@@ -6,7 +6,6 @@
 namespace bedplate {
 
 TokenMatcher::TokenMatcher(std::vector<Entry> entries) : entries_(std::move(entries)) {
-  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.text < b.text; });
   for (const Entry& entry : entries_) begins_.set(static_cast<unsigned char>(entry.text[0]));
 }
 

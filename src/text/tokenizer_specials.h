@@ -7,7 +7,6 @@
 #include <bitset>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,11 +17,12 @@ namespace bedplate {
 class TokenMatcher {
  public:
   struct Entry {
-    std::string text;  // not empty
+    std::string_view text;  // not empty; what it views outlives the matcher
     TokenId id;
     bool control = false;      // only where trusted
     bool strip_right = false;  // swallows white space behind it
   };
+  /// entries: by text, ascending bytes.
   explicit TokenMatcher(std::vector<Entry> entries);
 
   struct Match {
@@ -38,7 +38,7 @@ class TokenMatcher {
 
  private:
   const Entry* LongestAt(std::string_view text, size_t at, size_t trusted_end) const;
-  std::vector<Entry> entries_;  // by text, ascending bytes
+  std::vector<Entry> entries_;
   std::bitset<256> begins_;
 };
 

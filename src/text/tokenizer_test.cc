@@ -15,7 +15,7 @@ namespace bedplate {
 namespace {
 
 std::unique_ptr<Tokenizer> Make(TokenizerSpec spec) {
-  Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::Create(std::move(spec));
+  Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::Create(spec);
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   return std::move(tokenizer).value();
 }
@@ -391,7 +391,7 @@ TEST(Tokenizer, HostileSpecsAreErrorsThatNameTheField) {
   for (const Case& c : bpe_cases) {
     TokenizerSpec spec = SmallBpeSpec(1, /*merge_count=*/6);
     c.damage(spec);
-    const auto tokenizer = Tokenizer::Create(std::move(spec));
+    const auto tokenizer = Tokenizer::Create(spec);
     ASSERT_FALSE(tokenizer.ok()) << c.named;
     EXPECT_NE(tokenizer.status().message().find(c.named), std::string::npos) << tokenizer.status().message();
   }
@@ -410,7 +410,7 @@ TEST(Tokenizer, HostileSpecsAreErrorsThatNameTheField) {
   for (const Case& c : sentencepiece_cases) {
     TokenizerSpec spec = SmallSentencePieceSpec(1);
     c.damage(spec);
-    const auto tokenizer = Tokenizer::Create(std::move(spec));
+    const auto tokenizer = Tokenizer::Create(spec);
     ASSERT_FALSE(tokenizer.ok()) << c.named;
     EXPECT_NE(tokenizer.status().message().find(c.named), std::string::npos) << tokenizer.status().message();
   }

@@ -246,7 +246,7 @@ def memory_load(server, draw):
 def test_memory_is_never_exceeded(folder):
     """The first start packs, the second maps what the first has cached; neither is ever above --memory."""
     path, least, draw = model_path(), least_memory_mib(), random.Random(6)
-    for start, log in [("packing", "packed weights are cached"), ("mapping", "mapped from the cache")]:
+    for start, log in [("packing", "cached; the"), ("mapping", "mapped from the cache")]:
         for more in [0, 300]:
             budget = least + more
             with Server("--memory", f"{budget}MiB", model=path, data=folder) as server:
@@ -276,35 +276,36 @@ def chat_answer(folder, *arguments):
 
 
 def cached_files(folder):
-    return sorted((folder / "cache/packed").glob("*.packed"))
+    """The packed weights and the tokenizer's tables."""
+    return [path for kind in ["packed", "tokens"] for path in sorted((folder / "cache/packed").glob(f"*.{kind}"))]
 
 
-def test_damaged_packed_weights_are_packed_anew(folder):
+def test_damaged_cache_is_made_anew(folder):
     plain, _ = chat_answer(folder, "--no-packed-cache")
     require(not (folder / "cache").exists(), "--no-packed-cache left something on the disk")
     first, _ = chat_answer(folder)
-    require(len(cached_files(folder)) == 1, f"the first start cached {cached_files(folder)}")
-    path = cached_files(folder)[0]
-    size = path.stat().st_size
+    require(len(cached_files(folder)) == 2, f"the first start cached {cached_files(folder)}")
     mapped, log = chat_answer(folder)
     require(first == plain and mapped == plain, f"answers differ: {plain!r}, {first!r}, {mapped!r}")
     require("not usable" not in log, log)
-    for damage in ["byte", "cut", "empty", "header"]:
-        with open(path, "r+b") as f:
-            if damage == "byte":
-                f.seek(size // 2)
-                byte = f.read(1)
-                f.seek(size // 2)
-                f.write(bytes([byte[0] ^ 1]))
-            elif damage == "header":
-                f.write(random.Random(8).randbytes(4096))
-            else:
-                f.truncate(size - 4096 if damage == "cut" else 0)
-        answer, log = chat_answer(folder)
-        require("not usable" in log, f"{damage}: the log does not say that the cache was damaged:\n{log}")
-        require(answer == plain, f"{damage}: the answer differs: {answer!r}, {plain!r}")
-        require(path.stat().st_size == size, f"{damage}: the file was not made anew")
-    require(chat_answer(folder)[0] == plain, "the mended file gives another answer")
+    for path in cached_files(folder):
+        size = path.stat().st_size
+        for damage in ["byte", "cut", "empty", "header"]:
+            with open(path, "r+b") as f:
+                if damage == "byte":
+                    f.seek(size // 2)
+                    byte = f.read(1)
+                    f.seek(size // 2)
+                    f.write(bytes([byte[0] ^ 1]))
+                elif damage == "header":
+                    f.write(random.Random(8).randbytes(4096))
+                else:
+                    f.truncate(size - 4096 if damage == "cut" else 0)
+            answer, log = chat_answer(folder)
+            require("not usable" in log, f"{damage}: the log does not say that {path.name} was damaged:\n{log}")
+            require(answer == plain, f"{damage}: the answer differs: {answer!r}, {plain!r}")
+            require(path.stat().st_size == size, f"{damage}: {path.name} was not made anew")
+    require(chat_answer(folder)[0] == plain, "the mended files give another answer")
 
 
 def test_kill_while_caching_leaves_nothing(folder):
@@ -316,7 +317,7 @@ def test_kill_while_caching_leaves_nothing(folder):
     with Server(model=path, data=folder) as server:
         wait_for_log(server, "model loaded")
         if "mapped from the cache" not in server.output():
-            wait_for_log(server, "packed weights are cached")
+            wait_for_log(server, "cached; the")
     with Server(model=path, data=folder) as server:
         wait_for_log(server, "mapped from the cache")
     left = [p.name for p in (folder / "cache/packed").iterdir() if p.name.endswith(".partial")]
