@@ -10,6 +10,17 @@ DraftChoice::DraftChoice(uint32_t sequences_max, uint32_t drafts_max) {
   taken_.reserve(sequences_max);
 }
 
+bool DraftChoice::CouldPay(const Step& step, const StepCost& cost) {
+  const double least = step.rows / cost.Of(step.rows) * (1 + kLeastGain);
+  for (uint32_t drafts = std::min(1u, step.spare); drafts > 0;) {
+    const uint32_t rows = step.rows + drafts;
+    if (rows > least * cost.Of(rows)) return true;
+    if (drafts == step.spare) break;
+    drafts = std::min(drafts + (rows < 32 ? 1 : 8), step.spare);  // the cost's own steps
+  }
+  return false;
+}
+
 void DraftChoice::Clear() {
   drafts_.clear();
   taken_.clear();

@@ -5,7 +5,7 @@
 /// drafted token the chance that it and all before it are drawn. Drafts are taken in falling order of that chance, as
 /// many as make the most worth per cost of the step, if that is kLeastGain better than without. So drafting stops by
 /// itself when the step has many rows already (a further row then costs as much as any other, and is worth less), and
-/// for sequences whose drafts are seldom right.
+/// for sequences whose drafts are seldom right. CouldPay tells so before anything is guessed.
 ///
 /// Threads: engine thread only. Allocates only in the constructor.
 
@@ -24,13 +24,17 @@ class DraftChoice {
 
   DraftChoice(uint32_t sequences_max, uint32_t drafts_max);
 
-  void Clear();
-  /// One more sequence: chances[i] that its drafted token i is drawn if those before it are.
-  void Offer(std::span<const double> chances);
   struct Step {
     uint32_t rows = 0;   // without drafts
     uint32_t spare = 0;  // drafts that fit
   };
+  /// Whether drafts could be worth it if each of them were certain. Where not, as with many streams, whose rows fill
+  /// the arithmetic units already, nobody needs to guess.
+  [[nodiscard]] static bool CouldPay(const Step& step, const StepCost& cost);
+
+  void Clear();
+  /// One more sequence: chances[i] that its drafted token i is drawn if those before it are.
+  void Offer(std::span<const double> chances);
   /// Every offer's number of drafts, in the order they were made. Valid until the next call.
   std::span<const uint32_t> Choose(const Step& step, const StepCost& cost);
   /// As many as fit, whatever they are worth.

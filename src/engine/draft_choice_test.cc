@@ -6,6 +6,8 @@
 
 #include <numeric>
 
+#include "base/random.h"
+
 namespace bedplate {
 namespace {
 
@@ -53,6 +55,43 @@ TEST(DraftChoice, ALoadedStepGetsNone) {
   for (int i = 0; i < 32; ++i) choice.Offer(std::vector<double>(15, 0.9));
   EXPECT_EQ(Total(choice.Choose({.rows = 32, .spare = 400}, LinearCost(3, 256))), 0u);
   EXPECT_EQ(Total(choice.Choose({.rows = 32, .spare = 400}, StepCost())), 0u);  // nor by the typical curve
+}
+
+TEST(DraftChoice, CouldPayIsAboveWhatChooseTakes) {
+  Prng rng(TestSeed());
+  int could = 0, could_not = 0;
+  for (int round = 0; round < 400; ++round) {
+    StepCost cost;
+    if (rng.Chance(0.8))
+      cost = LinearCost(static_cast<double>(rng.Range(0, 60)), static_cast<uint32_t>(rng.Range(1, 90)));
+    const auto sequences = static_cast<uint32_t>(rng.Range(1, 40));
+    const DraftChoice::Step step{.rows = sequences + static_cast<uint32_t>(rng.Range(0, 60)),
+                                 .spare = std::min(sequences * 15, static_cast<uint32_t>(rng.Range(0, 300)))};
+    DraftChoice choice(40, 15);
+    for (uint32_t i = 0; i < sequences; ++i) choice.Offer(std::vector<double>(15, 1.0));
+    const uint32_t taken = Total(choice.Choose(step, cost));
+    if (DraftChoice::CouldPay(step, cost)) {
+      ++could;
+    } else {
+      ++could_not;
+      // It looks at every eighth row count where the table of costs has one entry for eight or more.
+      EXPECT_LE(taken == 0 ? 0.0 : (step.rows + taken) / cost.Of(step.rows + taken),
+                step.rows / cost.Of(step.rows) * (1 + DraftChoice::kLeastGain) * 1.02)
+          << step.rows << " rows, " << step.spare << " spare";
+    }
+  }
+  EXPECT_GT(could, 50);
+  EXPECT_GT(could_not, 50);
+}
+
+TEST(DraftChoice, CouldPaySparesALoadedStepTheGuessing) {
+  EXPECT_TRUE(DraftChoice::CouldPay({.rows = 1, .spare = 15}, StepCost()));
+  EXPECT_TRUE(DraftChoice::CouldPay({.rows = 4, .spare = 60}, StepCost()));
+  EXPECT_FALSE(DraftChoice::CouldPay({.rows = 32, .spare = 400}, StepCost()));
+  EXPECT_FALSE(DraftChoice::CouldPay({.rows = 1, .spare = 0}, StepCost()));
+  EXPECT_FALSE(DraftChoice::CouldPay({.rows = 1, .spare = 15}, LinearCost(0, 64)));  // a row costs a step
+  EXPECT_TRUE(
+      DraftChoice::CouldPay({.rows = 32, .spare = 400}, LinearCost(60, 256)));  // where memory is the limit still
 }
 
 TEST(DraftChoice, TakesAllInTurnsWhenTold) {

@@ -111,7 +111,8 @@ Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> 
 
 /// A prediction is looked up in even if nothing is drafted: the usage says how much of it came true.
 std::optional<TokenLookup> EngineCore::MakeLookup(const PreparedRequest& prepared) const {
-  if (options_.speculation.mode == Speculation::Mode::kOff && prepared.prediction.empty()) return std::nullopt;
+  const bool drafts = options_.speculation.mode != Speculation::Mode::kOff && prepared.request.speculation;
+  if (!drafts && prepared.prediction.empty()) return std::nullopt;
   return TokenLookup(prepared.prediction, prepared.tokens, std::min(prepared.output_tokens_max, kOutputReserve));
 }
 

@@ -33,6 +33,7 @@ struct EngineMetrics {
   uint64_t output_tokens = 0;
   uint64_t drafted_tokens = 0;   // computed on the guess that they would be drawn
   uint64_t accepted_tokens = 0;  // of those, drawn and part of the output
+  uint64_t lookups = 0;          // times that a sequence was asked what it may write next
   uint64_t preemptions = 0;
   uint64_t steps = 0;
   uint32_t requests_waiting = 0;

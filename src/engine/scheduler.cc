@@ -165,17 +165,19 @@ uint32_t Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
   return granted;
 }
 
-/// Fills the draft of every sequence that gets one, with pages for it. Looking up costs nothing, so its drafts are
-/// chosen first, and the draft model guesses for the others.
+/// Fills the draft of every sequence that gets one, with pages for it. Looking up costs next to nothing, so its drafts
+/// are chosen first, and the draft model guesses for the others.
 void Scheduler::PlanDrafts() {
   if (options_.speculation.mode == Speculation::Mode::kOff || decodes_.empty()) return;
+  const bool always = options_.speculation.mode == Speculation::Mode::kAlways;
+  const auto drafts_most = static_cast<uint32_t>(decodes_.size()) * options_.speculation.drafts_max;
+  const DraftChoice::Step step{.rows = batch_.rows() + batch_.reserved(),
+                               .spare = std::min({batch_.rows_left(), batch_.wishes_left(), drafts_most})};
+  if (!always && !DraftChoice::CouldPay(step, step_cost_)) return;
   draft_choice_.Clear();
   for_model_.clear();
   for (Sequence* sequence : decodes_) OfferDraft(*sequence);
-  const uint32_t spare = std::min(batch_.rows_left(), batch_.wishes_left());
-  const DraftChoice::Step step{.rows = batch_.rows() + batch_.reserved(), .spare = spare};
-  const auto counts = options_.speculation.mode == Speculation::Mode::kAlways ? draft_choice_.TakeAll(spare)
-                                                                              : draft_choice_.Choose(step, step_cost_);
+  const auto counts = always ? draft_choice_.TakeAll(step.spare) : draft_choice_.Choose(step, step_cost_);
   for (size_t i = 0; i < decodes_.size(); ++i) {
     decodes_[i]->draft.resize(counts[i]);
     GrowForDraft(*decodes_[i]);
@@ -188,6 +190,8 @@ void Scheduler::OfferDraft(Sequence& sequence) {
   chances_.clear();
   sequence.draft_is_models = false;
   if (sequence.lookup.has_value() && sequence.request.request().speculation && sequence.output_left() > 1) {
+    ++metrics_.lookups;
+    sequence.lookup->Follow(sequence.tokens);
     sequence.draft.resize(std::min(options_.speculation.drafts_max, sequence.output_left() - 1));
     uint32_t count = sequence.lookup->Guess(sequence.draft);
     for (uint32_t i = 0; i < count; ++i) {
@@ -350,7 +354,6 @@ void Scheduler::CommitToken(const Batch::Wish& wish, const Drawn& drawn, Instant
   ChoiceOutput::Accepted accepted = end ? sequence.output.End() : sequence.output.Accept(*drawn.token, drawn.scored);
   if (!end) {
     sequence.tokens.push_back(*drawn.token);
-    if (sequence.lookup.has_value()) sequence.lookup->Append(*drawn.token);
     ++request.usage.output_tokens;
     ++metrics_.output_tokens;
   }
@@ -400,10 +403,11 @@ void Scheduler::FinishChoice(Sequence& sequence, ChoiceFinished finished, Instan
   End(request);
 }
 
-void Scheduler::NotePrediction(const Sequence& sequence) {
+void Scheduler::NotePrediction(Sequence& sequence) {
   LiveRequest& request = sequence.request;
   const auto predicted = static_cast<uint32_t>(request.prepared.prediction.size());
   if (predicted == 0 || !sequence.lookup.has_value()) return;  // of many choices only the first ones are looked up
+  sequence.lookup->Follow(sequence.tokens);
   const uint32_t accepted = sequence.lookup->prediction_accepted();
   request.usage.prediction_accepted_tokens += accepted;
   request.usage.prediction_rejected_tokens += predicted - std::min(predicted, accepted);

@@ -118,7 +118,7 @@ class Scheduler {
   void CommitToken(const Batch::Wish& wish, const Drawn& drawn, Instant now);
   void CommitDraft(const Batch::Slice& slice);
   void NoteToken(Sequence& sequence, Instant now);
-  static void NotePrediction(const Sequence& sequence);
+  static void NotePrediction(Sequence& sequence);
   void FinishChoice(Sequence& sequence, ChoiceFinished finished, Instant now);
 
   // Ends.

@@ -35,7 +35,7 @@ inline std::unique_ptr<Tokenizer> MakeSimTokenizer() {
   spec.kinds.assign(spec.tokens.size(), TokenKind::kNormal);
   spec.kinds.back() = TokenKind::kControl;
   spec.eos = TokenId{kSimEos};
-  auto made = Tokenizer::Create(std::move(spec));
+  auto made = Tokenizer::Create(spec);
   if (!made.ok()) {
     ADD_FAILURE() << made.status().message();
     std::abort();
@@ -70,7 +70,8 @@ class SimModel final : public StepModel {
     size_t page_bytes = 1u << 20;  // claimed, not taken: so that a budget in MiB is one in pages
     uint64_t no_memory_at = 0;     // this call of Forward (from 1) throws std::bad_alloc
     float repetition = 0;
-    SimClock* clock = nullptr;  // moved on by this much a row, where there is one
+    SimClock* clock = nullptr;  // moved on by this much a step and a row, where there is one
+    int64_t step_time_ns = 0;
     int64_t row_time_ns = 0;
     float noise = 0;  // of a draft model: how far its logits are from those of the model that it drafts for
   };
@@ -110,7 +111,8 @@ class SimModel final : public StepModel {
     ASSERT_EQ(row, batch.tokens.size());
     ASSERT_EQ(wish, batch.logit_rows.size());
     rows_ += row;
-    if (options_.clock != nullptr) options_.clock->Advance(Duration(options_.row_time_ns * row));
+    if (options_.clock != nullptr)
+      options_.clock->Advance(Duration(options_.step_time_ns + options_.row_time_ns * row));
   }
   [[nodiscard]] uint64_t rows() const { return rows_; }
 
@@ -342,21 +344,26 @@ struct Together {
   std::vector<RequestResult> results;
   std::vector<Usage> usages;
   EngineMetrics metrics;
-  uint64_t rows = 0;  // that a SimModel computed
+  uint64_t rows = 0;   // that a SimModel computed
+  double seconds = 0;  // by the models' clock
 };
 
-/// Runs the requests in one engine, arriving at times drawn from the seed, with a look at integrity after each step.
+/// Runs the requests in one engine, arriving at times drawn from the seed, or all before the first step where there is
+/// none; with a look at integrity after each step. clock: the models', where they move one.
 inline Together RunTogether(const EngineOptions& options, LoadedModel model,
-                            const std::vector<PreparedRequest>& requests, uint64_t arrival_seed) {
-  SimClock clock;
+                            const std::vector<PreparedRequest>& requests, std::optional<uint64_t> arrival_seed,
+                            SimClock* models_clock = nullptr) {
+  SimClock own_clock;
+  SimClock& clock = models_clock == nullptr ? own_clock : *models_clock;
+  const Instant start = clock.Now();
   auto made = EngineCore::Create(options, std::move(model), clock);
   EXPECT_TRUE(made.ok()) << made.status().message();
   EngineCore& core = **made;
-  Prng rng(arrival_seed);
+  Prng rng(arrival_seed.value_or(0));
   std::vector<std::shared_ptr<EventStream>> streams;
   std::vector<std::unique_ptr<EventReader>> readers;
   for (size_t next = 0; next < requests.size() || !core.Idle();) {
-    while (next < requests.size() && rng.Chance(0.4)) {
+    while (next < requests.size() && (!arrival_seed.has_value() || rng.Chance(0.4))) {
       streams.push_back(std::make_shared<EventStream>([] {}));
       readers.push_back(std::make_unique<EventReader>(*streams.back(), requests[next].request.choices));
       EXPECT_TRUE(core.Submit(requests[next++], streams.back()).ok());
@@ -365,7 +372,8 @@ inline Together RunTogether(const EngineOptions& options, LoadedModel model,
     core.CheckIntegrity();
     for (auto& reader : readers) reader->Read();
   }
-  Together together{.results = {}, .usages = {}, .metrics = core.Metrics(), .rows = 0};
+  Together together{.results = {}, .usages = {}, .metrics = core.Metrics()};
+  together.seconds = std::chrono::duration<double>(clock.Now() - start).count();
   if (const auto* sim = dynamic_cast<const SimModel*>(core.model().model.get())) together.rows = sim->rows();
   for (auto& reader : readers) {
     together.results.push_back(reader->result());

@@ -12,6 +12,8 @@ namespace {
 
 using Mode = Speculation::Mode;
 
+constexpr float kRepetition = 100;
+
 LoadedModel MakeTinyLoadedModel(const TinyModel& tiny) {
   LoadedModel loaded;
   loaded.id = "tiny";
@@ -96,7 +98,17 @@ TEST(Speculation, SameBitsOnAndOffForEveryArchitecture) {
   EXPECT_GT(preemptions, 0u);
 }
 
-EngineOptions SimOptions(Mode mode);
+EngineOptions SimOptions(Mode mode) {
+  return {.memory_bytes = 400u << 20,
+          .context_tokens_max = 300,
+          .step_tokens_max = 256,
+          .prefill_chunk_max = 64,
+          .sequences_max = 16,
+          .queue_max = 300,
+          .prefix_cache = true,
+          .speculation = {.mode = mode},
+          .seed = 1};
+}
 
 TEST(Speculation, ADraftModelGuessesAndChangesNothing) {
   constexpr TinyShape kShapes[] = {{"llama", 64, 16, 96, 0, false}, {"gemma3", 64, 32, 96, 24, false}};
@@ -133,36 +145,92 @@ TEST(Speculation, ADraftModelOfTheSameDistributionIsAlwaysRight) {
   EXPECT_LT(got.metrics.steps, 40u);
 }
 
-TEST(Speculation, ADraftModelMustHaveTheSameVocabulary) {
-  SimClock clock;
-  LoadedModel model = MakeSimLoadedModel({});
-  model.draft = std::make_unique<LoadedModel>(MakeSimLoadedModel({}));
-  TokenizerSpec spec;
-  spec.model = "gpt2";
-  spec.pre = "default";
-  for (int i = 0; i < kSimEos + 1; ++i)
-    spec.tokens.push_back(i == 7 ? "other" : std::string(1, static_cast<char>('a' + i)));
-  spec.kinds.assign(spec.tokens.size(), TokenKind::kNormal);
-  auto tokenizer = Tokenizer::Create(std::move(spec));
-  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
-  model.draft->tokenizer = std::move(*tokenizer);
-  const auto made = EngineCore::Create(SimOptions(Mode::kAlways), std::move(model), clock);
-  EXPECT_EQ(made.status().code(), StatusCode::kInvalidArgument);
-  EXPECT_NE(made.status().message().find("same vocabulary, but token 7 is 'other' in one and 'h' in the other"),
-            std::string::npos)
-      << made.status().message();
+/// Sampled, so that nothing is found by looking up.
+PreparedRequest Sampled(size_t prompt, uint32_t output_tokens_max) {
+  PreparedRequest p;
+  Prng rng(TestSeed());
+  p.tokens = DrawLetters(rng, static_cast<int64_t>(prompt));
+  p.output_tokens_max = output_tokens_max;
+  p.request.ignore_end_of_generation = true;
+  p.request.sampling.seed = 7;
+  return p;
 }
 
-EngineOptions SimOptions(Mode mode) {
-  return {.memory_bytes = 400u << 20,
-          .context_tokens_max = 300,
-          .step_tokens_max = 256,
-          .prefill_chunk_max = 64,
-          .sequences_max = 16,
-          .queue_max = 300,
-          .prefix_cache = true,
-          .speculation = {.mode = mode},
-          .seed = 1};
+TEST(Speculation, ADraftModelOfAShorterContextDraftsAsFarAsItReaches) {
+  SimOracle oracle;
+  const auto run = [&](const PreparedRequest& p) {
+    LoadedModel model = MakeSimLoadedModel({});
+    model.draft = std::make_unique<LoadedModel>(MakeSimLoadedModel({.context_length = 64}));
+    const Together got = RunTogether(SimOptions(Mode::kAlways), std::move(model), {p}, 1);
+    EXPECT_EQ(got.results[0], oracle.Run(p));
+    return got.metrics;
+  };
+  const EngineMetrics within = run(Sampled(3, 40)), beyond = run(Sampled(3, 200)), never = run(Sampled(70, 100));
+  EXPECT_GT(within.accepted_tokens, 25u);
+  EXPECT_LT(within.steps, 15u);
+  EXPECT_GT(beyond.accepted_tokens, 40u);  // up to there
+  EXPECT_GT(beyond.steps, 203u - 64u);     // and one by one from there
+  EXPECT_LT(beyond.steps, 203u - 64u + 25u);
+  EXPECT_LT(never.accepted_tokens, 20u);  // what look-up finds by chance
+}
+
+TEST(Speculation, ADraftModelMustHaveTheSameVocabulary) {
+  struct Case {
+    const char* what;
+    void (*change)(TokenizerSpec&);
+  };
+  const Case cases[] = {
+      {"same vocabulary, but token 7 is 'other' in one and 'h' in the other",
+       [](TokenizerSpec& s) { s.tokens[7] = "other"; }},
+      {"same vocabulary, but they have 24 and 25 tokens", [](TokenizerSpec& s) { s.tokens.pop_back(); }},
+      {"same vocabulary, but they have 26 and 25 tokens", [](TokenizerSpec& s) { s.tokens.emplace_back("more"); }},
+  };
+  for (const Case& c : cases) {
+    SimClock clock;
+    LoadedModel model = MakeSimLoadedModel({});
+    model.draft = std::make_unique<LoadedModel>(MakeSimLoadedModel({}));
+    model.draft->id = "drafter";
+    TokenizerSpec spec;
+    spec.model = "gpt2";
+    spec.pre = "default";
+    for (int32_t i = 0; i <= kSimEos; ++i) spec.tokens.emplace_back(model.tokenizer->TokenText(TokenId{i}));
+    c.change(spec);
+    spec.kinds.assign(spec.tokens.size(), TokenKind::kNormal);
+    auto tokenizer = Tokenizer::Create(spec);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+    model.draft->tokenizer = std::move(*tokenizer);
+    const Status status = EngineCore::Create(SimOptions(Mode::kAlways), std::move(model), clock).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    EXPECT_NE(status.message().find("'drafter' can't draft for 'sim'"), std::string::npos) << status.message();
+    EXPECT_NE(status.message().find(c.what), std::string::npos) << status.message();
+  }
+}
+
+TEST(Speculation, ADraftModelIsAskedWhereItsOwnTimeIsWorthIt) {
+  // A step takes 10 ms and a row 0.2: fifteen certain guesses in one step are worth a good dozen steps, unless the
+  // draft model takes as long for them.
+  const PreparedRequest p = Sampled(3, 250);
+  SimOracle oracle;
+  const auto run = [&](Mode mode, int64_t draft_step_us, float noise) {
+    SimClock clock;
+    const SimModel::Options own{.clock = &clock, .step_time_ns = 10'000'000, .row_time_ns = 200'000};
+    LoadedModel model = MakeSimLoadedModel(own);
+    if (mode != Mode::kOff) {
+      model.draft = std::make_unique<LoadedModel>(
+          MakeSimLoadedModel({.clock = &clock, .step_time_ns = draft_step_us * 1000, .noise = noise}));
+    }
+    Together got = RunTogether(SimOptions(mode), std::move(model), {p}, std::nullopt, &clock);
+    EXPECT_EQ(got.results[0], oracle.Run(p));
+    return got;
+  };
+  const double off = run(Mode::kOff, 0, 0).seconds;
+  const Together cheap = run(Mode::kWhenItPays, 500, 0), dear = run(Mode::kWhenItPays, 10'000, 0),
+                 wrong = run(Mode::kWhenItPays, 500, 40);
+  EXPECT_LT(cheap.seconds, off / 3);
+  EXPECT_GT(cheap.metrics.accepted_tokens, 200u);
+  EXPECT_LT(dear.seconds, off * 1.03);
+  EXPECT_LT(dear.metrics.drafted_tokens, 20u);  // until its time was known
+  EXPECT_LT(wrong.seconds, off * 1.15);         // it was hopeful at first
 }
 
 PreparedRequest Repetitive(uint32_t output_tokens_max) {
@@ -176,8 +244,6 @@ PreparedRequest Repetitive(uint32_t output_tokens_max) {
   p.request.logprobs_top = 0;
   return p;
 }
-
-constexpr float kRepetition = 100;
 
 TEST(Speculation, AnOutputMayEndAnywhereInADraft) {
   SimOracle oracle(kRepetition);
@@ -215,11 +281,44 @@ TEST(Speculation, SavesStepsWhenTheOutputRepeatsAndNotOtherwise) {
   EXPECT_LT(random.drafted_tokens, 60u);  // learned that it doesn't pay
 }
 
+TEST(Speculation, NobodyIsAskedWhileTheLoadLeavesNothingToGain) {
+  std::vector<PreparedRequest> requests;
+  for (int i = 0; i < 32; ++i) {
+    requests.push_back(Repetitive(i == 0 ? 200 : 60));
+    requests.back().request.sampling.seed = i;
+    requests.back().tokens[19] = TokenId{i % kSimLetters};
+  }
+  EngineOptions options = SimOptions(Mode::kWhenItPays);
+  options.sequences_max = 32;
+  options.step_tokens_max = 1024;  // all prompts in one step, so that they go on and end together
+  SimOracle oracle(kRepetition);
+  for (const bool draft_model : {false, true}) {
+    const auto run = [&](const std::vector<PreparedRequest>& some) {
+      LoadedModel model = MakeSimLoadedModel({.repetition = kRepetition});
+      if (draft_model) model.draft = std::make_unique<LoadedModel>(MakeSimLoadedModel({.repetition = kRepetition}));
+      const Together got = RunTogether(options, std::move(model), some, std::nullopt);
+      for (size_t i = 0; i < some.size(); ++i) EXPECT_EQ(got.results[i], oracle.Run(some[i])) << i;
+      return got.metrics;
+    };
+    std::vector<PreparedRequest> alike = requests;
+    alike[0] = Repetitive(60);
+    const EngineMetrics loaded = run(alike);
+    EXPECT_EQ(loaded.lookups, 0u);
+    EXPECT_EQ(loaded.drafted_tokens, 0u);
+    // The one that outlives the others is looked up from then on, in all that it wrote before.
+    const EngineMetrics lonely = run(requests);
+    EXPECT_GT(lonely.lookups, 5u);
+    EXPECT_LT(lonely.steps, 165u);
+    EXPECT_GT(lonely.accepted_tokens, 40u);
+  }
+}
+
 TEST(Speculation, CanBeSwitchedOffByTheRequest) {
   PreparedRequest p = Repetitive(100);
   p.request.speculation = false;
   const Together got = RunTogether(SimOptions(Mode::kAlways), MakeSimLoadedModel({.repetition = kRepetition}), {p}, 1);
   EXPECT_EQ(got.metrics.drafted_tokens, 0u);
+  EXPECT_EQ(got.metrics.lookups, 0u);
   SimOracle oracle(kRepetition);
   EXPECT_EQ(got.results[0], oracle.Run(p));
 }

@@ -85,6 +85,11 @@ void TokenLookup::Append(TokenId token) {
   if (source_ == kNone) WatchBreak();
 }
 
+void TokenLookup::Follow(std::span<const TokenId> sequence) {
+  const size_t before_prompt = prediction_size_ == 0 ? 0 : prediction_size_ + 1;
+  for (size_t i = text_.size() - before_prompt; i < sequence.size(); ++i) Append(sequence[i]);
+}
+
 /// How many tokens before `place` equal the last ones of the text.
 uint32_t TokenLookup::Common(uint32_t place) const {
   const auto size = static_cast<uint32_t>(text_.size());

@@ -31,6 +31,8 @@ class TokenLookup {
 
   /// The sequence has written this token.
   void Append(TokenId token);
+  /// The sequence is prompt and output so far: appends what is new. So a look-up that nobody asks costs nothing.
+  void Follow(std::span<const TokenId> sequence);
 
   /// The guess: writes at most out.size() tokens to it, and returns how many.
   [[nodiscard]] uint32_t Guess(std::span<TokenId> out) const;

@@ -67,6 +67,25 @@ TEST(TokenLookup, FindsACopyAgainAfterAReplacementAnInsertionAndAnOmission) {
   EXPECT_EQ(AfterWriting(omitted, "alpha(beta) ", 4), "+ de");
 }
 
+TEST(TokenLookup, FollowingLateIsAsGoodAsAppending) {
+  Prng rng(TestSeed());
+  for (int round = 0; round < 50; ++round) {
+    const auto prompt = Tokens("the quick brown fox; copy: ");
+    const auto prediction = rng.Chance(0.5) ? Tokens("copy: the quick") : std::vector<TokenId>();
+    TokenLookup at_once(prediction, prompt, 10), late(prediction, prompt, 10);
+    std::vector<TokenId> sequence = prompt;
+    for (int i = 0; i < 100; ++i) {
+      sequence.push_back(rng.Chance(0.7) ? prompt[static_cast<size_t>(i) % prompt.size()] : TokenId{'x'});
+      at_once.Append(sequence.back());
+      if (!rng.Chance(0.1)) continue;
+      late.Follow(sequence);
+      ASSERT_EQ(Guessed(late), Guessed(at_once));
+      ASSERT_EQ(late.Chance(0), at_once.Chance(0));
+      ASSERT_EQ(late.prediction_accepted(), at_once.prediction_accepted());
+    }
+  }
+}
+
 TEST(TokenLookup, RepetitionGoesOn) {
   TokenLookup lookup({}, Tokens("abab"), 100);
   EXPECT_EQ(Guessed(lookup), "abababab");

@@ -46,6 +46,8 @@ void AppendEngines(const std::vector<Snapshot>& engines, PrometheusWriter& w) {
     w.Sample({{"model", model}, {"outcome", "accepted"}}, m.accepted_tokens);
     w.Sample({{"model", model}, {"outcome", "rejected"}}, m.drafted_tokens - m.accepted_tokens);
   }
+  counter("bedplate_draft_lookups_total", "Guesses asked for; none while the load leaves nothing to gain by them.",
+          &EngineMetrics::lookups);
   counter("bedplate_preemptions_total", "Sequences whose pages were taken away, to be computed again.",
           &EngineMetrics::preemptions);
   counter("bedplate_steps_total", "Forward passes over a batch.", &EngineMetrics::steps);
