@@ -8,9 +8,10 @@
 namespace bedplate {
 namespace {
 
-// Tiles that a thread claims at once: small enough to balance, large enough that claiming costs nothing.
+// Tiles that a thread claims at once: small enough to balance, large enough that claiming costs nothing. An even
+// number, since tiles of many rows go in pairs.
 uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads) {
-  return std::clamp(tiles / (threads * 12), 2u, 32u);
+  return std::clamp((tiles / (threads * 12) + 1) / 2 * 2, 2u, 32u);
 }
 
 RopePairs PairsOf(RopeConfig::Style style) {
