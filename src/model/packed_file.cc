@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "kernels/matmul.h"
+#include "model/chunk_hash.h"
 
 namespace bedplate {
 namespace {
@@ -100,7 +101,7 @@ bool DataIsWhole(const MappedFile& file, uint64_t data_offset, uint64_t data_byt
       const uint64_t at = i * kChunkBytes;
       file.ReadAhead(data_offset + at + kReadAheadChunks * kChunkBytes, kChunkBytes);
       const uint64_t bytes = std::min(kChunkBytes, data_bytes - at);
-      if (XXH3_64bits(file.bytes().data() + data_offset + at, bytes) != hashes[i]) whole.store(false);
+      if (ChunkHash(file.bytes().data() + data_offset + at, bytes) != hashes[i]) whole.store(false);
     }
   });
   return whole.load();
@@ -171,7 +172,7 @@ Status WritePackedFile(int descriptor, const KeptKey& key, const PackedPlan& pla
   for (uint64_t at = 0; at < plan.bytes; at += kChunkBytes) {
     if (stop.load()) return Status::Cancelled("the program is ending");
     const uint64_t bytes = std::min(kChunkBytes, plan.bytes - at);
-    hashes.push_back(XXH3_64bits(data + at, bytes));
+    hashes.push_back(ChunkHash(data + at, bytes));
     BP_RETURN_IF_ERROR(WriteAt(descriptor, {data + at, bytes}, header.data_offset + at));
   }
   std::string tables(TablesBytes(plan), '\0');
