@@ -24,6 +24,7 @@ LoadedModel MakeTinyLoadedModel(const TinyModel& tiny) {
 
 std::vector<TokenId> DrawLetters(Prng& rng, int64_t count) {
   std::vector<TokenId> tokens;
+  tokens.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) tokens.push_back(TokenId{static_cast<int32_t>(rng.Range(0, kSimLetters - 1))});
   return tokens;
 }

@@ -69,6 +69,7 @@ uint64_t DataOffset(const PackedPlan& plan) {
 
 std::vector<PlaceRecord> RecordsOf(const PackedPlan& plan) {
   std::vector<PlaceRecord> records;
+  records.reserve(plan.places.size());
   for (const PackedPlace& p : plan.places) {
     records.push_back({p.name_hash, p.offset, p.bytes, static_cast<uint32_t>(p.type), p.outputs, p.inputs, 0});
   }
