@@ -104,11 +104,11 @@ Status RunModel(const Options& options) {
   report.machine = {probe->ReadBytesPerSecond(), probe->Int8OperationsPerSecond()};
   for (const Workload& workload : workloads) {
     ProgressBar progress(workload.Name(), uint64_t{options.rounds} * contestants.size(), !options.json);
-    uint64_t measured = 0;
+    uint64_t turns = 0;
     const SeriesOptions series{.rounds = options.rounds,
                                .repeats_max = options.repeats,
                                .read_speed = [&] { return probe->ReadBytesPerSecond(); },
-                               .on_measured = [&] { progress.Set(++measured); }};
+                               .on_turn = [&] { progress.Set(turns++); }};
     WorkloadReport one{workload, MeasureInTurn(workload, contestants, series), 0};
     const MachineSpeed then = {one.ours().read_bytes_per_second(), report.machine.int8_operations_per_second};
     one.limit = LimitTokensPerSecond(workload, cost, then);

@@ -12,7 +12,7 @@
 ///   <|python_tag|>, or <|start_header_id|> and `tools`        Llama 3's: JSON, after the tag or alone
 ///   the variable `tools`, and none of the above               JSON alone
 ///   none of that                                              Hermes': the tools are told in the system message
-///                                                             (engine/tools_in_text.h)
+///                                                             (engine/chat_messages.h)
 ///
 /// Reasoning is what stands between <think> and </think>, [THINK] and [/THINK], <|channel>thought and <channel|>, where
 /// the template has those; harmony has its analysis channel.

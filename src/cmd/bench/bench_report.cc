@@ -30,6 +30,8 @@ void WriteSeries(const Series& series, const WorkloadReport& report, JsonWriter&
   w.Double(report.ours().median() / series.median());
   w.Key("noisy");
   w.Bool(series.noisy());
+  w.Key("sat_out");  // after the first round
+  w.Bool(series.sat_out);
   w.Key("rounds");
   w.BeginArray();
   for (const Measurement& round : series.rounds) {

@@ -147,7 +147,14 @@ std::span<const Rival> Rivals() {
         {"repack=on", "flash=off"},
         {"repack=off", "flash=on"},
         {"repack=off", "flash=off"}}},
-      {"openvino", "run_openvino.py", "openvino.txt", "BEDPLATE_PEER_OPENVINO", {{"weights=as-is"}, {"weights=q4_0"}}},
+      {"openvino",
+       "run_openvino.py",
+       "openvino.txt",
+       "BEDPLATE_PEER_OPENVINO",
+       {{"pipeline=stateful", "weights=as-is"},
+        {"pipeline=paged", "weights=as-is"},
+        {"pipeline=stateful", "weights=q4_0"},
+        {"pipeline=paged", "weights=q4_0"}}},
       {"mistralrs", "run_mistralrs.py", "mistralrs.txt", "BEDPLATE_PEER_MISTRALRS", {{}}},
   }};
   return rivals;

@@ -30,6 +30,20 @@ Result<Measurement> MeasureSteadily(const Workload& workload, Contestant& contes
   }
 }
 
+double Speed(const Series& series) {
+  return series.rounds.empty() ? 0 : series.rounds.front().tokens_per_second;
+}
+
+void SitOut(std::vector<Series>& all, double share_min) {
+  for (Series& one : all) {
+    double best = 0;
+    for (const Series& other : all) {
+      if (other.engine == one.engine) best = std::max(best, Speed(other));
+    }
+    one.sat_out = one.refusal.empty() && Speed(one) < share_min * best;
+  }
+}
+
 }  // namespace
 
 double Series::median() const {
@@ -52,7 +66,7 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
                                   const SeriesOptions& options) {
   std::vector<Series> all;
   for (const auto& contestant : contestants) {
-    Series series{contestant->engine(), contestant->setting(), {}, ""};
+    Series series{.engine = contestant->engine(), .setting = contestant->setting(), .rounds = {}, .refusal = {}};
     // Touches weights and pages once, and computes what a decode starts from.
     const Result<Timing> first = contestant->Run(workload);
     if (!first.ok()) series.refusal = first.status().message();
@@ -60,7 +74,8 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
   }
   for (uint32_t round = 0; round < options.rounds; ++round) {
     for (size_t i = 0; i < contestants.size(); ++i) {
-      if (!all[i].refusal.empty()) continue;
+      options.on_turn();
+      if (!all[i].refusal.empty() || all[i].sat_out) continue;
       Result<Measurement> measured = MeasureSteadily(workload, *contestants[i], options);
       if (measured.ok()) {
         all[i].rounds.push_back(*measured);
@@ -68,8 +83,8 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
         all[i].refusal = measured.status().message();
         all[i].rounds.clear();
       }
-      options.on_measured();
     }
+    if (round == 0) SitOut(all, options.setting_share_min);
   }
   return all;
 }

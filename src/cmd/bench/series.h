@@ -20,7 +20,8 @@ struct Measurement {
 struct Series {
   std::string engine, setting;
   std::vector<Measurement> rounds;
-  std::string refusal;  // why it can't; rounds is then empty
+  std::string refusal;   // why it can't; rounds is then empty
+  bool sat_out = false;  // a slow setting, measured once
   [[nodiscard]] double median() const;
   [[nodiscard]] double low() const;
   [[nodiscard]] double high() const;
@@ -32,11 +33,13 @@ struct SeriesOptions {
   uint32_t rounds = 5;
   uint32_t repeats_max = 3;            // of one measurement
   double probe_difference_max = 0.10;  // (larger - smaller) / larger
+  double setting_share_min = 0.8;      // of the engine's best in the first round; a setting below it sits the rest out
   std::function<double()> read_speed;  // bytes/s, now
-  std::function<void()> on_measured = [] {};
+  std::function<void()> on_turn = [] {};  // before each contestant's turn, whether it takes it or not
 };
 
 /// One unrecorded run each, then the rounds: contestant by contestant, again and again. One series for each, in order.
+/// An engine's best setting is there in all rounds; those clearly slower than it only in the first.
 std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<std::unique_ptr<Contestant>>& contestants,
                                   const SeriesOptions& options);
 

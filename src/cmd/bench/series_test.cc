@@ -47,6 +47,25 @@ TEST(Series, AlternatesAndTakesMedians) {
   EXPECT_TRUE(all[2].rounds.empty());
 }
 
+TEST(Series, SlowSettingsSitOutButNotSlowEngines) {
+  std::string log;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{9}));
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{1}));
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{1, 1.5, 1}));    // after its first round
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{1, 1.1, 0.5}));  // may still be the best
+  const std::vector<Series> all = MeasureInTurn(kDecode, contestants, {.rounds = 3, .read_speed = [] { return 5e9; }});
+  EXPECT_EQ(log,
+            "ABBB"
+            "ABBB"
+            "ABB"
+            "ABB");
+  EXPECT_TRUE(all[2].sat_out);
+  EXPECT_EQ(all[2].rounds.size(), 1u);
+  EXPECT_FALSE(all[0].sat_out);
+  EXPECT_FALSE(all[3].sat_out);
+}
+
 TEST(Series, RepeatsWhatTheMachinesMoodSpoilt) {
   std::string log;
   std::vector<std::unique_ptr<Contestant>> contestants;
