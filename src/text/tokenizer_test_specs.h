@@ -47,7 +47,7 @@ inline TokenizerSpec SmallBpeSpec(uint64_t seed, size_t merge_count = 60) {
     const std::string right = parts[prng.Next() % parts.size()];
     if (!known.insert(left + right).second) continue;
     spec.tokens.push_back(left + right);
-    spec.merges.push_back(left + " " + right);
+    spec.merges.push_back(Cat(left, " ", right));
     parts.push_back(left + right);
   }
   spec.kinds.resize(spec.tokens.size(), TokenKind::kNormal);
