@@ -28,16 +28,16 @@ struct Case {
   uint32_t kv_heads, group, head_dim, rows, depth;
 };
 
-void Attend(benchmark::State& state, Case c) {
+void Attend(benchmark::State& state, Case c, KvType type) {
   Prng rng(1);
   const uint32_t pages = (c.depth + c.rows + 15) / 16;
-  const size_t stride = KvLayout::LayerBytes(c.kv_heads, c.head_dim);
+  const size_t stride = KvLayout::LayerBytes(type, c.kv_heads, c.head_dim);
   // Decoding meets each layer's keys and values once a token: at depth they come from memory, not from a cache.
   const size_t layer = stride * pages;
   const size_t layers = c.rows == 1 ? std::max<size_t>(1, (size_t{64} << 20) / layer) : 1;
   Buffer memory = std::move(Buffer::Allocate(layer * layers).value());
   KvLayout kv = {memory.data(), stride, c.kv_heads, c.head_dim};
-  const AttentionKernels& kernels = AttentionKernelsFor(BestIsa());
+  const AttentionKernels& kernels = AttentionKernelsFor(BestIsa(), type);
   std::vector<PageId> table;
   const size_t width = size_t{c.kv_heads} * c.head_dim;
   for (uint32_t p = 0; p < pages * 16; ++p) {
@@ -70,19 +70,22 @@ void Attend(benchmark::State& state, Case c) {
   }
   const double positions = static_cast<double>(c.depth) + c.rows / 2.0;
   state.counters["Gop/s"] = 4.0 * positions * c.rows * static_cast<double>(row) / best * 1e-9;
-  state.counters["GB/s"] = positions * static_cast<double>(width) * 4 / best * 1e-9;
+  state.counters["GB/s"] = positions * static_cast<double>(stride) / 16 / best * 1e-9;
 }
 
 const bool kRegistered = [] {
   for (const Case& c : {Case{"smollm2-135m", 3, 3, 64, 0, 0}, Case{"qwen2.5-0.5b", 2, 7, 64, 0, 0},
                         Case{"qwen2.5-1.5b", 2, 6, 128, 0, 0}, Case{"gemma-3-270m", 1, 4, 256, 0, 0}}) {
-    for (const auto [rows, depth] : {std::pair{1u, 500u}, {1u, 8000u}, {16u, 0u}, {16u, 2000u}}) {
-      Case here = c;
-      here.rows = rows;
-      here.depth = depth;
-      benchmark::RegisterBenchmark(Cat("attention/", c.model, "/rows:", rows, "/depth:", depth).c_str(), Attend, here)
-          ->Iterations(rows == 1 ? 3 : 20)
-          ->Unit(benchmark::kMicrosecond);
+    for (const auto [rows, depth] : {std::pair{1u, 500u}, {1u, 8000u}, {16u, 0u}, {16u, 2000u}, {16u, 8000u}}) {
+      for (const KvType type : {KvType::kF16, KvType::kQ8}) {
+        Case here = c;
+        here.rows = rows;
+        here.depth = depth;
+        const std::string name = Cat("attention/", c.model, "/rows:", rows, "/depth:", depth, "/", KvTypeName(type));
+        benchmark::RegisterBenchmark(name.c_str(), Attend, here, type)
+            ->Iterations(rows == 1 ? 3 : 20)
+            ->Unit(benchmark::kMicrosecond);
+      }
     }
   }
   return true;

@@ -1,11 +1,11 @@
 #pragma once
-// Plan. For one kv head and up to 16 rows: the queries (every row, every head of the group) stand in one list. It is
-// cut into chunks of up to V::kQueries, and each chunk's queries are interleaved once, so that a chunk's products are
-// small matrix products: a chunk's scores share each key load, its weighted sums share each value load. Walk the
-// segments and blocks that any row sees: scores of all queries, softmax weights per query, values. With several rows a
-// block's keys and values are widened to f32 once and serve every chunk. Where rows see different parts of a block (the
-// diagonal, a window's edge), values are added row by row, so that no weight of zero ever meets a position that does
-// not exist. State per query: m, l and o[head_dim] of the running segment, and M, L, O merged so far (O in `out`).
+// Attention over f16 keys and values. Plan. For one kv head and up to 16 rows: the queries (every row, every head of
+// the group) stand in one list. It is cut into chunks of up to V::kQueries, and each chunk's queries are interleaved
+// once, so that a chunk's products are small matrix products: a chunk's scores share each key load, its weighted sums
+// share each value load. Walk the segments and blocks that any row sees: scores of all queries, softmax weights per
+// query, values. With several rows a block's keys and values are widened to f32 once and serve every chunk. Where rows
+// see different parts of a block (the diagonal, a window's edge), values are added row by row, so that no weight of
+// zero ever meets a position that does not exist.
 //
 // How many chains run at once (V::kChains) is a matter of speed alone: each chain's order is the header's.
 
@@ -13,16 +13,18 @@
 #include <cstdint>
 #include <utility>
 
-#include "kernels/attention.h"
-#include "kernels/exp_body.h"
+#include "kernels/attention_steps.h"
 
 namespace bedplate {
 
 template <class V>
 struct AttentionBody {
-  static constexpr float kNone = -__builtin_inff();
-  static constexpr uint32_t kBlockPages = kAttentionBlock / kKvPagePositions;
-  static constexpr uint32_t kNoPageNumber = 0xFFFFFFFFu;
+  using Steps = AttentionSteps<V>;
+  using Seen = typename Steps::Seen;
+  template <int N>
+  using Constant = typename Steps::template Constant<N>;
+  static constexpr uint32_t kBlockPages = Steps::kBlockPages;
+  static constexpr uint32_t kRowsToWiden = 3;
 
   /// A block's keys and values of one head: widened, or where they lie in its pages.
   struct Block {
@@ -32,23 +34,6 @@ struct AttentionBody {
     const uint16_t* values[kBlockPages];
     uint32_t begin;  // its first position
   };
-
-  template <int N>
-  struct Constant {
-    static constexpr int value = N;
-  };
-
-  /// f(first query, Constant<count>) for the chunks of queries [begin, end): as few as V::kQueries allows, sizes even.
-  template <class F>
-  static void EachChunk(uint32_t begin, uint32_t end, const F& f) {
-    for (uint32_t left = end - begin; left > 0; left = end - begin) {
-      const uint32_t chunks = (left + V::kQueries - 1) / V::kQueries, size = (left + chunks - 1) / chunks;
-      [&]<size_t... I>(std::index_sequence<I...>) {
-        ((size == I + 1 ? f(begin, Constant<static_cast<int>(I) + 1>{}) : void()), ...);
-      }(std::make_index_sequence<V::kQueries>{});
-      begin += size;
-    }
-  }
 
   /// packed[d][n] = query n's element d, for the N queries of a chunk.
   template <int N>
@@ -118,49 +103,6 @@ struct AttentionBody {
     }
   }
 
-  // Scores of 64 positions become weights e^(s - m'); returns the factor that older sums shrink by.
-  static float Softmax(float* scores, uint32_t first, uint32_t last, float scale, float softcap, float& m, float& l) {
-    V s[kBlockPages];
-    for (uint32_t j = 0; j < kBlockPages; ++j) s[j] = V::Load(scores + j * 16) * V::Broadcast(scale);
-    if (softcap != 0.0f) {
-      const V cap = V::Broadcast(softcap), one = V::Broadcast(1.0f);
-      for (V& v : s) {
-        const V x = v / cap;
-        v = cap * (one - V::Broadcast(2.0f) / (ExpLanes(x + x) + one));
-      }
-    }
-    if (first != 0 || last != kAttentionBlock) {  // outside [first, last) a position does not exist
-      const V from = V::Broadcast(static_cast<float>(first)), to = V::Broadcast(static_cast<float>(last));
-      for (uint32_t j = 0; j < kBlockPages; ++j) {
-        const V lane = V::Iota() + V::Broadcast(static_cast<float>(j * 16));
-        const V v = V::SelectLess(lane, from, V::Broadcast(kNone), s[j]);
-        s[j] = V::SelectLess(lane, to, v, V::Broadcast(kNone));
-      }
-    }
-    V top = V::Broadcast(kNone);
-    for (const V& v : s) top = V::Max(v, top);
-    const float m_new = Larger(m, MaxTree(top));
-    const V shift = V::Broadcast(m_new);
-    V sum = V::Zero();
-    for (uint32_t j = 0; j < kBlockPages; ++j) {
-      const V p = ExpLanes(s[j] - shift);
-      p.Store(scores + j * 16);
-      sum = sum + p;
-    }
-    const float shrink = ExpOne(m - m_new);
-    l = l * shrink + SumTree(sum);
-    m = m_new;
-    return shrink;
-  }
-
-  static float Larger(float a, float b) { return a > b ? a : b; }
-  static float ExpOne(float x) {
-    if (x == 0.0f) return 1.0f;  // what the series gives, and most blocks' answer: the largest score stays the largest
-    float out[16];
-    ExpLanes(V::Broadcast(x)).Store(out);
-    return out[0];
-  }
-
   // o[q][d ...] = o * shrink[q], then + weight * value over positions [first, last), for N queries and kParts * 16
   // dims.
   template <int N, int kParts>
@@ -201,7 +143,7 @@ struct AttentionBody {
   // The same for queries [begin, end) of the list and all dims.
   static void ListValues(const Block& block, const float* weights, const float* shrink, uint32_t first, uint32_t last,
                          uint32_t dim, uint32_t begin, uint32_t end, float* o) {
-    EachChunk(begin, end, [&](uint32_t q, auto n) {
+    Steps::EachChunk(begin, end, [&](uint32_t q, auto n) {
       constexpr int kParts = 2 * n.value <= V::kChains ? 2 : 1;
       const float* w = weights + size_t{q} * kAttentionBlock;
       float* to = o + size_t{q} * dim;
@@ -213,25 +155,11 @@ struct AttentionBody {
     });
   }
 
-  /// Positions [first, last) of a block that a row sees; first == last: none.
-  struct Seen {
-    uint32_t first, last;
-  };
-  static Seen SeenOf(const AttentionRows& rows, uint32_t row, uint32_t begin) {
-    const uint32_t position = rows.start + row, from = FirstSeen(rows, position), to = position + 1;
-    if (to <= begin || from >= begin + kAttentionBlock) return {0, 0};
-    return {from > begin ? from - begin : 0, to - begin < kAttentionBlock ? to - begin : kAttentionBlock};
-  }
-
   static void FindPages(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t end, Block& block) {
-    for (uint32_t j = 0; j <= kBlockPages; ++j) {
-      block.keys[j] = nullptr;
-      if (block.begin + j * 16 >= end) continue;
-      const uint32_t page = rows.pages[block.begin / 16 + j].value;
-      if (page == kNoPageNumber) continue;  // left the window: no row here sees it
+    Steps::EachPage(rows, block.begin, end, [&](uint32_t j, uint32_t page) {
       block.keys[j] = kv.Keys(page, kv_head);
       if (j < kBlockPages) block.values[j] = kv.Values(page, kv_head);
-    }
+    });
   }
 
   static void Widen(const KvLayout& kv, float* keys, float* values, Block& block) {
@@ -247,31 +175,14 @@ struct AttentionBody {
     block.wide_values = values;
   }
 
-  // Folds a finished segment (m, l, o) into the merged (M, L, O).
-  static void Merge(float m, float l, const float* o, uint32_t dim, float& M, float& L, float* O) {
-    if (m == kNone) return;
-    const float m_new = Larger(M, m);
-    const V old_factor = V::Broadcast(ExpOne(M - m_new)), new_factor = V::Broadcast(ExpOne(m - m_new));
-    for (uint32_t d = 0; d < dim; d += 16) {
-      V::Fma(V::Load(o + d), new_factor, V::Load(O + d) * old_factor).Store(O + d);
-    }
-    L = L * ExpOne(M - m_new) + l * ExpOne(m - m_new);
-    M = m_new;
-  }
-
-  // Rows are taken a few at a time, so that their state stays small and a widened block is still worth it.
-  static constexpr uint32_t kRowsAtOnce = 16;
-  static constexpr uint32_t kRowsToWiden = 3;
-
   /// Where things lie in the scratch; queries: rows * group of one call.
   struct Scratch {
     float* keys;    // [64 x dim] widened
     float* values;  // [64 x dim]
     float* packed;  // [queries x dim], chunk by chunk
     float* scores;  // [queries x 64]
-    float* shrink;  // [queries], as m, l, merged_m and merged_l
-    float *m, *l, *merged_m, *merged_l;
-    float* o;  // [queries x dim]
+    float* shrink;  // [queries]
+    typename Steps::Sums sums;
 
     Scratch(float* at, uint32_t queries, uint32_t dim) {
       const auto take = [&](size_t n) { return std::exchange(at, at + n); };
@@ -279,8 +190,8 @@ struct AttentionBody {
       values = take(size_t{kAttentionBlock} * dim);
       packed = take(size_t{queries} * dim);
       scores = take(size_t{queries} * kAttentionBlock);
-      o = take(size_t{queries} * dim);
-      for (float** list : {&shrink, &m, &l, &merged_m, &merged_l}) *list = take(queries);
+      shrink = take(queries);
+      sums = Steps::TakeSums(at, queries, dim);
     }
   };
   static size_t ScratchFloats(uint32_t queries, uint32_t dim) {
@@ -290,87 +201,49 @@ struct AttentionBody {
   static void AttendBlock(const AttentionRows& rows, const Block& block, uint32_t dim, uint32_t row_begin,
                           uint32_t row_end, const Scratch& s) {
     const uint32_t group = rows.group, queries = (row_end - row_begin) * group;
-    Seen all = SeenOf(rows, row_begin, block.begin);  // what any row sees
-    bool same = true;                                 // and whether each sees that
-    for (uint32_t r = row_begin + 1; r < row_end; ++r) {
-      const Seen seen = SeenOf(rows, r, block.begin);
-      same = same && seen.first == all.first && seen.last == all.last;
-      if (seen.first == seen.last) continue;
-      if (all.first == all.last) all = seen;
-      all = {seen.first < all.first ? seen.first : all.first, seen.last > all.last ? seen.last : all.last};
-    }
+    const auto [all, same] = Steps::SeenOfRows(rows, row_begin, row_end, block.begin);
     if (all.first == all.last) return;
-    EachChunk(0, queries, [&](uint32_t q, auto n) {
-      ChunkScores<n.value>(block, s.packed + size_t{q} * dim, dim, all.first / 16, (all.last + 15) / 16,
+    const uint32_t page = all.first / 16, page_end = (all.last + 15) / 16;
+    Steps::EachChunk(0, queries, [&](uint32_t q, auto n) {
+      ChunkScores<n.value>(block, s.packed + size_t{q} * dim, dim, page, page_end,
                            s.scores + size_t{q} * kAttentionBlock);
     });
     for (uint32_t r = row_begin; r < row_end; ++r) {
-      const Seen seen = same ? all : SeenOf(rows, r, block.begin);
+      const Seen seen = same ? all : Steps::SeenOf(rows, r, block.begin);
       if (seen.first == seen.last) continue;
       const uint32_t q0 = (r - row_begin) * group;
       for (uint32_t q = q0; q < q0 + group; ++q) {
-        s.shrink[q] = Softmax(s.scores + size_t{q} * kAttentionBlock, seen.first, seen.last, rows.scale, rows.softcap,
-                              s.m[q], s.l[q]);
+        s.shrink[q] = Steps::Softmax(s.scores + size_t{q} * kAttentionBlock, seen.first, seen.last, rows.scale,
+                                     rows.softcap, s.sums.m[q], s.sums.l[q]);
       }
-      if (!same) ListValues(block, s.scores, s.shrink, seen.first, seen.last, dim, q0, q0 + group, s.o);
+      if (!same) ListValues(block, s.scores, s.shrink, seen.first, seen.last, dim, q0, q0 + group, s.sums.o);
     }
-    if (same) ListValues(block, s.scores, s.shrink, all.first, all.last, dim, 0, queries, s.o);
+    if (same) ListValues(block, s.scores, s.shrink, all.first, all.last, dim, 0, queries, s.sums.o);
   }
 
   static void AttendRows(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t row_begin,
                          uint32_t row_end, float* scratch) {
-    const uint32_t dim = kv.head_dim, group = rows.group, queries = (row_end - row_begin) * group;
+    const uint32_t dim = kv.head_dim, queries = (row_end - row_begin) * rows.group;
     const Scratch s(scratch, queries, dim);
-    const auto place = [&](uint32_t q) {  // of query q in rows.queries and rows.out
-      return (row_begin + q / group) * rows.row_stride + (size_t{kv_head} * group + q % group) * dim;
-    };
-    EachChunk(0, queries, [&](uint32_t q, auto n) {
+    Steps::EachChunk(0, queries, [&](uint32_t q, auto n) {
       const float* from[n.value];
-      for (uint32_t i = 0; i < n.value; ++i) from[i] = rows.queries + place(q + i);
+      for (uint32_t i = 0; i < n.value; ++i)
+        from[i] = rows.queries + Steps::Place(rows, kv_head, dim, row_begin, q + i);
       PackQueries<n.value>(from, dim, s.packed + size_t{q} * dim);
     });
-    for (uint32_t q = 0; q < queries; ++q) {
-      s.merged_m[q] = kNone;
-      s.merged_l[q] = 0.0f;
-      for (uint32_t d = 0; d < dim; d += 16) V::Zero().Store(rows.out + place(q) + d);
-    }
-    const uint32_t end = rows.start + row_end;  // one past the last row's position
-    const uint32_t lowest = FirstSeen(rows, rows.start + row_begin);
-    for (uint32_t segment = lowest / kAttentionSegment * kAttentionSegment; segment < end;
-         segment += kAttentionSegment) {
-      for (uint32_t q = 0; q < queries; ++q) {
-        s.m[q] = kNone;
-        s.l[q] = 0.0f;
-      }
-      for (size_t i = 0; i < size_t{queries} * dim; i += 16) V::Zero().Store(s.o + i);
-      for (uint32_t begin = segment; begin < segment + kAttentionSegment && begin < end; begin += kAttentionBlock) {
-        if (begin + kAttentionBlock <= lowest) continue;
-        Block block{};
-        block.begin = begin;
-        FindPages(kv, rows, kv_head, end, block);
-        if (row_end - row_begin >= kRowsToWiden) Widen(kv, s.keys, s.values, block);
-        AttendBlock(rows, block, dim, row_begin, row_end, s);
-      }
-      for (uint32_t q = 0; q < queries; ++q) {
-        Merge(s.m[q], s.l[q], s.o + size_t{q} * dim, dim, s.merged_m[q], s.merged_l[q], rows.out + place(q));
-      }
-    }
-    for (uint32_t q = 0; q < queries; ++q) {
-      const V total = V::Broadcast(s.merged_l[q]);
-      float* o = rows.out + place(q);
-      for (uint32_t d = 0; d < dim; d += 16) (V::Load(o + d) / total).Store(o + d);
-    }
-  }
-
-  static uint32_t FirstSeen(const AttentionRows& rows, uint32_t position) {
-    return rows.sliding_window == 0 || position < rows.sliding_window ? 0 : position - rows.sliding_window + 1;
+    Steps::EachBlock(rows, kv_head, dim, row_begin, row_end, s.sums, [&](uint32_t begin) {
+      Block block{};
+      block.begin = begin;
+      FindPages(kv, rows, kv_head, rows.start + row_end, block);
+      if (row_end - row_begin >= kRowsToWiden) Widen(kv, s.keys, s.values, block);
+      AttendBlock(rows, block, dim, row_begin, row_end, s);
+    });
   }
 
   static void Attend(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t row_begin,
                      uint32_t row_end, float* scratch) {
-    for (uint32_t r = row_begin; r < row_end; r += kRowsAtOnce) {
-      AttendRows(kv, rows, kv_head, r, r + kRowsAtOnce < row_end ? r + kRowsAtOnce : row_end, scratch);
-    }
+    Steps::EachRows(row_begin, row_end,
+                    [&](uint32_t begin, uint32_t end) { AttendRows(kv, rows, kv_head, begin, end, scratch); });
   }
 
   static void Store(const KvLayout& kv, const float* keys, const float* values, uint32_t page, uint32_t slot) {

@@ -90,6 +90,22 @@ inline __m512i EmulatedCvttpsEpi32(__m512 v) {
   for (int i = 0; i < 16; ++i) out[i] = static_cast<int32_t>(in[i]);
   return simde_mm512_loadu_si512(out);
 }
+inline __m256i EmulatedCvtepi32Epi16(__m512i v) {
+  int32_t in[16];
+  int16_t words[16];
+  std::memcpy(in, &v, sizeof(in));
+  for (int i = 0; i < 16; ++i) words[i] = static_cast<int16_t>(in[i]);
+  __m256i out;
+  std::memcpy(&out, words, sizeof(out));
+  return out;
+}
+inline __m512i EmulatedCvtpsEpi32(__m512 v) {
+  float in[16];
+  int32_t out[16];
+  std::memcpy(in, &v, sizeof(in));
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<int32_t>(std::nearbyint(in[i]));
+  return simde_mm512_loadu_si512(out);
+}
 /// maxps and minps give the second operand where either is NaN or both are zero, which SIMDe's need not.
 inline __m512 EmulatedMax(__m512 a, __m512 b, float sign) {
   float x[16], y[16];
@@ -140,6 +156,10 @@ inline void EmulatedMaskStore(float* p, uint16_t mask, __m512 v) {
 #define _mm512_cvtps_ph(v, rounding) EmulatedCvtpsPh(v)
 #undef _mm512_cvttps_epi32
 #define _mm512_cvttps_epi32 EmulatedCvttpsEpi32
+#undef _mm512_cvtps_epi32
+#define _mm512_cvtps_epi32 EmulatedCvtpsEpi32
+#undef _mm512_cvtepi32_epi16
+#define _mm512_cvtepi32_epi16 EmulatedCvtepi32Epi16
 #undef _mm512_max_ps
 #define _mm512_max_ps(a, b) EmulatedMax(a, b, 1.0f)
 #undef _mm512_min_ps

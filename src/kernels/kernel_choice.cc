@@ -15,17 +15,20 @@ const VectorKernels& VectorKernelsFor(Isa isa) {
   return kScalarVectorKernels;
 }
 
-const AttentionKernels& AttentionKernelsFor(Isa isa) {
+const AttentionKernels& AttentionKernelsFor(Isa isa, KvType type) {
+  const AttentionTables* tables = &kScalarAttentionKernels;
   switch (isa) {
     case Isa::kScalar:
-      return kScalarAttentionKernels;
+      break;
     case Isa::kAvx2:
-      return kAvx2AttentionKernels;
+      tables = &kAvx2AttentionKernels;
+      break;
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
-      return kAvx512AttentionKernels;
+      tables = &kAvx512AttentionKernels;
+      break;
   }
-  return kScalarAttentionKernels;
+  return (*tables)[static_cast<size_t>(type)];
 }
 
 }  // namespace bedplate

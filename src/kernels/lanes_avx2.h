@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace bedplate {
 
@@ -70,8 +71,51 @@ struct Avx2Lanes {
   static Avx2Lanes Iota() {
     return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_ps(8, 9, 10, 11, 12, 13, 14, 15)};
   }
+  static Avx2Lanes Abs(Avx2Lanes x) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    return {_mm256_andnot_ps(sign, x.lo), _mm256_andnot_ps(sign, x.hi)};
+  }
+  static Avx2Lanes MaxPositive(Avx2Lanes a, Avx2Lanes b) {
+    return {MaxPositive8(a.lo, b.lo), MaxPositive8(a.hi, b.hi)};
+  }
+  static float MaxPositiveAcross(Avx2Lanes x) {
+    const __m256i all = _mm256_castps_si256(MaxPositive8(x.lo, x.hi));
+    __m128i top = _mm_max_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+    top = _mm_max_epi32(top, _mm_shuffle_epi32(top, _MM_SHUFFLE(1, 0, 3, 2)));
+    top = _mm_max_epi32(top, _mm_shuffle_epi32(top, _MM_SHUFFLE(2, 3, 0, 1)));
+    return _mm_cvtss_f32(_mm_castsi128_ps(top));
+  }
+
+  struct Pairs {
+    __m256i lo, hi;
+  };
+  struct Ints {
+    __m256i lo, hi;
+  };
+  static Pairs LoadBytePairs(const int8_t* p) {
+    return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+            _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16)))};
+  }
+  static Pairs BroadcastPair(const int16_t* p) {
+    int32_t pair;
+    std::memcpy(&pair, p, sizeof(pair));
+    return {_mm256_set1_epi32(pair), _mm256_set1_epi32(pair)};
+  }
+  static Ints ZeroInts() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static Ints AddProducts(Pairs a, Pairs b, Ints sum) {
+    return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)),
+            _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
+  }
+  static Avx2Lanes ToFloats(Ints x) { return {_mm256_cvtepi32_ps(x.lo), _mm256_cvtepi32_ps(x.hi)}; }
+  void StoreWords(int16_t* p) const {
+    const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(lo), _mm256_cvtps_epi32(hi));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, _MM_SHUFFLE(3, 1, 2, 0)));
+  }
 
  private:
+  static __m256 MaxPositive8(__m256 a, __m256 b) {
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+  }
   static __m256i Mask(size_t n, int first) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const int count = n > 16 ? 16 : static_cast<int>(n);

@@ -14,9 +14,12 @@
 namespace bedplate::test {
 
 std::vector<NamedLanes> VectorLanes() {
-  std::vector<NamedLanes> all = {{"avx512 emulated", &kEmulatedAvx512AttentionKernels, &kEmulatedAvx512VectorKernels}};
+  std::vector<NamedLanes> all = {{"avx512 emulated", kEmulatedAvx512AttentionKernels, &kEmulatedAvx512VectorKernels}};
   for (const Isa isa : SupportedIsas()) {
-    if (isa != Isa::kScalar) all.push_back({IsaName(isa), &AttentionKernelsFor(isa), &VectorKernelsFor(isa)});
+    if (isa == Isa::kScalar) continue;
+    all.push_back({IsaName(isa),
+                   {AttentionKernelsFor(isa, KvType::kF16), AttentionKernelsFor(isa, KvType::kQ8)},
+                   &VectorKernelsFor(isa)});
   }
   return all;
 }

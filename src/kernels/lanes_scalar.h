@@ -80,6 +80,51 @@ struct ScalarLanes {
   static ScalarLanes Iota() {
     return Each([](int i) { return static_cast<float>(i); });
   }
+  static ScalarLanes Abs(ScalarLanes x) {
+    return Each([&](int i) { return std::bit_cast<float>(std::bit_cast<uint32_t>(x.v[i]) & 0x7FFFFFFFu); });
+  }
+  /// The larger of lanes without a sign; a NaN is the largest. Such numbers are ordered as their bits are.
+  static ScalarLanes MaxPositive(ScalarLanes a, ScalarLanes b) {
+    return Each(
+        [&](int i) { return std::bit_cast<int32_t>(a.v[i]) > std::bit_cast<int32_t>(b.v[i]) ? a.v[i] : b.v[i]; });
+  }
+  static float MaxPositiveAcross(ScalarLanes x) {
+    float top = x.v[0];
+    for (int i = 1; i < 16; ++i) top = std::bit_cast<int32_t>(x.v[i]) > std::bit_cast<int32_t>(top) ? x.v[i] : top;
+    return top;
+  }
+
+  /// Integers: sixteen pairs of 16 bits, and sixteen of 32.
+  struct Pairs {
+    int16_t v[32];
+  };
+  struct Ints {
+    int32_t v[16];
+  };
+  static Pairs LoadBytePairs(const int8_t* p) {
+    Pairs out;
+    for (int i = 0; i < 32; ++i) out.v[i] = p[i];
+    return out;
+  }
+  static Pairs BroadcastPair(const int16_t* p) {
+    Pairs out;
+    for (int i = 0; i < 32; ++i) out.v[i] = p[i % 2];
+    return out;
+  }
+  static Ints ZeroInts() { return {}; }
+  /// sum + the two products of each lane's pairs; the caller sees to it that it fits.
+  static Ints AddProducts(Pairs a, Pairs b, Ints sum) {
+    for (int i = 0; i < 16; ++i) sum.v[i] += a.v[2 * i] * b.v[2 * i] + a.v[2 * i + 1] * b.v[2 * i + 1];
+    return sum;
+  }
+  static ScalarLanes ToFloats(Ints x) {
+    return Each([&](int i) { return static_cast<float>(x.v[i]); });
+  }
+  /// Rounded to the nearest integer, ties to even, which fits 16 bits.
+  void StoreWords(int16_t* p) const {
+    const ScalarLanes rounded = Round(*this);
+    for (int i = 0; i < 16; ++i) p[i] = static_cast<int16_t>(rounded.v[i]);
+  }
 
  private:
   template <class F>

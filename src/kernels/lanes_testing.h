@@ -4,14 +4,13 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/attention.h"
-#include "kernels/vector_kernels.h"
+#include "kernels/isa_tables.h"
 
 namespace bedplate::test {
 
 struct NamedLanes {
   std::string_view name;
-  const AttentionKernels* attention;
+  AttentionTables attention;
   const VectorKernels* vector;
 };
 

@@ -6,13 +6,14 @@ namespace bedplate {
 
 static_assert(kPageTokens == kKvPagePositions);
 
-KvStore::KvStore(const ModelConfig& config) : kv_heads_(config.kv_heads), head_dim_(config.head_dim) {
+KvStore::KvStore(const ModelConfig& config, KvType type)
+    : type_(type), kv_heads_(config.kv_heads), head_dim_(config.head_dim) {
   std::vector<uint32_t> counts;
   for (const bool sliding : {false, true}) {
     uint32_t count = 0;
     for (const bool layer : config.layer_is_sliding) count += layer == sliding ? 1u : 0u;
     if (count == 0) continue;
-    groups_.push_back({sliding ? config.sliding_window : 0, count * KvLayout::LayerBytes(kv_heads_, head_dim_)});
+    groups_.push_back({sliding ? config.sliding_window : 0, count * KvLayout::LayerBytes(type_, kv_heads_, head_dim_)});
   }
   counts.assign(groups_.size(), 0);
   for (const bool sliding : config.layer_is_sliding) {
@@ -32,7 +33,7 @@ Status KvStore::Allocate(std::span<const uint32_t> pages_per_group) {
 
 KvLayout KvStore::Layer(uint32_t layer) const {
   const Place place = places_[layer];
-  std::byte* base = memory_[place.group].data() + place.index * KvLayout::LayerBytes(kv_heads_, head_dim_);
+  std::byte* base = memory_[place.group].data() + place.index * KvLayout::LayerBytes(type_, kv_heads_, head_dim_);
   return {base, groups_[place.group].page_bytes, kv_heads_, head_dim_};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The bytes behind page numbers: keys and values (f16) of every layer, one allocation per page group. A page holds its
-/// positions for all layers of its group, layer after layer; inside a layer as attention.h lays them out.
+/// The bytes behind page numbers: keys and values of every layer, one allocation per page group. A page holds its
+/// positions for all layers of its group, layer after layer; inside a layer as kv_layout.h lays out their type.
 ///
 /// Owns the memory; whose page is whose is the page pool's business. Threads: disjoint pages may be written at once.
 
@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
-#include "kernels/attention.h"
+#include "kernels/kv_layout.h"
 #include "model/model_config.h"
 #include "model/step_model.h"
 
@@ -18,10 +18,11 @@ namespace bedplate {
 
 class KvStore {
  public:
-  explicit KvStore(const ModelConfig& config);
+  KvStore(const ModelConfig& config, KvType type);
 
   /// Full layers first, then sliding ones; a model with one kind has one group.
   [[nodiscard]] std::span<const PageGroup> groups() const { return groups_; }
+  [[nodiscard]] KvType type() const { return type_; }
   Status Allocate(std::span<const uint32_t> pages_per_group);
   [[nodiscard]] uint32_t GroupOf(uint32_t layer) const { return places_[layer].group; }
   [[nodiscard]] KvLayout Layer(uint32_t layer) const;
@@ -31,6 +32,7 @@ class KvStore {
     uint32_t group;
     uint32_t index;
   };  // the index-th layer of its group
+  KvType type_;
   uint32_t kv_heads_;
   uint32_t head_dim_;
   std::vector<PageGroup> groups_;

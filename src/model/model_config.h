@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernels/kv_layout.h"
 
 namespace bedplate {
 
@@ -91,9 +92,9 @@ struct ModelConfig {
   uint32_t experts = 0;  // 0: dense
   uint32_t experts_used = 0;
 
-  /// Bytes of keys and values that one position takes over all layers, at bytes_per_value (2: f16, bf16).
-  [[nodiscard]] uint64_t KvBytesPerToken(uint32_t bytes_per_value = 2) const {
-    return uint64_t{layers} * kv_heads * (uint64_t{head_dim} + value_head_dim) * bytes_per_value;
+  /// Bytes of keys and values that one position takes over all layers.
+  [[nodiscard]] uint64_t KvBytesPerToken(KvType type = KvType::kF16) const {
+    return uint64_t{layers} * kv_heads * (KvVectorBytes(type, head_dim) + KvVectorBytes(type, value_head_dim));
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "kernels/rope.h"
+#include "model/rope_scaling.h"
 
 namespace bedplate {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 // number, since tiles of many rows go in pairs.
 uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads) {
   return std::clamp((tiles / (threads * 12) + 1) / 2 * 2, 2u, 32u);
-}
-
-RopePairs PairsOf(RopeConfig::Style style) {
-  return style == RopeConfig::kInterleaved ? RopePairs::kNeighbours : RopePairs::kHalves;
 }
 
 constexpr size_t kAlign = 64;
@@ -198,6 +195,7 @@ void StepWorker::RotateAndStore(uint32_t layer) {
   const uint32_t n = rope.dims / 2;
   const KvLayout kv = c_.kv.Layer(layer);
   const uint32_t group = c_.kv.GroupOf(layer);
+  const std::span<const float> offset = c_.key_offsets.empty() ? std::span<const float>() : c_.key_offsets[layer];
   const Range share = Share(rows());
   for (uint32_t r = share.begin; r < share.end; ++r) {
     const float* cosines = b.rope[sliding ? 1 : 0] + size_t{r} * 2 * n;
@@ -206,6 +204,7 @@ void StepWorker::RotateAndStore(uint32_t layer) {
     const float* v = b.v + size_t{r} * c.kv_heads * c.head_dim;
     Rotate(PairsOf(rope.style), cosines, cosines + n, n, c.heads, c.head_dim, q);
     Rotate(PairsOf(rope.style), cosines, cosines + n, n, c.kv_heads, c.head_dim, k);
+    for (size_t i = 0; i < offset.size(); ++i) k[i] -= offset[i];
     const uint32_t position = b.row_position[r];
     const PageId page = c_.batch.sequences[b.row_sequence[r]].page_tables[group][position / kPageTokens];
     BP_DCHECK(page != kNoPage);

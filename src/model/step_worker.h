@@ -53,6 +53,7 @@ struct StepContext {
   const VectorKernels& vector;
   const AttentionKernels& attention;
   std::span<const double> rope_frequencies[2];
+  std::span<const std::vector<float>> key_offsets;  // by layer; empty: none
   const BatchView& batch;
   StepBuffers& buffers;
 };
@@ -69,7 +70,7 @@ class StepWorker {
   void ProjectQkv(const LayerWeights& layer);
   /// RMS norm of each head of q and k (Qwen 3, Gemma 3).
   void NormHeads(const LayerWeights& layer);
-  /// Turns q and k by their positions, and stores k and v in their pages.
+  /// Turns q and k by their positions, takes the layer's offset off k, and stores k and v in their pages.
   void RotateAndStore(uint32_t layer);
   /// attended = softmax(q k) v over each sequence's pages; prepared as input.
   void Attend(uint32_t layer);

@@ -79,15 +79,19 @@ class TinyModel {
     path_ = folder_.Write("tiny.gguf", file_.Build());
   }
 
-  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa, const PackedCacheOptions& cache = {}) const {
+  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa, KvType kv_type, const PackedCacheOptions& cache) const {
     Result<ModelFile> file = ModelFile::Open(path_);
     EXPECT_TRUE(file.ok()) << file.status().message();
-    Result<std::unique_ptr<Transformer>> model = Transformer::Load(std::move(*file), {threads, isa, cache});
+    Result<std::unique_ptr<Transformer>> model = Transformer::Load(std::move(*file), {threads, isa, kv_type, cache});
     EXPECT_TRUE(model.ok()) << model.status().message();
     return std::move(*model);
   }
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa, KvType kv_type = KvType::kF16) const {
+    return Load(threads, isa, kv_type, {});
+  }
+
   [[nodiscard]] bool IsGemma() const { return std::string_view(shape_.architecture) == "gemma3"; }
   [[nodiscard]] bool HeadNorms() const { return IsGemma() || std::string_view(shape_.architecture) == "qwen3"; }
 

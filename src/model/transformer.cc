@@ -4,6 +4,7 @@
 
 #include "base/cat.h"
 #include "model/architecture.h"
+#include "model/key_offset.h"
 #include "model/rope_scaling.h"
 #include "model/step_worker.h"
 
@@ -49,7 +50,7 @@ Transformer::Transformer(ModelFile file, ModelConfig config, WeightsSize size, c
     : file_(std::move(file)),
       config_(std::move(config)),
       size_(size),
-      kv_(config_),
+      kv_(config_, options.kv_type),
       packed_cache_(options.packed_cache),
       isa_(options.isa),
       team_(std::make_unique<ThreadTeam>(options.threads)) {}
@@ -59,6 +60,7 @@ Status Transformer::LoadWeights() {
   BP_ASSIGN_OR_RETURN(weights_, Weights::Load(file_, config_, packed_cache_, *team_));
   rope_frequencies_[0] = ScaledRopeFrequencies(config_.rope, weights_->rope_factors());
   rope_frequencies_[1] = ScaledRopeFrequencies(config_.rope_local, {});
+  FindKeyOffsets();
   return Status::Ok();
 }
 
@@ -72,6 +74,16 @@ void Transformer::KeepForNextStart(KeptTables tables) {
   }
   if (work.plan == nullptr && work.tables.bytes.bytes.empty()) return;
   cache_writer_ = std::make_unique<PackedCacheWriter>(packed_cache_, file_, std::move(work));
+}
+
+// A soft cap sees the number that offsets take off all scores of a query, so they are not for models that have one.
+void Transformer::FindKeyOffsets() {
+  if (kv_.type() != KvType::kQ8 || !config_.attention_bias || config_.attention_softcap != 0.0f) return;
+  for (uint32_t i = 0; i < config_.layers; ++i) {
+    const bool sliding = config_.layer_is_sliding[i];
+    key_offsets_.push_back(KeyOffset(weights_->layers()[i].k.bias, sliding ? config_.rope_local : config_.rope,
+                                     rope_frequencies_[sliding ? 1 : 0], config_.kv_heads, config_.head_dim));
+  }
 }
 
 Transformer::~Transformer() = default;
@@ -113,8 +125,9 @@ void Transformer::Forward(const BatchView& batch, float* logits) {
                             kv_,
                             MatmulKernelsFor(isa_),
                             VectorKernelsFor(isa_),
-                            AttentionKernelsFor(isa_),
+                            AttentionKernelsFor(isa_, kv_.type()),
                             {rope_frequencies_[0], rope_frequencies_[1]},
+                            key_offsets_,
                             batch,
                             b};
   const LayerForward layer_forward = LayerOf(config_.architecture);

@@ -6,6 +6,7 @@
 
 #include "base/thread_team.h"
 #include "kernels/isa.h"
+#include "kernels/kv_layout.h"
 #include "model/kv_store.h"
 #include "model/model_config.h"
 #include "model/model_file.h"
@@ -15,12 +16,13 @@
 namespace bedplate {
 
 /// Changes whenever the same inputs may give other bits. Sent with packed files and between nodes; results are only
-/// exchanged between equal versions.
+/// exchanged between equal versions, and between equal types of keys and values (KvType).
 inline constexpr uint32_t kNumericsVersion = 2;
 
 struct TransformerOptions {
   uint32_t threads = 1;
   Isa isa = Isa::kScalar;
+  KvType kv_type = KvType::kF16;
   PackedCacheOptions packed_cache = {};
 };
 
@@ -42,6 +44,7 @@ class Transformer final : public StepModel {
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] const ModelFile& file() const { return file_; }
+  [[nodiscard]] KvType kv_type() const { return kv_.type(); }
   [[nodiscard]] size_t weight_bytes() const { return size_.packed_bytes; }
   [[nodiscard]] size_t embedding_bytes() const { return size_.embedding_bytes; }
   [[nodiscard]] const Weights& weights() const { return *weights_; }  // after LoadWeights
@@ -55,6 +58,7 @@ class Transformer final : public StepModel {
   void Forward(const BatchView& batch, float* logits) override;
 
  private:
+  void FindKeyOffsets();
   Transformer(ModelFile file, ModelConfig config, WeightsSize size, const TransformerOptions& options);
 
   ModelFile file_;
@@ -67,6 +71,7 @@ class Transformer final : public StepModel {
   std::optional<Weights> weights_;
   std::unique_ptr<PackedCacheWriter> cache_writer_;  // reads file_ and weights_
   std::vector<double> rope_frequencies_[2];          // full and sliding layers, scaling applied
+  std::vector<std::vector<float>> key_offsets_;      // by layer; empty: none
   std::unique_ptr<StepBuffers> buffers_;
 };
 

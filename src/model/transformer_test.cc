@@ -1,5 +1,5 @@
 // Small random models of every architecture: against a plain forward pass in double, and against themselves with other
-// threads, instruction sets, cuts and neighbours, where every bit must be equal.
+// threads, instruction sets, cuts and neighbours, where every bit must be equal; with each type of keys and values.
 #include "model/transformer.h"
 
 #include <gtest/gtest.h>
@@ -142,39 +142,48 @@ constexpr TinyShape kQuantised[] = {{"llama", 256, 64, 256, 0, true},
                                     {"qwen3", 256, 64, 256, 0, true},
                                     {"gemma3", 256, 64, 256, 20, true}};
 
+constexpr KvType kKvTypesTested[] = {KvType::kF16, KvType::kQ8};
+
 TEST(Transformer, MatchesAPlainForwardInDouble) {
   Prng rng(TestSeed());
   for (const TinyShape& shape : kPlain) {
     const TinyModel tiny(shape, rng.Next());
-    const auto model = tiny.Load(2, BestIsa());
-    Stepper stepper(*model, 1, 128);
     const std::vector<TokenId> tokens = RandomTokens(rng, 90);
-    const std::vector<float> logits = stepper.Step({{0, 0, tokens}});
-    const std::vector<double> want = tiny.Reference(tokens, model->config());
-    double scale = 0;
-    for (const double v : want) scale = std::max(scale, std::fabs(v));
-    // Keys and values round to f16 (2^-11 of themselves); three layers of it reach the logits.
-    for (uint32_t i = 0; i < kTinyVocabulary; ++i) {
-      EXPECT_NEAR(logits[89 * kTinyVocabulary + i], want[i], 8 * 0x1p-11 * scale) << shape.architecture << " " << i;
+    for (const KvType type : kKvTypesTested) {
+      const auto model = tiny.Load(2, BestIsa(), type);
+      Stepper stepper(*model, 1, 128);
+      const std::vector<float> logits = stepper.Step({{0, 0, tokens}});
+      const std::vector<double> want = tiny.Reference(tokens, model->config());
+      double scale = 0;
+      for (const double v : want) scale = std::max(scale, std::fabs(v));
+      // Keys and values round to f16 (2^-11 of themselves) or to q8 (2^-8 of their block's largest); three layers of it
+      // reach the logits.
+      const double rounding = type == KvType::kF16 ? 0x1p-11 : 0x1p-8;
+      for (uint32_t i = 0; i < kTinyVocabulary; ++i) {
+        EXPECT_NEAR(logits[89 * kTinyVocabulary + i], want[i], 8 * rounding * scale)
+            << shape.architecture << " " << KvTypeName(type) << " " << i;
+      }
     }
   }
 }
 
-TEST(Transformer, SameBitsForAnyThreadsInstructionSetCutsAndNeighbours) {
+class TransformerBits : public testing::TestWithParam<KvType> {};
+
+TEST_P(TransformerBits, SameForAnyThreadsInstructionSetCutsAndNeighbours) {
   Prng rng(TestSeed() + 1);
   for (const TinyShape& shape : kQuantised) {
     const TinyModel tiny(shape, rng.Next());
     const std::vector<TokenId> tokens = RandomTokens(rng, 70), others = RandomTokens(rng, 70);
     std::vector<float> want;
     {
-      const auto model = tiny.Load(1, Isa::kScalar);
+      const auto model = tiny.Load(1, Isa::kScalar, GetParam());
       want = Stepper(*model, 1, 128).Step({{0, 0, tokens}});
     }
     for (const float v : want) ASSERT_TRUE(std::isfinite(v)) << shape.architecture;
     for (const Isa isa : SupportedIsas()) {
       for (const uint32_t threads : {1u, 3u}) {
         if (isa == Isa::kScalar && threads == 1) continue;  // what `want` was made with; slow
-        const auto model = tiny.Load(threads, isa);
+        const auto model = tiny.Load(threads, isa, GetParam());
         Stepper stepper(*model, 2, 128);
         uint32_t done = 0, others_done = 0;
         while (done < tokens.size()) {
@@ -199,6 +208,23 @@ TEST(Transformer, SameBitsForAnyThreadsInstructionSetCutsAndNeighbours) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(KvTypes, TransformerBits, testing::ValuesIn(kKvTypesTested),
+                         [](const auto& tested) { return std::string(KvTypeName(tested.param)); });
+
+TEST(Transformer, PagesOfQ8AreLittleMoreThanHalf) {
+  Prng rng(TestSeed());
+  for (const TinyShape& shape : kQuantised) {
+    const TinyModel tiny(shape, rng.Next());
+    const auto f16 = tiny.Load(1, BestIsa(), KvType::kF16), q8 = tiny.Load(1, BestIsa(), KvType::kQ8);
+    ASSERT_EQ(f16->page_groups().size(), q8->page_groups().size());
+    for (size_t g = 0; g < f16->page_groups().size(); ++g) {
+      EXPECT_EQ(q8->page_groups()[g].page_bytes * 64, f16->page_groups()[g].page_bytes * 34) << shape.architecture;
+      EXPECT_EQ(q8->page_groups()[g].sliding_window, f16->page_groups()[g].sliding_window);
+    }
+    EXPECT_EQ(f16->config().KvBytesPerToken(KvType::kQ8) * 64, f16->config().KvBytesPerToken() * 34);
+  }
+}
+
 TEST(Transformer, WeightsFromTheCacheGiveTheSameBits) {
   Prng rng(TestSeed());
   for (const TinyShape& shape : kQuantised) {
@@ -210,7 +236,7 @@ TEST(Transformer, WeightsFromTheCacheGiveTheSameBits) {
     const auto plain = tiny.Load(2, BestIsa());
     const std::vector<float> want = logits(*plain);
     for (const bool from_cache : {false, true, true}) {
-      const auto model = tiny.Load(2, BestIsa(), cache);
+      const auto model = tiny.Load(2, BestIsa(), KvType::kF16, cache);
       EXPECT_EQ(model->weights().from_cache(), from_cache);
       EXPECT_EQ(model->weight_bytes(), plain->weight_bytes());
       const std::vector<float> got = logits(*model);
