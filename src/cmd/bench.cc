@@ -85,13 +85,15 @@ Status RunModel(const Options& options) {
   BP_ASSIGN_OR_RETURN(const ModelFile file, ModelFile::Open(path));
   BP_ASSIGN_OR_RETURN(const ModelConfig config, ReadModelConfig(file));
   BP_RETURN_IF_ERROR(CheckFits(workloads, config.context_length));
-  const ModelCost cost = CostOf(file, config);
+  ModelCost cost = CostOf(file, config);
+  BP_ASSIGN_OR_RETURN(cost.kv_type, options.model.ChosenKvType());
   // Packed weights are used where they are cached, but not written: that would take from what is measured.
   BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model, {.cache_packed = false}));
 
   BenchReport report;
   report.model = loaded.id;
   report.isa = IsaName(isa);
+  report.kv_type = KvTypeName(cost.kv_type);
   report.threads = options.model.Threads();
   report.rounds = options.rounds;
   std::vector<std::unique_ptr<Contestant>> contestants;

@@ -28,6 +28,9 @@ void ModelOptions::AddTuningTo(CommandLine& command) {
   command.Add("--isa", &isa,
               "instruction set: auto, scalar, avx2, avx512, avx512vnni; results are the same bits with each",
               {.setting = "isa"});
+  command.Add("--kv-type", &kv_type,
+              "keys and values in memory: f16, or q8: little more than half the bytes, slightly other results",
+              {.choices = {"f16", "q8"}, .setting = "kv_type"});
   command.Add("--no-packed-cache", &no_packed_cache,
               "pack the weights and make the tokenizer at every start, and keep nothing of it on the disk",
               {.setting = "no_packed_cache"});
@@ -57,10 +60,16 @@ Result<Isa> ModelOptions::ChosenIsa() const {
   return *wanted;
 }
 
+Result<KvType> ModelOptions::ChosenKvType() const {
+  if (const std::optional<KvType> type = ParseKvType(kv_type)) return *type;
+  return Status::InvalidArgument(Cat("--kv-type ", kv_type, " is unknown; allowed: f16, q8"));
+}
+
 Result<ModelLoadOptions> ModelOptions::LoadOptions() const {
   ModelLoadOptions options;
   options.threads = std::min<uint32_t>(Threads(), kThreadsMax);
   BP_ASSIGN_OR_RETURN(options.isa, ChosenIsa());
+  BP_ASSIGN_OR_RETURN(options.kv_type, ChosenKvType());
   if (!no_packed_cache) {
     BP_ASSIGN_OR_RETURN(options.packed_cache.bytes_max, ParseMemorySize(packed_cache_max));
     // Without a data folder a model can still be served by its path.

@@ -14,15 +14,17 @@ struct ModelOptions {
   std::string model;     // a path, or the name of a pulled model
   uint32_t threads = 0;  // 0: every usable CPU
   std::string isa = "auto";
+  std::string kv_type = "f16";
   std::string chat_template_path;
   bool no_packed_cache = false;
   std::string packed_cache_max = "64GiB";
 
   void AddTo(CommandLine& command);        // MODEL and those of AddTuningTo
-  void AddTuningTo(CommandLine& command);  // --threads, --isa, and those of the packed cache
+  void AddTuningTo(CommandLine& command);  // --threads, --isa, --kv-type, and those of the packed cache
   void AddChatTemplateTo(CommandLine& command);
   [[nodiscard]] uint32_t Threads() const;
   [[nodiscard]] Result<Isa> ChosenIsa() const;
+  [[nodiscard]] Result<KvType> ChosenKvType() const;
   [[nodiscard]] Result<ModelLoadOptions> LoadOptions() const;
 };
 

@@ -132,10 +132,12 @@ Status CheckDraftModel(const Options& options) {
 Result<LoadedModel> LoadOne(OpenedModel opened, const Clock& clock) {
   const Instant start = clock.Now();
   BP_ASSIGN_OR_RETURN(LoadedModel model, FinishLoading(std::move(opened)));
-  const bool weights_from_cache = static_cast<const Transformer&>(*model.model).weights().from_cache();
+  const auto& transformer = static_cast<const Transformer&>(*model.model);
+  const bool weights_from_cache = transformer.weights().from_cache();
   LogInfo("model loaded",
           {{"model", model.id},
            {"seconds", fmt::format("{:.2f}", std::chrono::duration<double>(clock.Now() - start).count())},
+           {"kv_type", std::string(KvTypeName(transformer.kv_type()))},
            {"weights", weights_from_cache ? "mapped from the cache" : "packed"},
            {"tokenizer", model.tokenizer_from_cache ? "mapped from the cache" : "made"}});
   return model;
@@ -200,6 +202,7 @@ Status Run(Options options) {
     engines.push_back(std::move(engine));
     ServedModel served;
     served.engine = engines.back().get();
+    served.numerics = Cat("numerics ", kNumericsVersion, ", keys and values ", KvTypeName(load.kv_type));
     BP_RETURN_IF_ERROR(server->AddModel(served));
   }
   signals.ServingBegins();

@@ -17,6 +17,7 @@ constexpr Setting kSettings[] = {
     {"memory", "budget for the whole process, such as 8GiB"},
     {"threads", "threads that compute"},
     {"isa", "instruction set: auto, scalar, avx2, avx512, avx512vnni"},
+    {"kv_type", "keys and values in memory: f16 or q8"},
     {"chat_template", "a Jinja file in place of the model's own chat template"},
     {"context", "longest sequence in tokens"},
     {"step_tokens", "tokens computed in one step over all sequences"},

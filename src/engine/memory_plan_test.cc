@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "engine/sim_testing.h"
+#include "model/tiny_model_testing.h"
 
 namespace bedplate {
 namespace {
@@ -54,6 +55,22 @@ TEST(MemoryPlan, TheLeastWithADraftModelIsEnoughForBoth) {
       EXPECT_TRUE(PlanMemory(drafts, draft).ok());
     }
   }
+}
+
+TEST(MemoryPlan, Q8PagesGiveNearlyTwiceTheTokens) {
+  const TinyModel tiny({"llama", 256, 64, 256, 0, true}, TestSeed());
+  const auto f16 = tiny.Load(1, BestIsa(), KvType::kF16), q8 = tiny.Load(1, BestIsa(), KvType::kQ8);
+  EngineOptions options;
+  options.sequences_max = 4;
+  const Result<size_t> least = LeastMemory(options, *f16), least_q8 = LeastMemory(options, *q8);
+  ASSERT_TRUE(least.ok() && least_q8.ok());
+  EXPECT_LT(*least_q8, *least);
+  options.memory_bytes = *least + (size_t{256} << 20);
+  const Result<MemoryPlan> of_f16 = PlanMemory(options, *f16), of_q8 = PlanMemory(options, *q8);
+  ASSERT_TRUE(of_f16.ok() && of_q8.ok());
+  EXPECT_LE(of_q8->bytes, options.memory_bytes);
+  // 34 bytes for 64; what a page costs beside them is the same.
+  EXPECT_GT(of_q8->pages[0], of_f16->pages[0] * 17 / 10);
 }
 
 TEST(MemoryPlan, ADraftModelMayHaveTheShorterContext) {

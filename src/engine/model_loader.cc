@@ -94,6 +94,7 @@ Result<OpenedModel> OpenModelForLoading(const std::filesystem::path& path, std::
   opened.chat_template = options.chat_template;
   BP_ASSIGN_OR_RETURN(opened.model, Transformer::Open(std::move(file), {.threads = options.threads,
                                                                         .isa = options.isa,
+                                                                        .kv_type = options.kv_type,
                                                                         .packed_cache = options.packed_cache}));
   return opened;
 }

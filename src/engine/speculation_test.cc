@@ -14,10 +14,10 @@ using Mode = Speculation::Mode;
 
 constexpr float kRepetition = 100;
 
-LoadedModel MakeTinyLoadedModel(const TinyModel& tiny) {
+LoadedModel MakeTinyLoadedModel(const TinyModel& tiny, KvType kv_type = KvType::kF16) {
   LoadedModel loaded;
   loaded.id = "tiny";
-  loaded.model = tiny.Load(1, BestIsa());
+  loaded.model = tiny.Load(1, BestIsa(), kv_type);
   loaded.tokenizer = MakeSimTokenizer();
   return loaded;
 }
@@ -55,7 +55,9 @@ std::vector<PreparedRequest> MixedRequests(uint64_t seed, int count) {
   return requests;
 }
 
-TEST(Speculation, SameBitsOnAndOffForEveryArchitecture) {
+class SpeculationBits : public testing::TestWithParam<KvType> {};
+
+TEST_P(SpeculationBits, SameOnAndOffForEveryArchitecture) {
   constexpr TinyShape kShapes[] = {{"llama", 64, 16, 96, 0, false},
                                    {"qwen2", 256, 64, 256, 0, true},
                                    {"qwen3", 64, 32, 96, 0, false},
@@ -64,7 +66,7 @@ TEST(Speculation, SameBitsOnAndOffForEveryArchitecture) {
   for (const TinyShape& shape : kShapes) {
     const TinyModel tiny(shape, TestSeed());
     const auto requests = MixedRequests(TestSeed(), 12);
-    const auto probe = tiny.Load(1, BestIsa());
+    const auto probe = tiny.Load(1, BestIsa(), GetParam());
     size_t page_bytes = 0;
     for (const PageGroup& g : probe->page_groups()) page_bytes += g.page_bytes;
     EngineOptions options{.memory_bytes = 0,
@@ -79,13 +81,14 @@ TEST(Speculation, SameBitsOnAndOffForEveryArchitecture) {
     const size_t scratch =
         probe->ScratchBytes({.rows_max = 48, .logit_rows_max = 260}) + (260 * sizeof(float) + 100) * kTinyVocabulary;
     options.memory_bytes = scratch + 200 * (page_bytes + 1000);
-    const Together off = RunTogether(options, MakeTinyLoadedModel(tiny), requests, TestSeed());
+    const Together off = RunTogether(options, MakeTinyLoadedModel(tiny, GetParam()), requests, TestSeed());
     EXPECT_EQ(off.metrics.drafted_tokens, 0u);
     for (const Mode mode : {Mode::kWhenItPays, Mode::kAlways}) {
       for (const bool tight : {false, true}) {
         options.speculation.mode = mode;
         options.memory_bytes = scratch + (tight ? 14 : 200) * (page_bytes + 1000);
-        Together on = RunTogether(options, MakeTinyLoadedModel(tiny), requests, TestSeed() + (tight ? 1 : 0));
+        Together on =
+            RunTogether(options, MakeTinyLoadedModel(tiny, GetParam()), requests, TestSeed() + (tight ? 1 : 0));
         EXPECT_EQ(on.results, off.results) << shape.architecture << " tight " << tight;
         for (size_t i = 0; i < requests.size(); ++i) {
           on.usages[i].cached_tokens = off.usages[i].cached_tokens;  // the cache's affair
@@ -98,6 +101,9 @@ TEST(Speculation, SameBitsOnAndOffForEveryArchitecture) {
   }
   EXPECT_GT(preemptions, 0u);
 }
+
+INSTANTIATE_TEST_SUITE_P(KvTypes, SpeculationBits, testing::Values(KvType::kF16, KvType::kQ8),
+                         [](const auto& tested) { return std::string(KvTypeName(tested.param)); });
 
 EngineOptions SimOptions(Mode mode) {
   return {.memory_bytes = 400u << 20,

@@ -15,9 +15,9 @@ bool Answers(const ServedModel& model, std::string_view name) {
          std::find(model.aliases.begin(), model.aliases.end(), name) != model.aliases.end();
 }
 
-std::string DerivedFingerprint(const std::string& id) {
+std::string DerivedFingerprint(const std::string& id, const std::string& numerics) {
   uint64_t hash = 0;
-  for (const char c : id) hash = Mix64(hash ^ static_cast<unsigned char>(c));
+  for (const char c : Cat(id, "\n", numerics)) hash = Mix64(hash ^ static_cast<unsigned char>(c));
   return fmt::format("fp_{:012x}", hash >> 16);
 }
 
@@ -26,7 +26,7 @@ std::string DerivedFingerprint(const std::string& id) {
 Status ModelRegistry::Add(ServedModel model) {
   BP_CHECK(model.engine != nullptr);
   const std::string& id = model.engine->model().id;
-  if (model.fingerprint.empty()) model.fingerprint = DerivedFingerprint(id);
+  if (model.fingerprint.empty()) model.fingerprint = DerivedFingerprint(id, model.numerics);
   const std::lock_guard lock(mutex_);
   std::vector<std::string> names = model.aliases;
   names.push_back(id);

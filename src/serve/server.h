@@ -36,7 +36,8 @@ namespace bedplate {
 struct ServedModel {
   Engine* engine = nullptr;
   std::vector<std::string> aliases;  // further names that clients may use
-  std::string fingerprint;           // system_fingerprint; one per weights and numerics. Empty: derived from the id
+  std::string fingerprint;           // system_fingerprint; one per weights and numerics. Empty: from id and numerics
+  std::string numerics;              // what beside the weights decides an answer's bits, in words
   std::string owned_by = "local";
 };
 

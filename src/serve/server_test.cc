@@ -93,6 +93,29 @@ TEST(Server, AnswersHealthReadyModelsAndMetrics) {
             std::string::npos);
 }
 
+TEST(Server, FingerprintsSayWhatDecidesTheBits) {
+  FakeEngine engine("fake", FakeEngine::Mode::kAnswer);
+  const SystemClock clock;
+  const auto admission = MakeOpenAdmission();
+  const auto fingerprint = [&](std::string numerics, std::string given) {
+    ServedModel model;
+    model.engine = &engine;
+    model.fingerprint = std::move(given);
+    model.numerics = std::move(numerics);
+    auto server = Server::Create(QuietOptions(), {model}, *admission, clock);
+    EXPECT_TRUE(server.ok()) << server.status().message();
+    (*server)->Start();
+    RawClient client((*server)->port());
+    EXPECT_TRUE(client.Send(PostText("/v1/chat/completions", kChat)));
+    const Result<Json> body = ParseJson(client.Answer().body);
+    return body.ok() ? body->Find("system_fingerprint")->as_string() : "no JSON";
+  };
+  const std::string f16 = fingerprint("keys and values f16", "");
+  EXPECT_EQ(f16, fingerprint("keys and values f16", ""));
+  EXPECT_NE(f16, fingerprint("keys and values q8", ""));
+  EXPECT_EQ(fingerprint("keys and values q8", "fp_given"), "fp_given");
+}
+
 TEST(Server, AnswersChatWhole) {
   Served served;
   const RawAnswer answer = served.Ask(PostText("/v1/chat/completions", kChat, "X-Request-Id: my-id_1\r\n"));

@@ -81,9 +81,9 @@ const Series* WorkloadReport::Best(const std::string& engine) const {
 
 std::string BenchTable(const BenchReport& report) {
   std::string out = fmt::format(
-      "{}, {} threads, {}; this machine reads {:.1f} GB/s and does {:.2f} T int8 operations/s\n"
+      "{}, {} threads, {}, keys and values {}; this machine reads {:.1f} GB/s and does {:.2f} T int8 operations/s\n"
       "tokens/s over all streams: median (low-high) of {} rounds\n",
-      report.model, report.threads, report.isa, report.machine.read_bytes_per_second / 1e9,
+      report.model, report.threads, report.isa, report.kv_type, report.machine.read_bytes_per_second / 1e9,
       report.machine.int8_operations_per_second / 1e12, report.rounds);
   std::vector<Table::Align> columns = {Table::Align::kLeft, Table::Align::kRight, Table::Align::kRight,
                                        Table::Align::kRight};
@@ -125,6 +125,8 @@ std::string BenchJson(const BenchReport& report) {
   w.Uint(report.threads);
   w.Key("isa");
   w.String(report.isa);
+  w.Key("kv_type");
+  w.String(report.kv_type);
   w.Key("read_bytes_per_second");
   w.Double(report.machine.read_bytes_per_second);
   w.Key("int8_operations_per_second");

@@ -22,6 +22,7 @@ struct WorkloadReport {
 
 struct BenchReport {
   std::string model, isa;
+  std::string kv_type;  // of keys and values
   uint32_t threads = 1, rounds = 1;
   MachineSpeed machine;
   std::vector<std::string> rivals;                               // engines

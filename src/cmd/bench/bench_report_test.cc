@@ -19,6 +19,7 @@ BenchReport MadeUpReport() {
   BenchReport report;
   report.model = "m<1>";
   report.isa = "avx2";
+  report.kv_type = "q8";
   report.threads = 2;
   report.rounds = 3;
   report.machine = {20e9, 0.4e12};

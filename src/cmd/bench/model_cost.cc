@@ -29,11 +29,11 @@ ModelCost CostOf(const ModelFile& file, const ModelConfig& config) {
   return cost;
 }
 
-uint64_t KvBytes(const ModelConfig& config, uint64_t positions) {
+uint64_t KvBytes(const ModelConfig& config, uint64_t positions, KvType type) {
   const auto sliding =
       static_cast<uint64_t>(std::count(config.layer_is_sliding.begin(), config.layer_is_sliding.end(), true));
   const uint64_t seen = std::min<uint64_t>(positions, std::max<uint32_t>(config.sliding_window, 1));
-  return config.KvBytesPerToken() / config.layers * ((config.layers - sliding) * positions + sliding * seen);
+  return config.KvBytesPerToken(type) / config.layers * ((config.layers - sliding) * positions + sliding * seen);
 }
 
 double LimitTokensPerSecond(const Workload& workload, const ModelCost& cost, const MachineSpeed& machine) {
@@ -46,7 +46,7 @@ double LimitTokensPerSecond(const Workload& workload, const ModelCost& cost, con
   const double n = workload.tokens;
   if (workload.kind == Workload::Kind::kPrefill) return n / seconds(n * body + head, weight_bytes);
   const double streams = workload.streams;
-  const auto middle = static_cast<double>(KvBytes(cost.config, workload.depth + workload.tokens / 2));
+  const auto middle = static_cast<double>(KvBytes(cost.config, workload.depth + workload.tokens / 2, cost.kv_type));
   return streams / seconds(streams * (body + head), weight_bytes + streams * middle);
 }
 

@@ -29,6 +29,7 @@ struct ModelCost {
   uint64_t head_weights = 0;  // of the output matrix
   uint64_t weight_bytes = 0;  // of both, as the file stores them
   ModelConfig config;
+  KvType kv_type = KvType::kF16;
 };
 ModelCost CostOf(const ModelFile& file, const ModelConfig& config);
 
@@ -40,7 +41,7 @@ struct MachineSpeed {
 /// Tokens/s that neither memory nor arithmetic lets anyone exceed.
 double LimitTokensPerSecond(const Workload& workload, const ModelCost& cost, const MachineSpeed& machine);
 
-/// Keys and values, as f16, of one sequence of that many positions; sliding layers keep their window only.
-uint64_t KvBytes(const ModelConfig& config, uint64_t positions);
+/// Keys and values of one sequence of that many positions; sliding layers keep their window only.
+uint64_t KvBytes(const ModelConfig& config, uint64_t positions, KvType type = KvType::kF16);
 
 }  // namespace bedplate

@@ -33,6 +33,7 @@ TEST(ModelCost, PrefillIsBoundByArithmeticAndDecodeByMemory) {
 TEST(ModelCost, SlidingLayersReadTheirWindow) {
   ModelCost cost = EasyCost();
   EXPECT_EQ(KvBytes(cost.config, 1000), 1'000'000u);
+  EXPECT_EQ(KvBytes(cost.config, 1000, KvType::kQ8), (500u + 4 * 4 * 2) * 1000);  // and a scale for 32 numbers
   cost.config.layer_is_sliding = {true, false};
   cost.config.sliding_window = 100;
   EXPECT_EQ(KvBytes(cost.config, 1000), 550'000u);
