@@ -102,8 +102,9 @@ void MappedFile::ReadAhead(size_t offset, size_t length) const {
   const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t begin = offset / page * page;
   const size_t end = offset + std::min(length, size_ - offset);
-  // The system looks at every page of what is asked for, 10 ms a gigabyte, to find that it is there already. Whole files
-  // are read in order, so the first page tells.
+  // The system looks at every page of what is asked for, 10 ms a gigabyte, to find that it is there already. Whole
+  // files are read in order, so the first page tells. Of a file that this user may not write it says yes: then pages
+  // come in as they are touched, by the system's own reading ahead.
   unsigned char resident = 0;
   if (::mincore(const_cast<std::byte*>(data_) + begin, 1, &resident) == 0 && (resident & 1) != 0) return;
   ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);

@@ -1,6 +1,6 @@
 #pragma once
 /// XXH3 (64 bits) of large chunks, the same number with every instruction set. Two cores read memory at 20 to 30 GB/s;
-/// xxHash compiled for any x86-64 hashes 11 GB/s a core, which is the slower of the two, and with AVX2 about twice that.
+/// xxHash compiled for any x86-64 hashes 11 GB/s a core, which is the slower of the two, and with AVX2 more.
 
 #include <cstddef>
 #include <cstdint>
