@@ -38,7 +38,10 @@ if [[ -n $given ]]; then
 fi
 
 venv=build/peers/$name
-if [[ ! -e $venv/.complete ]]; then
+# The SDKs' list grows with the APIs: an environment that was made from another one is made anew.
+made_from=$(cat tests/clients/requirements*.txt | sha256sum)
+[[ $name == clients ]] || made_from=
+if [[ ! -e $venv/.complete || $(cat "$venv/.complete") != "$made_from" ]]; then
   echo "peers: making $venv (once)" >&2
   mkdir -p build/peers
   python3 -m venv --clear "$venv"
@@ -59,8 +62,12 @@ if [[ ! -e $venv/.complete ]]; then
       # A CPU wheel of torch, where the index offers one by its plain name, is a tenth of the size; any torch will do.
       "${pip[@]}" torch transformers==5.23.0 tokenizers==0.23.3 gguf==0.19.0 jinja2 sentencepiece protobuf >&2
       ;;
-    clients) "${pip[@]}" -r tests/clients/requirements.txt >&2 ;;
+    clients)
+      "${pip[@]}" -r tests/clients/requirements.txt >&2
+      # The major before, for those who stay with it: PYTHONPATH puts it first.
+      "${pip[@]}" --target "$venv/first_majors" -r tests/clients/requirements_first_majors.txt >&2
+      ;;
   esac
-  touch "$venv/.complete"
+  echo "$made_from" > "$venv/.complete"
 fi
 program "$PWD/$venv"

@@ -32,6 +32,7 @@ class ThreadedEngine final : public Engine {
   [[nodiscard]] const LoadedModel& model() const override { return core_->model(); }
   [[nodiscard]] uint32_t context_tokens_max() const override { return core_->context_tokens_max(); }
   Result<PreparedRequest> Prepare(Request request) const override { return core_->Prepare(std::move(request)); }
+  Result<uint32_t> CountPrompt(Request request) const override { return core_->CountPrompt(std::move(request)); }
 
   Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events) override {
     BP_RETURN_IF_ERROR(core_->Submit(std::move(request), std::move(events)));

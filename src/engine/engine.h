@@ -85,6 +85,8 @@ class Engine {
   /// Errors name the field (Status::param) in the Request's terms: messages, prompt, max_tokens, temperature, ... ; a
   /// prompt that does not fit is kInvalidArgument with reason "context_length_exceeded" and the numbers. Any thread.
   virtual Result<PreparedRequest> Prepare(Request request) const = 0;
+  /// How many tokens the prompt has, whether it fits or not (up to 16 million). Errors and threads as in Prepare.
+  virtual Result<uint32_t> CountPrompt(Request request) const = 0;
   virtual Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events) = 0;
   /// Refuses new requests from now on; returns at once. Idle() tells when the last one has ended.
   virtual void Drain() = 0;

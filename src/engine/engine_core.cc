@@ -85,6 +85,10 @@ Result<PreparedRequest> EngineCore::Prepare(Request request) const {
   return PrepareRequest(std::move(request), model_, context_tokens_max(), clock_.UnixSeconds());
 }
 
+Result<uint32_t> EngineCore::CountPrompt(Request request) const {
+  return CountPromptTokens(std::move(request), model_, clock_.UnixSeconds());
+}
+
 Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> events) {
   BP_CHECK(!request.tokens.empty() && request.tokens.size() + request.output_tokens_max <= context_tokens_max());
   if (draining_.load()) return Status::Unavailable("the server is shutting down and takes no new requests");

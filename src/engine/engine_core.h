@@ -28,6 +28,7 @@ class EngineCore {
   [[nodiscard]] const LoadedModel& model() const { return model_; }
   [[nodiscard]] uint32_t context_tokens_max() const { return plan_.context_tokens_max; }
   Result<PreparedRequest> Prepare(Request request) const;
+  Result<uint32_t> CountPrompt(Request request) const;
   Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events);
   void Drain() { draining_.store(true); }
   [[nodiscard]] bool Idle() const { return live_.load() == 0; }

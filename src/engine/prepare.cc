@@ -87,8 +87,9 @@ class PromptReader {
     ReadOutputAs(chat_template.traits().output, prompt, tail_is_ours ? rendered->back().text : std::string());
     std::vector<TextSegment> segments;
     for (const TemplateSegment& s : *rendered) segments.push_back({.text = s.text, .trusted = s.trusted});
+    if (!prompt.answer_begin.empty()) segments.push_back({.text = prompt.answer_begin, .trusted = false});
     BP_RETURN_IF_ERROR(Encode(segments, {.chat = true}));
-    if (out_.request.echo) out_.prompt_text = Join(*rendered);
+    if (out_.request.echo) out_.prompt_text = Join(*rendered) + prompt.answer_begin;
     return Status::Ok();
   }
 
@@ -205,7 +206,12 @@ Status ResolveOutput(bool chat, uint32_t context, PreparedRequest& prepared) {
   }
   if (prompt > context || (prompt == context && !asked.has_value()))
     return TooLong(chat, {.tokens = prompt}, {}, context);
-  if (asked.has_value() && *asked > context - prompt) return TooLong(chat, {.tokens = prompt}, asked, context);
+  const bool too_many = asked.has_value() && *asked > context - prompt;
+  if (too_many && request.output_ends_with_context && prompt < context) {
+    prepared.output_tokens_max = context - static_cast<uint32_t>(prompt);
+    return Status::Ok();
+  }
+  if (too_many) return TooLong(chat, {.tokens = prompt}, asked, context);
   prepared.output_tokens_max = asked.value_or(context - static_cast<uint32_t>(prompt));
   return Status::Ok();
 }
@@ -233,7 +239,18 @@ Status EncodePrediction(const LoadedModel& model, uint32_t context, PreparedRequ
   return Status::Ok();
 }
 
+// A count beyond any context: what is longer isn't counted to its end.
+constexpr uint32_t kCountTokensMax = 1u << 24;
+
 }  // namespace
+
+Result<uint32_t> CountPromptTokens(Request request, const LoadedModel& model, int64_t now_unix_seconds) {
+  PreparedRequest prepared;
+  prepared.request = std::move(request);
+  BP_RETURN_IF_ERROR(
+      std::visit(PromptReader(model, kCountTokensMax, now_unix_seconds, prepared), prepared.request.prompt));
+  return static_cast<uint32_t>(prepared.tokens.size());
+}
 
 Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model, uint32_t context_tokens_max,
                                        int64_t now_unix_seconds) {

@@ -16,6 +16,9 @@ namespace bedplate {
 Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model, uint32_t context_tokens_max,
                                        int64_t now_unix_seconds);
 
+/// Of the prompt alone.
+Result<uint32_t> CountPromptTokens(Request request, const LoadedModel& model, int64_t now_unix_seconds);
+
 /// Sampling parameters, choices, stops and log-probability counts alone, without the prompt.
 Status CheckLimits(const Request& request, uint32_t vocabulary);
 

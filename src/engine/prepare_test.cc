@@ -258,6 +258,32 @@ TEST_F(Prepare, TheOutputBeginsWhereThePromptEnds) {
   EXPECT_FALSE(Run(Text("a<think>"))->output.has_value()) << "raw prompts have raw answers";
 }
 
+TEST_F(Prepare, AnOutputMayEndWithTheContext) {
+  Request request = Text("abc");
+  request.output_tokens_max = 1000;
+  EXPECT_EQ(Run(request).status().reason(), "context_length_exceeded");
+  request.output_ends_with_context = true;
+  EXPECT_EQ(Run(request)->output_tokens_max, kContext - 3);
+  request.prompt = TokenPrompt{std::vector(kContext, TokenId{0})};
+  EXPECT_EQ(Run(request).status().reason(), "context_length_exceeded") << "there is no room for any";
+}
+
+TEST_F(Prepare, AnAnswerMayBeBegun) {
+  UseTemplate("{{ messages[0].content }}b");
+  Request request = Chat({UserSays("a")});
+  std::get<ChatPrompt>(request.prompt).answer_begin = "c<eos>";
+  request.echo = true;
+  const auto prepared = Run(request);
+  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+  EXPECT_EQ(prepared->prompt_text, "abc<eos>");
+  EXPECT_EQ(std::ranges::count(prepared->tokens, TokenId{kSimEos}), 0) << "it is a user's text";
+}
+
+TEST_F(Prepare, CountsWhatDoesNotFit) {
+  EXPECT_EQ(*CountPromptTokens(Text(std::string(10 * kContext, 'a')), model_, 0), 10 * kContext);
+  EXPECT_EQ(CountPromptTokens(Chat({}), model_, 0).status().param(), "messages");
+}
+
 TEST_F(Prepare, AForcedCallIsRefused) {
   UseTemplate("{{ tools }}");
   Request request = Chat({UserSays("q")});

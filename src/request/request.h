@@ -46,6 +46,7 @@ struct ChatPrompt {
   /// How much to think first: "none", or a word that the template knows; empty: as the model does by itself. Ignored
   /// where the template has no variable for it.
   std::string reasoning_effort = {};
+  std::string answer_begin = {};    // the answer goes on from this text, which is not part of the output; empty: none
   Json::Object template_arguments;  // extra variables for the template, such as enable_thinking; they win
 };
 struct TextPrompt {
@@ -79,6 +80,7 @@ struct Request {
   SamplingParams sampling;
   uint32_t choices = 1;                       // n: independent sequences over one prompt; 1 to 128
   std::optional<uint32_t> output_tokens_max;  // none: up to the context's end
+  bool output_ends_with_context = false;      // an output_tokens_max that doesn't fit means up to the context's end
   std::vector<std::string> stop_strings;      // up to 16, none empty; the output ends before the first that appears
   std::vector<TokenId> stop_tokens;           // also end the output; not part of it
   bool ignore_end_of_generation = false;      // go on past the model's end tokens (benchmarks)

@@ -24,12 +24,20 @@ struct StrandPoster {
   void operator()(std::function<void()> work) const { asio::post(strand, std::move(work)); }
 };
 
+// Anthropic's older SDKs send their key in a field of its own; like Anthropic, we take that one if both are there.
+std::string CredentialsOf(const HttpRequest& head) {
+  if (const std::string* key = head.Find("x-api-key")) return Cat("Bearer ", *key);
+  const std::string* credentials = head.Find("authorization");
+  return credentials == nullptr ? std::string() : *credentials;
+}
+
 }  // namespace
 
 Connection::Connection(Socket socket, const ConnectionServices& services, std::shared_ptr<asio::io_context> context)
     : socket_(std::move(socket)),
       services_(services),
       poster_(StrandPoster{std::move(context), socket_.get_executor()}),
+      error_writer_(services.error_writer({})),
       deadline_timer_(socket_.get_executor()),
       tick_timer_(socket_.get_executor()) {
   services_.metrics.CountConnection();
@@ -145,7 +153,10 @@ void Connection::Feed(std::string_view bytes) {
       BeginExchange();
       SetDeadline(services_.options.head_time_max);
     }
-    if (!taken.ok()) return RespondError(taken.status());
+    if (!taken.ok()) {
+      error_writer_ = services_.error_writer(reader_->request());  // as far as it has been read
+      return RespondError(taken.status());
+    }
     bytes.remove_prefix(*taken);
     if (phase_ == Phase::kHead && reader_->head_done() && !AcceptHead()) break;
     if (phase_ == Phase::kBody) {
@@ -166,6 +177,7 @@ void Connection::BeginExchange() {
   method_.clear();
   path_.clear();
   allowed_.clear();
+  error_writer_ = services_.error_writer({});
   http_1_1_ = true;
   matched_ = nullptr;
   principal_.reset();
@@ -178,6 +190,7 @@ bool Connection::AcceptHead() {
   method_ = head.method;
   path_ = head.path;
   http_1_1_ = head.http_1_1;
+  error_writer_ = services_.error_writer(head);
   if (!head.keep_alive) close_after_ = true;
   if (const std::string* id = head.Find("x-request-id"); id != nullptr && IsSafeRequestId(*id)) request_id_ = *id;
   const Status accepted = CheckHead();
@@ -185,7 +198,7 @@ bool Connection::AcceptHead() {
     close_after_ = close_after_ || head.has_body;
     phase_ = Phase::kHandling;
     ClearDeadline();
-    Respond(services_.error_response(accepted));
+    Respond(error_writer_(accepted, request_id_));
     return false;
   }
   phase_ = Phase::kBody;
@@ -214,9 +227,7 @@ Status Connection::CheckHead() {
   matched_ = match.route;
   route_ = match.route->pattern;
   if (matched_->needs_key) {
-    const std::string* credentials = head.Find("authorization");
-    BP_ASSIGN_OR_RETURN(principal_,
-                        services_.admission.Authenticate(credentials ? std::string_view(*credentials) : ""));
+    BP_ASSIGN_OR_RETURN(principal_, services_.admission.Authenticate(CredentialsOf(head)));
   }
   return Status::Ok();
 }
@@ -227,6 +238,7 @@ void Connection::HandleRequest(std::string rest) {
   read_ahead_ = std::move(rest);
   Exchange exchange{.request = std::move(reader_->request()),
                     .id = id_,
+                    .request_id = request_id_,
                     .principal = principal_ ? *std::move(principal_) : Principal{},
                     .started = started_};
   auto activity = matched_->handler(std::move(exchange), shared_from_this());
@@ -242,7 +254,7 @@ void Connection::RespondError(const Status& status) {
   phase_ = Phase::kHandling;
   close_after_ = true;
   ClearDeadline();
-  Respond(services_.error_response(status));
+  Respond(error_writer_(status, request_id_));
 }
 
 void Connection::Respond(HttpResponse response) {
@@ -293,6 +305,7 @@ void Connection::WriteHead(HttpResponse& response, BodyFraming framing) {
   if (services_.draining() || read_ended_) close_after_ = true;
   const auto taken = std::chrono::duration_cast<Millis>(services_.clock.Now() - started_);
   response.fields.push_back({"x-request-id", request_id_});
+  response.fields.push_back({"request-id", request_id_});  // Anthropic's name for it
   response.fields.push_back({"openai-processing-ms", Cat(taken.count())});
   if (response.status == 405 && !allowed_.empty()) response.fields.push_back({"allow", allowed_});
   if (response.status == 401) response.fields.push_back({"www-authenticate", "Bearer"});

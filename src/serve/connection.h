@@ -23,6 +23,7 @@
 #include "base/caught.h"
 #include "base/clock.h"
 #include "serve/access_guard.h"
+#include "serve/dialect.h"
 #include "serve/exchange.h"
 #include "serve/http_codec.h"
 #include "serve/identifiers.h"
@@ -46,7 +47,8 @@ struct ConnectionServices {
   ServerMetrics& metrics;
   IdMaker& ids;
   const Clock& clock;
-  HttpResponse (*error_response)(const Status& status);
+  /// In whose shape an error is told: by the request's path and fields.
+  ErrorWriter (*error_writer)(const HttpRequest& head);
   std::function<bool()> draining;
 };
 
@@ -127,6 +129,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   std::string request_id_;  // x-request-id: the client's, if it sent a safe one
   std::string route_;       // for metrics
   std::string allowed_;     // methods, when another would do
+  ErrorWriter error_writer_;
   std::optional<Principal> principal_;
   const Route* matched_ = nullptr;
   std::string method_;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -19,7 +20,8 @@ namespace bedplate {
 
 /// What an answer says about itself.
 struct ReplyIdentity {
-  std::string id;  // without the dialect's prefix
+  std::string id;          // without the dialect's prefix
+  std::string request_id;  // as in the answer's header
   int64_t created_unix_seconds = 0;
   std::string model;        // as the client asked for it
   std::string fingerprint;  // of weights and numerics
@@ -45,11 +47,14 @@ struct Call {
   std::function<std::unique_ptr<ReplyEncoder>(ReplyIdentity)> make_encoder;
 };
 
+/// An error in a dialect's own shape: status, body, and the fields of its own.
+using ErrorWriter = HttpResponse (*)(const Status& status, std::string_view request_id);
+
 struct Dialect {
-  /// The Call that a body asks for. Errors name the field (Status::param).
-  std::function<Result<Call>(const Json& body)> decode;
-  /// An error in the dialect's own shape: body and content type. The status and the common fields are added later.
-  HttpResponse (*error_response)(const Status& status);
+  /// The Call that a body asks for. head: of the request, for what a dialect says there. Errors name the field
+  /// (Status::param).
+  std::function<Result<Call>(const Json& body, const HttpRequest& head)> decode;
+  ErrorWriter error_response;
 };
 
 }  // namespace bedplate

@@ -47,7 +47,8 @@ class Activity {
 
 struct Exchange {
   HttpRequest request;
-  std::string id;  // x-request-id
+  std::string id;          // ours, unique
+  std::string request_id;  // x-request-id: the client's, if it sent a safe one
   Principal principal;
   Instant started;  // when the head was complete
 };

@@ -63,6 +63,11 @@ class FakeEngine final : public Engine {
     return prepared;
   }
 
+  Result<uint32_t> CountPrompt(Request request) const override {
+    BP_ASSIGN_OR_RETURN(const PreparedRequest prepared, Prepare(std::move(request)));
+    return static_cast<uint32_t>(prepared.tokens.size());
+  }
+
   Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events) override {
     if (mode_ == Mode::kRefuse) {
       return Status::ResourceExhausted("256 requests are waiting; allowed: 256")

@@ -124,11 +124,7 @@ Status Generation::Decode() {
   if (services_.draining()) {
     return Status::Unavailable("the server is shutting down").WithReason("draining").WithRetryAfterMs(1000);
   }
-  Result<Json> body = ParseJson(exchange_.request.body);
-  if (!body.ok()) {
-    return Status::InvalidArgument(Cat("We could not parse the JSON body of your request: ", body.status().message()));
-  }
-  BP_ASSIGN_OR_RETURN(preparation_.call, dialect_.decode(*body));
+  BP_ASSIGN_OR_RETURN(preparation_.call, DecodeBody(dialect_, exchange_.request));
   exchange_.request.body = std::string();
   BP_ASSIGN_OR_RETURN(preparation_.model, services_.models.Find(preparation_.call->model));
   return Status::Ok();
@@ -158,6 +154,7 @@ Status Generation::Submit() {
   begun.stream = call.stream;
   BP_ASSIGN_OR_RETURN(begun.permit, services_.admission.Admit(exchange_.principal, estimate));
   begun.encoder = call.make_encoder({.id = exchange_.id,
+                                     .request_id = exchange_.request_id,
                                      .created_unix_seconds = services_.clock.UnixSeconds(),
                                      .model = call.model,
                                      .fingerprint = model.fingerprint});
@@ -303,7 +300,7 @@ void Generation::Fail(const Status& status) {
       sink->Send(out);
       sink->Finish();
     } else {
-      sink->Respond(dialect_.error_response(status));
+      sink->Respond(dialect_.error_response(status, exchange_.request_id));
     }
   }
   End();
@@ -327,6 +324,14 @@ void Generation::End() {
 }
 
 }  // namespace
+
+Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request) {
+  const Result<Json> body = ParseJson(request.body);
+  if (!body.ok()) {
+    return Status::InvalidArgument(Cat("We could not parse the JSON body of your request: ", body.status().message()));
+  }
+  return dialect.decode(*body, request);
+}
 
 std::shared_ptr<Activity> StartGeneration(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
                                           std::shared_ptr<ResponseSink> sink) {

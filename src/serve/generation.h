@@ -27,6 +27,9 @@ struct GenerationServices {
   std::function<bool()> draining;
 };
 
+/// The call that a request's body asks for; the body must be JSON.
+Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request);
+
 std::shared_ptr<Activity> StartGeneration(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
                                           std::shared_ptr<ResponseSink> sink);
 

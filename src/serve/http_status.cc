@@ -1,5 +1,8 @@
 #include "serve/http_status.h"
 
+#include <algorithm>
+
+#include "base/cat.h"
 #include "serve/http_codec.h"
 
 namespace bedplate {
@@ -38,6 +41,13 @@ int HttpStatusOf(const Status& status) {
       return 500;
   }
   return 500;
+}
+
+void AddRetryFields(const Status& status, HttpResponse& response) {
+  const uint32_t ms = status.retry_after_ms() == 0 ? 1000 : std::min(status.retry_after_ms(), uint32_t{60'000});
+  response.fields.push_back({"retry-after", Cat((ms + 999) / 1000)});
+  response.fields.push_back({"retry-after-ms", Cat(ms)});
+  response.fields.push_back({"x-should-retry", "true"});
 }
 
 }  // namespace bedplate

@@ -2,11 +2,16 @@
 /// The one place where a Status becomes an HTTP status code.
 
 #include "base/status.h"
+#include "serve/http_message.h"
 
 namespace bedplate {
 
 inline constexpr std::string_view kReasonMethodNotAllowed = "method_not_allowed";
 
 int HttpStatusOf(const Status& status);
+
+/// When to come back, for an answer that says "not now": retry-after (s), retry-after-ms, x-should-retry. At most a
+/// minute: one SDK gives up on waits over 120 s, another waits as long as it is told.
+void AddRetryFields(const Status& status, HttpResponse& response);
 
 }  // namespace bedplate

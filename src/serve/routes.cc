@@ -1,8 +1,13 @@
 #include "serve/routes.h"
 
 #include "base/json.h"
+#include "serve/anthropic/encode.h"
+#include "serve/anthropic/errors.h"
+#include "serve/anthropic/models.h"
 #include "serve/console_answer.h"
+#include "serve/counting.h"
 #include "serve/http_codec.h"
+#include "serve/openai/errors.h"
 #include "serve/openai/models.h"
 
 namespace bedplate {
@@ -15,10 +20,19 @@ HttpResponse JsonResponse(std::string body) {
 // A handler that answers at once.
 template <class Answer>
 Handler Simple(Answer answer) {
-  return [answer](Exchange exchange, const std::shared_ptr<ResponseSink>& sink) -> std::shared_ptr<Activity> {
-    sink->Respond(answer(exchange.request));
+  return [answer](const Exchange& exchange, const std::shared_ptr<ResponseSink>& sink) -> std::shared_ptr<Activity> {
+    sink->Respond(answer(exchange));
     return nullptr;
   };
+}
+
+HttpResponse ErrorFor(const Exchange& exchange, const Status& status) {
+  return ErrorWriterFor(exchange.request)(status, exchange.request_id);
+}
+
+bool WantsAnthropic(const HttpRequest& head) {
+  const std::string_view path = head.path;
+  return head.Find("anthropic-version") != nullptr || path == "/v1/messages" || path.starts_with("/v1/messages/");
 }
 
 Handler Generating(const GenerationServices& services, const Dialect& dialect) {
@@ -32,43 +46,63 @@ Status Readiness(const GenerationServices& services) {
   return services.models.Ready();
 }
 
-void AddOpenAiRoutes(const RouteServices& services, Router& router) {
+// Paths that two dialects share answer in the one that the request's fields name.
+HttpResponse ModelList(const GenerationServices& services, const Exchange& exchange) {
+  if (!WantsAnthropic(exchange.request)) return JsonResponse(openai::EncodeModelList(services.models.All()));
+  Result<std::string> list = anthropic::EncodeModelList(services.models.All(), exchange.request.query);
+  return list.ok() ? JsonResponse(*std::move(list)) : ErrorFor(exchange, list.status());
+}
+
+// Ids may hold slashes, sent as they are or as %2F.
+HttpResponse OneModel(const GenerationServices& services, const Exchange& exchange) {
+  const std::string_view path = exchange.request.path;
+  const auto id = PercentDecode(path.substr(std::string_view("/v1/models/").size()));
+  if (!id) {
+    return ErrorFor(exchange, Status::InvalidArgument("the model's name is not percent-encoded correctly"));
+  }
+  const Result<ServedModel> model = services.models.Find(*id);
+  if (!model.ok()) return ErrorFor(exchange, model.status());
+  return JsonResponse(WantsAnthropic(exchange.request) ? anthropic::EncodeModel(*model) : openai::EncodeModel(*model));
+}
+
+void AddModelRoutes(const RouteServices& services, Router& router) {
   const GenerationServices& generation = services.generation;
-  const auto error_response = services.error_response;
+  router.Add({.method = "GET", .pattern = "/v1/models", .handler = Simple([&generation](const Exchange& exchange) {
+                                                          return ModelList(generation, exchange);
+                                                        })});
+  router.Add({.method = "GET", .pattern = "/v1/models/*", .handler = Simple([&generation](const Exchange& exchange) {
+                                                            return OneModel(generation, exchange);
+                                                          })});
+}
+
+void AddGeneratingRoutes(const RouteServices& services, Router& router) {
+  const GenerationServices& generation = services.generation;
   router.Add({.method = "POST", .pattern = "/v1/chat/completions", .handler = Generating(generation, services.chat)});
   router.Add({.method = "POST", .pattern = "/v1/completions", .handler = Generating(generation, services.completions)});
-  router.Add({.method = "GET", .pattern = "/v1/models", .handler = Simple([&generation](const HttpRequest&) {
-                                                          return JsonResponse(
-                                                              openai::EncodeModelList(generation.models.All()));
-                                                        })});
-  // Ids may hold slashes, sent as they are or as %2F.
-  router.Add({.method = "GET",
-              .pattern = "/v1/models/*",
-              .handler = Simple([&generation, error_response](const HttpRequest& request) {
-                const auto id =
-                    PercentDecode(std::string_view(request.path).substr(std::string_view("/v1/models/").size()));
-                if (!id)
-                  return error_response(Status::InvalidArgument("the model's name is not percent-encoded correctly"));
-                const Result<ServedModel> model = generation.models.Find(*id);
-                return model.ok() ? JsonResponse(openai::EncodeModel(*model)) : error_response(model.status());
-              })});
+  router.Add({.method = "POST", .pattern = "/v1/messages", .handler = Generating(generation, services.messages)});
+  router.Add({.method = "POST",
+              .pattern = "/v1/messages/count_tokens",
+              .handler = [&generation, &dialect = services.count_tokens](Exchange exchange,
+                                                                         const std::shared_ptr<ResponseSink>& sink) {
+                return StartCounting(generation, dialect, std::move(exchange), sink, &anthropic::EncodeTokenCount);
+              }});
 }
 
 void AddHealthRoutes(const RouteServices& services, Router& router) {
   const GenerationServices& generation = services.generation;
-  router.Add({.method = "GET", .pattern = "/health", .needs_key = false, .handler = Simple([](const HttpRequest&) {
+  router.Add({.method = "GET", .pattern = "/health", .needs_key = false, .handler = Simple([](const Exchange&) {
                                                                            return JsonResponse(R"({"status":"ok"})");
                                                                          })});
   router.Add({.method = "GET",
               .pattern = "/ready",
               .needs_key = false,
-              .handler = Simple([&generation, error_response = services.error_response](const HttpRequest&) {
+              .handler = Simple([&generation](const Exchange& exchange) {
                 const Status ready = Readiness(generation);
-                return ready.ok() ? JsonResponse(R"({"status":"ready"})") : error_response(ready);
+                return ready.ok() ? JsonResponse(R"({"status":"ready"})") : ErrorFor(exchange, ready);
               })});
   router.Add({.method = "GET",
               .pattern = "/metrics",
-              .handler = Simple([&generation, &metrics = services.metrics](const HttpRequest&) {
+              .handler = Simple([&generation, &metrics = services.metrics](const Exchange&) {
                 return HttpResponse{.status = 200,
                                     .fields = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
                                     .body = metrics.Page(generation.models.All(), Readiness(generation).ok())};
@@ -76,7 +110,8 @@ void AddHealthRoutes(const RouteServices& services, Router& router) {
 }
 
 // The console's file, or what an unknown path gets.
-HttpResponse ConsoleResponse(const HttpRequest& request, HttpResponse (*error_response)(const Status& status)) {
+HttpResponse ConsoleResponse(const Exchange& exchange) {
+  const HttpRequest& request = exchange.request;
   const auto field = [&](std::string_view name) {
     const std::string* value = request.Find(name);
     return value == nullptr ? std::string_view() : std::string_view(*value);
@@ -84,7 +119,8 @@ HttpResponse ConsoleResponse(const HttpRequest& request, HttpResponse (*error_re
   ConsoleAnswer answer = AnswerConsole(
       {.path = request.path, .accept_encoding = field("accept-encoding"), .if_none_match = field("if-none-match")});
   if (answer.status == 404 && answer.fields.empty()) {
-    return error_response(
+    return ErrorFor(
+        exchange,
         Status::NotFound("Unknown request URL: GET " + request.path.substr(0, 200)).WithReason("unknown_url"));
   }
   HttpResponse response{.status = answer.status, .fields = {}, .body = std::string(answer.body)};
@@ -94,15 +130,17 @@ HttpResponse ConsoleResponse(const HttpRequest& request, HttpResponse (*error_re
 
 }  // namespace
 
+ErrorWriter ErrorWriterFor(const HttpRequest& head) {
+  return WantsAnthropic(head) ? &anthropic::ErrorResponse : &openai::ErrorResponse;
+}
+
 void AddRoutes(const RouteServices& services, Router& router) {
-  AddOpenAiRoutes(services, router);
+  AddGeneratingRoutes(services, router);
+  AddModelRoutes(services, router);
   AddHealthRoutes(services, router);
-  router.Add({.method = "GET",
-              .pattern = "/*",
-              .needs_key = false,
-              .handler = Simple([error_response = services.error_response](const HttpRequest& request) {
-                return ConsoleResponse(request, error_response);
-              })});
+  router.Add({.method = "GET", .pattern = "/*", .needs_key = false, .handler = Simple([](const Exchange& exchange) {
+                                                                      return ConsoleResponse(exchange);
+                                                                    })});
 }
 
 }  // namespace bedplate

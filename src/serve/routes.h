@@ -14,8 +14,13 @@ struct RouteServices {
   const ServerMetrics& metrics;
   const Dialect& chat;
   const Dialect& completions;
-  HttpResponse (*error_response)(const Status& status);
+  const Dialect& messages;
+  const Dialect& count_tokens;
 };
+
+/// The dialect whose errors a request gets: Anthropic's under /v1/messages and where it sends that API's version,
+/// OpenAI's elsewhere.
+ErrorWriter ErrorWriterFor(const HttpRequest& head);
 
 /// services and what it refers to outlive the router.
 void AddRoutes(const RouteServices& services, Router& router);

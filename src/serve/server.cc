@@ -12,10 +12,10 @@
 #include "base/cat.h"
 #include "base/caught.h"
 #include "base/log.h"
+#include "serve/anthropic/decode.h"
 #include "serve/connection.h"
 #include "serve/generation.h"
 #include "serve/openai/decode.h"
-#include "serve/openai/errors.h"
 #include "serve/routes.h"
 
 namespace bedplate {
@@ -56,6 +56,8 @@ struct Server::Impl {
         guard(options.listen, options.allowed_hosts),
         chat(openai::ChatDialect()),
         completions(openai::CompletionsDialect({.prompts_max = options.prompts_max})),
+        messages(anthropic::MessagesDialect()),
+        count_tokens(anthropic::CountTokensDialect()),
         context(std::make_shared<asio::io_context>(static_cast<int>(options.io_threads))),
         acceptor(asio::make_strand(*context)),
         accept_timer(acceptor.get_executor()),
@@ -75,13 +77,14 @@ struct Server::Impl {
                     .metrics = metrics,
                     .ids = ids,
                     .clock = clock,
-                    .error_response = &openai::ErrorResponse,
+                    .error_writer = &ErrorWriterFor,
                     .draining = generation.draining} {
     AddRoutes({.generation = generation,
                .metrics = metrics,
                .chat = chat,
                .completions = completions,
-               .error_response = &openai::ErrorResponse},
+               .messages = messages,
+               .count_tokens = count_tokens},
               router);
   }
 
@@ -104,6 +107,8 @@ struct Server::Impl {
   Router router;
   const Dialect chat;
   const Dialect completions;
+  const Dialect messages;
+  const Dialect count_tokens;
   std::shared_ptr<asio::io_context> context;  // shared with the posters that engines hold
   asio::basic_socket_acceptor<asio::ip::tcp, Strand> acceptor;
   StrandTimer accept_timer;  // after an error such as too many open files

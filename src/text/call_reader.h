@@ -60,8 +60,4 @@ inline constexpr std::string_view kDeepSeekCall = "<｜tool▁call▁begin｜>";
 inline constexpr std::string_view kDeepSeekCallEnd = "<｜tool▁call▁end｜>";
 inline constexpr std::string_view kDeepSeekSeparator = "<｜tool▁sep｜>";
 
-/// Without white space at its beginning, or at both ends.
-std::string_view TrimLeft(std::string_view text);
-std::string_view Trim(std::string_view text);
-
 }  // namespace bedplate

@@ -8,6 +8,7 @@
 #include "text/call_reader.h"
 #include "text/json_scanner.h"
 #include "text/marker_scanner.h"
+#include "text/trim.h"
 
 namespace bedplate {
 namespace {

@@ -4,9 +4,9 @@
 // (to=functions.NAME) in the header makes it a call. Source: https://cookbook.openai.com/articles/openai-harmony.
 #include <utility>
 
-#include "text/call_reader.h"
 #include "text/marker_scanner.h"
 #include "text/output_parser.h"
+#include "text/trim.h"
 
 namespace bedplate {
 namespace {

@@ -8,6 +8,7 @@
 #include "text/call_reader.h"
 #include "text/json_scanner.h"
 #include "text/marker_scanner.h"
+#include "text/trim.h"
 
 namespace bedplate {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 using Kind = ParsedPiece::Kind;
 
 bool IsSpace(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+  return kWhiteSpace.find(c) != std::string_view::npos;
 }
 
 std::string DecodeString(const std::string& json) {
@@ -139,7 +140,7 @@ class JsonCallsReader final : public CallReader {
       : close_(std::move(options.close)),
         names_(options.names),
         raw_(std::move(options.raw)),
-        close_scanner_({close_.empty() ? std::string("\n") : close_}) {}
+        close_scanner_({close_}) {}
 
   Verdict Push(char c, std::vector<ParsedPiece>& out) override {
     switch (state_) {
@@ -156,9 +157,7 @@ class JsonCallsReader final : public CallReader {
   }
 
   void Finish(std::vector<ParsedPiece>& out) override {
-    if (state_ == State::kBroken && !close_.empty()) {
-      AppendPiece(Kind::kCallArguments, close_scanner_.Flush(), out);
-    }
+    if (state_ == State::kBroken) AppendPiece(Kind::kCallArguments, close_scanner_.Flush(), out);
     const bool begun = state_ == State::kBroken || (state_ == State::kCall && call_->begun());
     if (begun) {
       out.push_back({.kind = Kind::kCallEnd, .text = {}});
@@ -209,12 +208,7 @@ class JsonCallsReader final : public CallReader {
   }
   Verdict PushBroken(char c, std::vector<ParsedPiece>& out) {
     std::string released;
-    bool closed = false;
-    if (close_.empty()) {
-      released = c;
-    } else {
-      closed = close_scanner_.Push(c, released).has_value();
-    }
+    const bool closed = close_scanner_.Push(c, released).has_value();
     AppendPiece(Kind::kCallArguments, released, out);
     if (!closed) return Verdict::kMore;
     out.push_back({.kind = Kind::kCallEnd, .text = {}});
@@ -256,17 +250,6 @@ class JsonCallsReader final : public CallReader {
 
 std::unique_ptr<CallReader> ReadJsonCalls(JsonCallsOptions options) {
   return std::make_unique<JsonCallsReader>(std::move(options));
-}
-
-std::string_view TrimLeft(std::string_view text) {
-  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-  return text;
-}
-
-std::string_view Trim(std::string_view text) {
-  text = TrimLeft(text);
-  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 }  // namespace bedplate

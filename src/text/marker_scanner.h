@@ -11,7 +11,7 @@ namespace bedplate {
 
 class MarkerScanner {
  public:
-  /// None empty, none the beginning of another: a marker is found with its last byte.
+  /// None may be the beginning of another: a marker is found with its last byte. An empty one is never found.
   explicit MarkerScanner(std::vector<std::string> markers) : markers_(std::move(markers)) {}
 
   /// Which marker this byte completes, if any. Text that is no part of a marker is appended to `released`.
@@ -20,7 +20,7 @@ class MarkerScanner {
     for (;;) {
       bool may_become_one = held_.empty();
       for (size_t i = 0; i < markers_.size(); ++i) {
-        if (held_ == markers_[i]) {
+        if (held_ == markers_[i] && !held_.empty()) {
           held_.clear();
           return i;
         }

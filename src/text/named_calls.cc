@@ -5,6 +5,7 @@
 #include "text/call_reader.h"
 #include "text/json_scanner.h"
 #include "text/marker_scanner.h"
+#include "text/trim.h"
 
 namespace bedplate {
 namespace {
@@ -24,7 +25,7 @@ class NamedCallsReader final : public CallReader {
       : options_(std::move(options)),
         state_(in_call ? State::kHeader : State::kOutside),
         raw_(std::move(raw)),
-        close_({options_.close.empty() ? std::string("\n") : options_.close}) {}
+        close_({options_.close}) {}
 
   Verdict Push(char c, std::vector<ParsedPiece>& out) override {
     switch (state_) {
@@ -44,9 +45,7 @@ class NamedCallsReader final : public CallReader {
 
   void Finish(std::vector<ParsedPiece>& out) override {
     const bool begun = state_ == State::kArguments || state_ == State::kBroken;
-    if (state_ == State::kBroken && !options_.close.empty()) {
-      AppendPiece(Kind::kCallArguments, close_.Flush(), out);
-    }
+    if (state_ == State::kBroken) AppendPiece(Kind::kCallArguments, close_.Flush(), out);
     if (begun) {
       out.push_back({.kind = Kind::kCallEnd, .text = {}});
     } else if (!Trim(raw_).empty()) {
@@ -116,12 +115,7 @@ class NamedCallsReader final : public CallReader {
   }
   Verdict PushBroken(char c, std::vector<ParsedPiece>& out) {
     std::string released;
-    bool closed = false;
-    if (options_.close.empty()) {
-      released = c;
-    } else {
-      closed = close_.Push(c, released).has_value();
-    }
+    const bool closed = close_.Push(c, released).has_value();
     AppendPiece(Kind::kCallArguments, released, out);
     return closed ? EndCall(State::kOutside, out) : Verdict::kMore;
   }

@@ -1,6 +1,7 @@
 #include "text/output_format.h"
 
 #include "text/call_reader.h"
+#include "text/trim.h"
 
 namespace bedplate {
 namespace {

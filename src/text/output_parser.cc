@@ -5,6 +5,7 @@
 
 #include "text/call_reader.h"
 #include "text/marker_scanner.h"
+#include "text/trim.h"
 
 namespace bedplate {
 namespace {
@@ -186,7 +187,7 @@ void MarkedParser::Tell(Kind kind, std::string_view text, std::vector<ParsedPiec
   if (text.empty()) return;
   drop_space_ = false;
   const bool holds = kind == Kind::kReasoning || options_.tools;
-  const size_t told = holds ? text.find_last_not_of(" \t\r\n") + 1 : text.size();
+  const size_t told = holds ? text.find_last_not_of(kWhiteSpace) + 1 : text.size();
   if (told > 0) AppendPiece(kind, std::exchange(space_, {}).append(text, 0, told), out);
   space_ += text.substr(told);
 }
@@ -215,7 +216,6 @@ void MarkedParser::Finish(std::vector<ParsedPiece>& out) {
 std::unique_ptr<OutputParser> MakeOutputParser(OutputParserOptions options) {
   if (options.format.calls == CallSyntax::kHarmony) return MakeHarmonyParser(options.tools);
   if (!options.tools && !options.format.has_reasoning()) return nullptr;
-  if (options.format.reasoning_close.empty()) options.format.reasoning_close = "</think>";  // never looked for
   return std::make_unique<MarkedParser>(std::move(options));
 }
 

@@ -10,12 +10,13 @@ import os
 import pathlib
 import sys
 import time
-import traceback
 
 import openai
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from bedplate_process import MODEL, Server, command  # noqa: E402
+from runner import raises, run  # noqa: E402
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one short sentence."}]
 GREEDY = {"model": MODEL, "messages": QUESTION, "max_tokens": 32, "temperature": 0}
@@ -159,20 +160,6 @@ def test_user_text_that_spells_control_tokens(client):
     assert answer.usage.prompt_tokens > plain.usage.prompt_tokens + 12, "control tokens in user text were taken as such"
 
 
-@contextlib.contextmanager
-def raises(kind, *words, code=None):
-    try:
-        yield
-    except kind as error:
-        text = str(error).lower()
-        for word in words:
-            assert word.lower() in text, f"the message does not name {word!r}: {error}"
-        if code:
-            assert error.code == code, f"code is {error.code!r}, not {code!r}"
-        return
-    raise AssertionError(f"no {kind.__name__}")
-
-
 def test_errors_have_their_classes(client):
     with raises(openai.NotFoundError, "no-such-model", code="model_not_found"):
         client.chat.completions.create(**(GREEDY | {"model": "no-such-model"}))
@@ -184,6 +171,41 @@ def test_errors_have_their_classes(client):
         client.chat.completions.create(**(GREEDY | {"max_tokens": -1}))
     with raises(openai.NotFoundError):
         client.embeddings.create(model=MODEL, input="hello")
+    with raises(openai.BadRequestError, "messages[0].content[0]", "image_url"):
+        image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+        client.chat.completions.create(**(GREEDY | {"messages": [{"role": "user", "content": [image]}]}))
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a city",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def test_tools_in_the_conversation(client):
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
+    messages = [
+        {"role": "user", "content": "What is the weather in Paris?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "Sunny, 21 degrees."},
+    ]
+    ask = GREEDY | {"messages": messages, "tools": [TOOL], "max_tokens": 64}
+    whole = client.chat.completions.create(**ask)
+    with client.chat.completions.stream(**ask) as stream:
+        for _ in stream:
+            pass
+        streamed = stream.get_final_completion()
+    ours, theirs = whole.choices[0], streamed.choices[0]
+    assert ours.finish_reason == theirs.finish_reason in ("stop", "length", "tool_calls"), (ours, theirs)
+    assert (ours.message.content or "") == (theirs.message.content or ""), (ours, theirs)
+    told = [[(c.function.name, c.function.arguments) for c in x.message.tool_calls or []] for x in (ours, theirs)]
+    assert told[0] == told[1], told
+    without = client.chat.completions.create(**(ask | {"tool_choice": "none"}))
+    assert not without.choices[0].message.tool_calls and without.usage.prompt_tokens < whole.usage.prompt_tokens - 40
 
 
 def test_context_length(client):
@@ -225,27 +247,10 @@ def test_closing_a_stream_early(client):
 
 
 def main():
-    wanted = sys.argv[1:]
-    tests = [
-        (n, f) for n, f in globals().items() if n.startswith("test_") and (not wanted or any(w in n for w in wanted))
-    ]
-    passed = failed = 0
     with contextlib.ExitStack() as stack:
-        url = os.environ.get("BEDPLATE_URL")
-        if not url:
-            url = f"http://127.0.0.1:{stack.enter_context(Server()).port}"
+        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
         client = openai.OpenAI(base_url=url + "/v1", api_key="none", max_retries=0, timeout=300)
-        for name, test in tests:
-            start = time.monotonic()
-            try:
-                test(url if name == "test_many_at_once" else client)
-                passed, verdict = passed + 1, "ok     "
-            except Exception:  # noqa: BLE001: whatever goes wrong is this test's failure
-                traceback.print_exc()
-                failed, verdict = failed + 1, "FAILED "
-            print(f"{verdict} {name.removeprefix('test_')} ({time.monotonic() - start:.1f} s)", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+        return run(globals(), lambda test: test(url if test is test_many_at_once else client), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,18 @@
 #!/usr/bin/env bash
-# Drives the server with the official SDKs, unmodified. Ends with `N passed, N failed`.
-#   tests/clients/run.sh [NAME...]      only the tests whose name contains one of these
+# Drives the server with the official SDKs, unmodified: OpenAI's, and Anthropic's in Python and TypeScript, each in its
+# newest major and the first. Ends with `N passed, N failed`, over all of them.
+#   tests/clients/run.sh [NAME...]      only the Python tests whose name contains one of these
 #   BEDPLATE_URL=http://...             a running server instead of one of our own
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$(scripts/peers.sh clients)
-exec "$python" tests/clients/openai_test.py "$@"
+node_folder=$(scripts/build_console.sh --print-node)
+export PATH="$node_folder:$PATH"
+
+cd tests/clients
+lock=$(sha256sum package-lock.json)
+if [ "$(cat node_modules/.bedplate 2>/dev/null || true)" != "$lock" ]; then
+  npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
+  echo "$lock" > node_modules/.bedplate
+fi
+exec "$python" run_all.py "$@"

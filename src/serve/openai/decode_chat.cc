@@ -268,7 +268,8 @@ Result<Call> DecodeChat(const Json& body) {
 }
 
 Dialect ChatDialect() {
-  return {.decode = DecodeChat, .error_response = &ErrorResponse};
+  return {.decode = [](const Json& body, const HttpRequest&) { return DecodeChat(body); },
+          .error_response = &ErrorResponse};
 }
 
 }  // namespace bedplate::openai

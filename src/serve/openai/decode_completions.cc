@@ -131,7 +131,7 @@ Result<Call> DecodeCompletions(const Json& body, const CompletionsLimits& limits
 }
 
 Dialect CompletionsDialect(CompletionsLimits limits) {
-  return {.decode = [limits](const Json& body) { return DecodeCompletions(body, limits); },
+  return {.decode = [limits](const Json& body, const HttpRequest&) { return DecodeCompletions(body, limits); },
           .error_response = &ErrorResponse};
 }
 

@@ -11,7 +11,8 @@
 namespace bedplate::openai {
 namespace {
 
-const ReplyIdentity kIdentity = {.id = "1", .created_unix_seconds = 5, .model = "m", .fingerprint = "fp_1"};
+const ReplyIdentity kIdentity = {
+    .id = "1", .request_id = "req_1", .created_unix_seconds = 5, .model = "m", .fingerprint = "fp_1"};
 const Usage kUsage = {.prompt_tokens = 10, .cached_tokens = 4, .output_tokens = 3};
 
 OutputDelta Delta(uint32_t choice, std::string text, std::vector<TokenLogprob> logprobs = {}) {
@@ -183,14 +184,14 @@ TEST(LegacyTokenName, SpellsBytesThatAreNoText) {
 }
 
 TEST(ErrorResponse, HasOpenAisShapeAndRetryTimes) {
-  const HttpResponse plain = ErrorResponse(Status::InvalidArgument("no").WithParam("n"));
+  const HttpResponse plain = ErrorResponse(Status::InvalidArgument("no").WithParam("n"), "r");
   EXPECT_EQ(plain.status, 400);
   EXPECT_EQ(plain.body, R"({"error":{"message":"no","type":"invalid_request_error","param":"n","code":null}})");
-  const HttpResponse busy = ErrorResponse(Status::ResourceExhausted("full").WithRetryAfterMs(900'000));
+  const HttpResponse busy = ErrorResponse(Status::ResourceExhausted("full").WithRetryAfterMs(900'000), "r");
   EXPECT_EQ(busy.status, 429);
   EXPECT_NE(busy.body.find(R"("code":"rate_limit_exceeded")"), std::string::npos);
   EXPECT_EQ(busy.fields[1].value, "60");  // seconds: what clients still wait for
-  EXPECT_EQ(ErrorResponse(Status(StatusCode::kUnauthenticated, "x")).status, 401);
+  EXPECT_EQ(ErrorResponse(Status(StatusCode::kUnauthenticated, "x"), "r").status, 401);
 }
 
 }  // namespace

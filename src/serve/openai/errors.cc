@@ -54,16 +54,10 @@ void AppendError(const Status& status, std::string& out) {
   w.EndObject();
 }
 
-HttpResponse ErrorResponse(const Status& status) {
+HttpResponse ErrorResponse(const Status& status, std::string_view) {
   HttpResponse response{.status = HttpStatusOf(status), .fields = {{"content-type", "application/json"}}, .body = {}};
   AppendError(status, response.body);
-  if (response.status == 429 || response.status == 503) {
-    // The SDK gives up on waits over 120 s, and others wait as long as they are told: neither is wanted.
-    const uint32_t ms = status.retry_after_ms() == 0 ? 1000 : std::min(status.retry_after_ms(), uint32_t{60'000});
-    response.fields.push_back({"retry-after", Cat((ms + 999) / 1000)});
-    response.fields.push_back({"retry-after-ms", Cat(ms)});
-    response.fields.push_back({"x-should-retry", "true"});
-  }
+  if (response.status == 429 || response.status == 503) AddRetryFields(status, response);
   return response;
 }
 

@@ -3,6 +3,7 @@
 /// exception by the HTTP status. Source: https://platform.openai.com/docs/guides/error-codes.
 
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "serve/http_message.h"
@@ -13,6 +14,6 @@ namespace bedplate::openai {
 void AppendError(const Status& status, std::string& out);
 
 /// Body, content type, and for 429 and 503 when to come back: retry-after (s), retry-after-ms, x-should-retry.
-HttpResponse ErrorResponse(const Status& status);
+HttpResponse ErrorResponse(const Status& status, std::string_view request_id);
 
 }  // namespace bedplate::openai

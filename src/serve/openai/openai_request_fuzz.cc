@@ -26,8 +26,8 @@ void Check(const Result<Call>& call) {
     BP_CHECK(request.stop_strings.size() <= 16 && request.logprobs_top.value_or(0) <= 20);
   }
   std::string text;
-  const auto encoder =
-      call->make_encoder({.id = "x", .created_unix_seconds = 1, .model = call->model, .fingerprint = "fp"});
+  const auto encoder = call->make_encoder(
+      {.id = "x", .request_id = "req_x", .created_unix_seconds = 1, .model = call->model, .fingerprint = "fp"});
   encoder->OnDone({}, text);
   if (!call->stream) BP_CHECK(ParseJson(text).ok());
 }

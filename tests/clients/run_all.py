@@ -1,0 +1,50 @@
+"""Runs the clients' tests one after another against one server, and adds up what they report.
+
+    run_all.py [NAME...]    only the Python tests whose name contains one of these, and no TypeScript
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "scripts"))
+from bedplate_process import Server  # noqa: E402
+
+TYPESCRIPT = ["node", "anthropic_test.mjs"]
+FIRST_MAJORS = pathlib.Path(sys.prefix) / "first_majors"
+SUITES = [
+    ("openai, Python", [sys.executable, "openai_test.py"], {}),
+    ("anthropic, Python", [sys.executable, "anthropic_test.py"], {}),
+    ("anthropic, Python, first major", [sys.executable, "anthropic_test.py"], {"PYTHONPATH": str(FIRST_MAJORS)}),
+    ("anthropic, TypeScript", TYPESCRIPT, {"ANTHROPIC_SDK": "@anthropic-ai/sdk"}),
+    ("anthropic, TypeScript, first major", TYPESCRIPT, {"ANTHROPIC_SDK": "anthropic-sdk-first-major"}),
+]
+
+
+def main():
+    wanted = sys.argv[1:]
+    passed = failed = 0
+    with contextlib.ExitStack() as stack:
+        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
+        for name, command, environment in SUITES:
+            if wanted and command[0] == "node":
+                continue
+            print(f"--- {name}", flush=True)
+            done = subprocess.run(
+                command + wanted, cwd=HERE, env=os.environ | environment | {"BEDPLATE_URL": url}, stdout=subprocess.PIPE
+            )
+            lines = done.stdout.decode(errors="replace").rstrip().splitlines()
+            count = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1]) if lines else None
+            print("\n".join(lines[:-1] if count else lines), flush=True)
+            passed += int(count[1]) if count else 0
+            failed += int(count[2]) if count else 1
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
