@@ -2,6 +2,7 @@
 /// Numbers about an engine since its start, as /metrics shows them. A snapshot: plain values.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace bedplate {

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
-#define BP_INLINE inline __attribute__((always_inline))
+#include "kernels/inline.h"
 
 namespace bedplate {
 namespace {

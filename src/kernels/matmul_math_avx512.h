@@ -13,7 +13,8 @@
 #include <cstdint>
 #include <cstring>
 
-#define BP_INLINE inline __attribute__((always_inline))
+#include "kernels/inline.h"
+
 #if !defined(__has_feature)
 #define __has_feature(feature) 0  // GCC
 #endif

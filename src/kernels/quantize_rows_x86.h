@@ -2,6 +2,13 @@
 /// Quantising x with AVX2: one block of 32 floats is four registers. Included by every *_avx2.cc, *_avx512.cc and
 /// *_avx512vnni.cc matmul file after its vocabulary; wider registers would only shorten what is a small part of a step.
 
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/inline.h"
+#include "kernels/matmul.h"
 #include "kernels/quantized_rows.h"
 
 namespace bedplate {

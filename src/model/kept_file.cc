@@ -14,6 +14,7 @@
 #include "base/cat.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "model/chunk_hash.h"
 
 namespace bedplate {
 namespace {
@@ -67,7 +68,7 @@ Result<SharedBytes> OpenKeptFile(const std::filesystem::path& path, const KeptKe
   if (header.header_hash != HashOf(header)) return wrong("has a damaged header");
   const std::span<const std::byte> bytes = all.subspan(kBytesOffset);
   if (bytes.size() != header.bytes) return wrong(Cat("holds ", bytes.size(), " bytes; it should ", header.bytes));
-  if (header.bytes_hash != XXH3_64bits(bytes.data(), bytes.size())) return wrong("holds damaged bytes");
+  if (header.bytes_hash != ChunkHash(bytes.data(), bytes.size())) return wrong("holds damaged bytes");
   return SharedBytes{.owner = std::make_shared<const MappedFile>(std::move(file)), .bytes = bytes};
 }
 
@@ -75,7 +76,7 @@ Status WriteKeptFile(int descriptor, const KeptKey& key, std::span<const std::by
   Header header = HeaderFor(key);
   header.bytes = bytes.size();
   label.copy(header.label, sizeof header.label - 1);
-  header.bytes_hash = XXH3_64bits(bytes.data(), bytes.size());
+  header.bytes_hash = ChunkHash(bytes.data(), bytes.size());
   header.header_hash = HashOf(header);
   BP_RETURN_IF_ERROR(WriteAt(descriptor, bytes, kBytesOffset));
   BP_RETURN_IF_ERROR(WriteAt(descriptor, std::as_bytes(std::span(&header, 1)), 0));

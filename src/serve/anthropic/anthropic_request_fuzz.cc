@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "serve/anthropic/decode.h"
 #include "serve/anthropic/errors.h"
+#include "serve/dialect_fuzzing.h"
 
 namespace bedplate::anthropic {
 namespace {
@@ -23,11 +24,7 @@ void Check(const Result<Call>& call) {
   BP_CHECK(request.sampling.top_p > 0 && request.sampling.top_p <= 1);
   BP_CHECK(request.stop_strings.size() <= 16);
   BP_CHECK(!std::get<ChatPrompt>(request.prompt).messages.empty());
-  std::string text;
-  const auto encoder = call->make_encoder(
-      {.id = "x", .request_id = "req_x", .created_unix_seconds = 1, .model = call->model, .fingerprint = "fp"});
-  encoder->OnDone({}, text);
-  if (!call->stream) BP_CHECK(ParseJson(text).ok());
+  CheckEmptyAnswer(*call);
 }
 
 }  // namespace

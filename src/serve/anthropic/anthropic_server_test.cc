@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
-#include "serve/fake_engine_testing.h"
-#include "serve/raw_client_testing.h"
-#include "serve/server.h"
+#include "serve/served_testing.h"
 
 namespace bedplate {
 namespace {
@@ -32,23 +30,9 @@ class AnthropicServer : public testing::Test {
  protected:
   void Start(FakeEngine::Mode mode = FakeEngine::Mode::kAnswer,
              std::unique_ptr<Admission> admission = MakeOpenAdmission()) {
-    engine_ = std::make_unique<FakeEngine>("fake", mode);
-    admission_ = std::move(admission);
-    ServerOptions options;
-    options.listen = {"127.0.0.1", 0};
-    options.log_requests = false;
-    ServedModel model;
-    model.engine = engine_.get();
-    auto created = Server::Create(std::move(options), {model}, *admission_, clock_);
-    ASSERT_TRUE(created.ok()) << created.status().message();
-    server_ = *std::move(created);
-    server_->Start();
+    served_ = std::make_unique<Served>(mode, QuietOptions(), std::move(admission));
   }
-  RawAnswer Ask(const std::string& bytes) {
-    RawClient client(server_->port());
-    EXPECT_TRUE(client.Send(bytes));
-    return client.Answer(false);
-  }
+  RawAnswer Ask(const std::string& bytes) { return served_->Ask(bytes); }
   // "404 not_found_error", and the id of the body is the header's.
   static std::string ErrorOf(const RawAnswer& answer) {
     const Result<Json> body = ParseJson(answer.body);
@@ -59,10 +43,7 @@ class AnthropicServer : public testing::Test {
     return Cat(answer.status, " ", error->Find("type")->as_string());
   }
 
-  const SystemClock clock_;
-  std::unique_ptr<FakeEngine> engine_;
-  std::unique_ptr<Admission> admission_;
-  std::unique_ptr<Server> server_;
+  std::unique_ptr<Served> served_;
 };
 
 TEST_F(AnthropicServer, AnswersWholeAndAsAStream) {
@@ -83,7 +64,7 @@ TEST_F(AnthropicServer, CountsTokens) {
   const RawAnswer answer =
       Ask(PostText("/v1/messages/count_tokens", R"({"model":"fake","messages":[{"role":"user","content":"four"}]})"));
   EXPECT_EQ(answer.body, R"({"input_tokens":4})");
-  EXPECT_EQ(engine_->submitted(), 0u);
+  EXPECT_EQ(served_->engine.submitted(), 0u);
   EXPECT_EQ(ErrorOf(Ask(PostText("/v1/messages/count_tokens", "{}"))), "400 invalid_request_error");
 }
 

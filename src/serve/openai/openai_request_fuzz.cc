@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "serve/dialect_fuzzing.h"
 #include "serve/http_status.h"
 #include "serve/openai/decode.h"
 #include "serve/openai/errors.h"
@@ -25,11 +26,7 @@ void Check(const Result<Call>& call) {
     BP_CHECK(request.sampling.top_p > 0 && request.sampling.top_p <= 1);
     BP_CHECK(request.stop_strings.size() <= 16 && request.logprobs_top.value_or(0) <= 20);
   }
-  std::string text;
-  const auto encoder = call->make_encoder(
-      {.id = "x", .request_id = "req_x", .created_unix_seconds = 1, .model = call->model, .fingerprint = "fp"});
-  encoder->OnDone({}, text);
-  if (!call->stream) BP_CHECK(ParseJson(text).ok());
+  CheckEmptyAnswer(*call);
 }
 
 }  // namespace
