@@ -69,6 +69,8 @@ class MistralRs:
             reader.start()
         for reader in readers:
             reader.join()
+        if not all(times):
+            raise Refused(f"{sum(1 for mine in times if not mine)} of {streams} streams told of nothing")
         start, end = max(mine[0] for mine in times), min(mine[-1] for mine in times)
         counted = sum(1 for mine in times for at in mine if start < at <= end)
         if end <= start or counted < tokens // 4:

@@ -60,7 +60,7 @@ struct OutputPiece {
     kCallEnd,
   };
   Kind kind = Kind::kText;
-  std::string text;     // whole UTF-8 characters
+  std::string text;          // whole UTF-8 characters
   std::string call_id = {};  // kCallBegin: the call's name in later messages: letters, digits, '_'; at most 64
   bool operator==(const OutputPiece&) const = default;
 };

@@ -301,6 +301,7 @@ TEST(Server, ManyClientsOverSeveralIoThreads) {
   options.io_threads = 2;
   Served served(FakeEngine::Mode::kAnswer, options);
   std::vector<std::thread> clients;
+  clients.reserve(8);
   std::atomic<int> right{0};
   for (int i = 0; i < 8; ++i) {
     clients.emplace_back([&, i] {

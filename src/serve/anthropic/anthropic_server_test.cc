@@ -106,7 +106,7 @@ TEST_F(AnthropicServer, AFullQueueIsOverloaded) {
 
 TEST_F(AnthropicServer, TakesBothKeyHeaders) {
   Start(FakeEngine::Mode::kAnswer, std::make_unique<OneKey>());
-  const auto status = [&](std::string fields) { return Ask(PostText("/v1/messages", kAsk, std::move(fields))).status; };
+  const auto status = [&](const std::string& fields) { return Ask(PostText("/v1/messages", kAsk, fields)).status; };
   EXPECT_EQ(status("x-api-key: right\r\n"), 200);
   EXPECT_EQ(status("Authorization: Bearer right\r\n"), 200);
   EXPECT_EQ(status("Authorization: Bearer wrong\r\nx-api-key: right\r\n"), 200) << "x-api-key counts";
