@@ -17,12 +17,19 @@ void Sha256::Add(const void* bytes, size_t size) {
   state_->ok = state_->ok && EVP_DigestUpdate(state_->context.get(), bytes, size) == 1;
 }
 
-std::optional<std::string> Sha256::Hex() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
+std::optional<Sha256::Digest> Sha256::Take() {
+  Digest digest{};
   unsigned length = 0;
-  if (!state_->ok || EVP_DigestFinal_ex(state_->context.get(), digest, &length) != 1) return std::nullopt;
+  if (!state_->ok || EVP_DigestFinal_ex(state_->context.get(), digest.data(), &length) != 1) return std::nullopt;
+  state_->ok = length == digest.size() && EVP_DigestInit_ex(state_->context.get(), nullptr, nullptr) == 1;
+  return digest;
+}
+
+std::optional<std::string> Sha256::Hex() {
+  const std::optional<Digest> digest = Take();
+  if (!digest.has_value()) return std::nullopt;
   std::string hex;
-  for (unsigned i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
+  for (const unsigned char byte : *digest) hex += fmt::format("{:02x}", byte);
   return hex;
 }
 

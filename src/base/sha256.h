@@ -1,6 +1,7 @@
 #pragma once
 /// SHA-256 of bytes as they come (FIPS 180-4; OpenSSL computes it). Threads: one at a time.
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -16,7 +17,11 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   void Add(const void* bytes, size_t size);
-  /// 64 hex digits of all that was added; once. None where OpenSSL has no SHA-256 (a restricted provider).
+  /// Of all that was added since the last one; then ready for more. None where OpenSSL has no SHA-256 (a restricted
+  /// provider): then it never has, so whoever got one will get the others.
+  using Digest = std::array<unsigned char, 32>;
+  std::optional<Digest> Take();
+  /// The same as 64 hex digits.
   std::optional<std::string> Hex();
 
  private:

@@ -27,5 +27,13 @@ TEST(Sha256, IsTheStandards) {
   }
 }
 
+TEST(Sha256, BeginsAnewAfterEachSum) {
+  Sha256 sum;
+  for (int round = 0; round < 3; ++round) {
+    sum.Add("abc", 3);
+    EXPECT_EQ(sum.Hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  }
+}
+
 }  // namespace
 }  // namespace bedplate

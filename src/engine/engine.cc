@@ -18,7 +18,13 @@ constexpr std::chrono::milliseconds kAskAgain{10};
 
 class ThreadedEngine final : public Engine {
  public:
-  explicit ThreadedEngine(std::unique_ptr<EngineCore> core) : core_(std::move(core)), thread_([this] { Loop(); }) {}
+  explicit ThreadedEngine(std::unique_ptr<EngineCore> core) : core_(std::move(core)) {
+    if (PageTiers* tiers = core_->tiers(); tiers != nullptr) {
+      tiers->OnRead([this] { Wake(); });
+      file_thread_ = std::thread([this] { ServeFile(); });
+    }
+    thread_ = std::thread([this] { Loop(); });
+  }
 
   ~ThreadedEngine() override {
     {
@@ -27,6 +33,9 @@ class ThreadedEngine final : public Engine {
     }
     wake_.notify_one();
     thread_.join();
+    if (!file_thread_.joinable()) return;
+    core_->tiers()->Stop();  // after the engine, whose last pages it writes
+    file_thread_.join();
   }
 
   [[nodiscard]] const LoadedModel& model() const override { return core_->model(); }
@@ -36,11 +45,7 @@ class ThreadedEngine final : public Engine {
 
   Status Submit(PreparedRequest request, std::shared_ptr<EventStream> events) override {
     BP_RETURN_IF_ERROR(core_->Submit(std::move(request), std::move(events)));
-    {
-      const std::lock_guard lock(mutex_);
-      submitted_ = true;
-    }
-    wake_.notify_one();
+    Wake();
     return Status::Ok();
   }
 
@@ -49,6 +54,22 @@ class ThreadedEngine final : public Engine {
   [[nodiscard]] EngineMetrics Metrics() const override { return core_->Metrics(); }
 
  private:
+  void Wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    wake_.notify_one();
+  }
+
+  void ServeFile() noexcept {
+    try {
+      core_->tiers()->Serve();
+    } catch (...) {
+      EndProcessForCaught("cache file thread");
+    }
+  }
+
   void Loop() noexcept {
     try {
       while (Continue()) {
@@ -64,13 +85,13 @@ class ThreadedEngine final : public Engine {
   /// Sleeps until there is something to do. False: the engine ends.
   bool Continue() {
     std::unique_lock lock(mutex_);
-    const auto ready = [this] { return stop_ || submitted_; };
+    const auto ready = [this] { return stop_ || woken_; };
     if (core_->Idle()) {
       wake_.wait(lock, ready);
     } else {
       wake_.wait_for(lock, kAskAgain, ready);
     }
-    submitted_ = false;
+    woken_ = false;
     return !stop_;
   }
 
@@ -80,11 +101,12 @@ class ThreadedEngine final : public Engine {
   }
 
   const std::unique_ptr<EngineCore> core_;
-  std::mutex mutex_;  // guards stop_, submitted_
+  std::mutex mutex_;  // guards stop_, woken_
   std::condition_variable wake_;
   bool stop_ = false;
-  bool submitted_ = false;
-  std::thread thread_;  // last: it uses all of the above
+  bool woken_ = false;
+  std::thread file_thread_;
+  std::thread thread_;
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random_access_file.h"
 #include "base/status.h"
 #include "engine/event_stream.h"
 #include "engine/metrics.h"
@@ -45,6 +46,8 @@ struct EngineOptions {
   uint32_t sequences_max = 64;       // running at once
   uint32_t queue_max = 256;          // waiting requests; one more is refused with kResourceExhausted and a retry time
   bool prefix_cache = true;
+  size_t cache_memory_bytes = 0;  // of memory_bytes: for cached pages that the pool has no room for (page_tiers.h)
+  uint64_t cache_disk_bytes = 0;  // of LoadedModel::page_file, for the same; also takes buffers from memory_bytes
   Duration pace =
       std::chrono::milliseconds(250);  // between a stream's tokens while prompts are read (step_pace.h); 0: any
   Speculation speculation{};
@@ -59,6 +62,8 @@ struct LoadedModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::optional<ChatTemplate> chat_template;  // none: chat requests are refused with kInvalidArgument
   bool tokenizer_from_cache = false;          // its tables were mapped rather than made
+  std::string content;  // names the weights: a hash of the files; may be empty where there is no page_file
+  std::unique_ptr<RandomAccessFile> page_file;  // where cached pages outlive the process; none: nowhere
   std::unique_ptr<LoadedModel> draft;  // a smaller one of the same vocabulary that guesses; none: only look-up does
 };
 

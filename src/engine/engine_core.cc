@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "engine/cache_tiers.h"
 #include "engine/prepare.h"
 #include "kernels/isa.h"
 
@@ -34,7 +35,11 @@ Result<std::unique_ptr<DraftModel>> TakeDraftModel(EngineOptions& options, Loade
   if (model.draft == nullptr) return std::unique_ptr<DraftModel>();
   BP_RETURN_IF_ERROR(CheckSameVocabulary(model, *model.draft));
   EngineOptions draft_options = options;
-  draft_options.memory_bytes = DraftMemory(options.memory_bytes, *model.model, *model.draft->model);
+  draft_options.cache_memory_bytes = 0;
+  draft_options.cache_disk_bytes = 0;
+  BP_ASSIGN_OR_RETURN(const TierPlan tiers, PlanTiers(options, *model.model));
+  const size_t both = options.memory_bytes - std::min(options.memory_bytes, tiers.bytes);
+  draft_options.memory_bytes = DraftMemory(both, *model.model, *model.draft->model);
   options.memory_bytes -= draft_options.memory_bytes;
   return DraftModel::Create(draft_options, std::move(model.draft), model.model->vocabulary(), clock);
 }
@@ -50,12 +55,13 @@ Result<std::unique_ptr<EngineCore>> EngineCore::Create(const EngineOptions& opti
   BP_RETURN_IF_ERROR(model.model->Reserve(plan.limits, plan.pages));
   const size_t logits_bytes = size_t{plan.limits.logit_rows_max} * model.model->vocabulary() * sizeof(float);
   BP_ASSIGN_OR_RETURN(Buffer logits, Buffer::Allocate(logits_bytes));
-  return std::unique_ptr<EngineCore>(
-      new EngineCore(own, std::move(model), std::move(draft_model), clock, std::move(plan), std::move(logits)));
+  BP_ASSIGN_OR_RETURN(std::unique_ptr<PageTiers> tiers, MakeCacheTiers(plan, model, clock));
+  return std::unique_ptr<EngineCore>(new EngineCore(own, std::move(model), std::move(draft_model), std::move(tiers),
+                                                    clock, std::move(plan), std::move(logits)));
 }
 
 EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, std::unique_ptr<DraftModel> draft_model,
-                       const Clock& clock, MemoryPlan plan, Buffer logits)
+                       std::unique_ptr<PageTiers> tiers, const Clock& clock, MemoryPlan plan, Buffer logits)
     : options_(options),
       model_(std::move(model)),
       clock_(clock),
@@ -63,7 +69,8 @@ EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, std::uni
       seed_(options.seed.has_value() ? *options.seed : SystemEntropy()),
       logits_(std::move(logits)),
       sampler_(VectorKernelsFor(BestIsa()), model_.model->vocabulary(), model_.tokenizer->size()),
-      draft_model_(std::move(draft_model)) {
+      draft_model_(std::move(draft_model)),
+      tiers_(std::move(tiers)) {
   drawn_.reserve(plan_.limits.logit_rows_max);
   StartEmpty();
   metrics_.pages_total = kv_->capacity();
@@ -72,10 +79,12 @@ EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, std::uni
 
 void EngineCore::StartEmpty() {
   scheduler_.reset();
+  if (tiers_ != nullptr) tiers_->DropAll();
   kv_ = std::make_unique<KvPages>(KvPages::Options{.sliding_windows = SlidingWindows(*model_.model),
                                                    .capacities = plan_.pages,
                                                    .chunk_tokens = options_.prefill_chunk_max,
-                                                   .prefix_cache = options_.prefix_cache});
+                                                   .prefix_cache = options_.prefix_cache,
+                                                   .tiers = tiers_.get()});
   if (draft_model_ != nullptr) draft_model_->StartEmpty();
   scheduler_ = std::make_unique<Scheduler>(SchedulerOptionsFor(options_, plan_), *kv_, *model_.tokenizer, metrics_,
                                            draft_model_.get());
@@ -143,17 +152,18 @@ bool EngineCore::Step() {
 bool EngineCore::Compute() {
   DrainInbox();
   scheduler_->Admit(arriving_);
+  if (tiers_ != nullptr) tiers_->Collect();
   Batch& batch = scheduler_->Plan(clock_.Now());
-  const bool ran = !batch.empty();
-  if (ran) {
+  if (!batch.empty()) {
     const Instant start = clock_.Now();
     model_.model->Forward(batch.View(), reinterpret_cast<float*>(logits_.data()));
     DrawTokens(batch);
     const Instant end = clock_.Now();
     scheduler_->NoteCost(std::chrono::duration<double>(end - start).count());
     scheduler_->Commit(drawn_, end);
+    return true;
   }
-  return ran;
+  return scheduler_->restored();
 }
 
 /// Nobody knows how far the step came: what its requests shared is thrown away whole and made anew. The weights, and
@@ -228,6 +238,11 @@ void EngineCore::Publish() {
   metrics_.sequences_running = scheduler_->running();
   metrics_.pages_used = kv_->used_pages();
   metrics_.pages_cached = kv_->cached_pages();
+  metrics_.pages_evicted = kv_->evicted_pages();
+  if (tiers_ != nullptr) {
+    metrics_.memory_tier = tiers_->counts(PageTiers::Tier::kMemory);
+    metrics_.file_tier = tiers_->counts(PageTiers::Tier::kFile);
+  }
   const std::lock_guard lock(mutex_);
   published_ = metrics_;
   unstarted_ = scheduler_->unstarted();
@@ -252,6 +267,7 @@ void EngineCore::Stop(const Status& status) {
 
 void EngineCore::CheckIntegrity() const {
   scheduler_->CheckIntegrity();
+  if (tiers_ != nullptr) tiers_->CheckIntegrity();
 }
 
 }  // namespace bedplate

@@ -17,6 +17,7 @@
 #include "engine/memory_plan.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "pages/page_tiers.h"
 
 namespace bedplate {
 
@@ -41,6 +42,8 @@ class EngineCore {
   /// Every request that has not ended fails with this.
   void Stop(const Status& status);
 
+  /// For the thread that reads and writes the cache's file; none: it has none.
+  [[nodiscard]] PageTiers* tiers() const { return tiers_.get(); }
   [[nodiscard]] const MemoryPlan& memory_plan() const { return plan_; }
   [[nodiscard]] uint32_t used_pages() const {
     return kv_->used_pages() + (draft_model_ == nullptr ? 0 : draft_model_->used_pages());
@@ -49,7 +52,7 @@ class EngineCore {
 
  private:
   EngineCore(const EngineOptions& options, LoadedModel model, std::unique_ptr<DraftModel> draft_model,
-             const Clock& clock, MemoryPlan plan, Buffer logits);
+             std::unique_ptr<PageTiers> tiers, const Clock& clock, MemoryPlan plan, Buffer logits);
 
   void StartEmpty();  // makes kv_ and scheduler_
   void DrainInbox();
@@ -74,6 +77,7 @@ class EngineCore {
   Sampler sampler_;
   std::vector<Drawn> drawn_;
   std::unique_ptr<DraftModel> draft_model_;  // none where there is none; as kv_, before the scheduler
+  const std::unique_ptr<PageTiers> tiers_;   // none where there are none; before kv_, whose evicted pages it takes
   std::unique_ptr<KvPages> kv_;
   std::unique_ptr<Scheduler> scheduler_;                // after kv_: its requests give their pages back
   std::vector<std::unique_ptr<LiveRequest>> arriving_;  // out of the inbox and not yet the scheduler's

@@ -20,7 +20,10 @@ PrefixTree::Options TreeOptions(const KvPages::Options& options) {
     nodes = options.sliding_windows[g] == 0 ? options.capacities[g] : std::max(nodes, options.capacities[g]);
     if (options.sliding_windows[g] == 0) break;
   }
-  return {.sliding_windows = options.sliding_windows, .nodes_max = nodes, .keep_idle = options.prefix_cache};
+  return {.sliding_windows = options.sliding_windows,
+          .nodes_max = nodes,
+          .keep_idle = options.prefix_cache,
+          .tiers = options.tiers};
 }
 
 }  // namespace
@@ -31,7 +34,8 @@ std::vector<uint32_t> SlidingWindows(const StepModel& model) {
   return windows;
 }
 
-KvPages::KvPages(const Options& options) : tree_(TreeOptions(options)) {
+KvPages::KvPages(const Options& options) : tiers_(options.tiers), tree_(TreeOptions(options)) {
+  BP_CHECK(tiers_ == nullptr || options.prefix_cache);
   BP_CHECK(options.sliding_windows.size() == options.capacities.size());
   for (size_t g = 0; g < options.capacities.size(); ++g) {
     const uint32_t window = options.sliding_windows[g], capacity = options.capacities[g];
@@ -41,6 +45,7 @@ KvPages::KvPages(const Options& options) : tree_(TreeOptions(options)) {
   }
   run_leases_.resize(groups_.size());
   run_uses_.resize(groups_.size());
+  run_pages_.resize(groups_.size());
 }
 
 uint32_t KvPages::WindowPages(uint32_t sliding_window, uint32_t rows) {
@@ -64,6 +69,29 @@ uint32_t KvPages::Start(SequencePages& pages, uint64_t salt, std::span<const Tok
   pages.cursor_ = std::move(hit.cursor);
   pages.published_runs_ = hit.runs;
   return hit.runs * kPageTokens;
+}
+
+void KvPages::PlanRestore(SequencePages& pages, uint64_t salt, std::span<const TokenId> tokens, uint32_t cached_max,
+                          double row_seconds) {
+  if (tiers_ == nullptr) return;
+  const uint32_t hit = pages.published_runs_ * kPageTokens;
+  pages.restore_ = tiers_->Plan(tree_.KeyAt(pages.cursor_), salt,
+                                tokens.subspan(hit, cached_max / kPageTokens * kPageTokens - hit), row_seconds);
+}
+
+PageTiers::Restored KvPages::RestoreRun(SequencePages& pages, uint64_t salt, std::span<const TokenId> tokens,
+                                        uint32_t computed) {
+  for (size_t g = 0; g < groups_.size(); ++g) run_pages_[g] = pages.groups_[g].table[computed / kPageTokens];
+  const PageTiers::Restored restored = tiers_->Restore(pages.restore_, run_pages_);
+  if (restored == PageTiers::Restored::kGone) EndRestore(pages);
+  if (restored == PageTiers::Restored::kFromMemory || restored == PageTiers::Restored::kFromFile) {
+    Settle(pages, salt, tokens, computed + kPageTokens);
+  }
+  return restored;
+}
+
+void KvPages::EndRestore(SequencePages& pages) {
+  if (tiers_ != nullptr) tiers_->Drop(pages.restore_);
 }
 
 uint32_t KvPages::Grow(SequencePages& pages, uint32_t computed, uint32_t rows) {
@@ -102,6 +130,7 @@ void KvPages::Settle(SequencePages& pages, uint64_t salt, std::span<const TokenI
 
 bool KvPages::Publish(SequencePages& pages, uint64_t salt, std::span<const TokenId> run) {
   const uint32_t i = pages.published_runs_;
+  const PageKey parent = tiers_ == nullptr ? PageKey{} : tree_.KeyAt(pages.cursor_);
   for (size_t g = 0; g < groups_.size(); ++g) run_leases_[g] = std::move(pages.groups_[g].held[i].own);
   const bool published = tree_.Extend(salt, pages.cursor_, run, run_leases_, run_uses_);
   for (size_t g = 0; g < groups_.size(); ++g) {
@@ -111,7 +140,16 @@ bool KvPages::Publish(SequencePages& pages, uint64_t salt, std::span<const Token
     if (published) group.table[i] = group.held[i].shared.page();  // another's page, if the run was there already
   }
   pages.published_runs_ += published ? 1 : 0;
+  if (published && tiers_ != nullptr) OfferComplete(pages, i, parent);
   return published;
+}
+
+void KvPages::OfferComplete(const SequencePages& pages, uint32_t run, const PageKey& parent) {
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    run_pages_[g] = pages.groups_[g].table[run];
+    if (run_pages_[g] == kNoPage) return;
+  }
+  tiers_->TakeComplete(tree_.KeyAt(pages.cursor_), parent, run_pages_);
 }
 
 void KvPages::LeaveBehind(SequencePages& pages, size_t group, uint32_t computed) {
@@ -140,6 +178,7 @@ bool KvPages::Within(const SequencePages& pages, uint32_t tokens) {
 }
 
 void KvPages::Release(SequencePages& pages) {
+  EndRestore(pages);
   pages.cursor_.Drop();
   for (SequencePages::Group& group : pages.groups_) {
     while (!group.held.empty()) group.held.pop_back();  // the end of a run becomes idle before its beginning

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "model/step_model.h"
 #include "pages/page_pool.h"
+#include "pages/page_tiers.h"
 #include "pages/prefix_tree.h"
 
 namespace bedplate {
@@ -42,6 +43,7 @@ class SequencePages {
   std::vector<Group> groups_;
   PrefixTree::Cursor cursor_;  // behind the last published run; empty when publication has stopped
   uint32_t published_runs_ = 0;
+  PageRestore restore_;  // what comes next from a tier
 };
 
 class KvPages {
@@ -49,14 +51,29 @@ class KvPages {
   struct Options {
     std::vector<uint32_t> sliding_windows;  // by group; 0: full
     std::vector<uint32_t> capacities;       // pages, by group
-    uint32_t chunk_tokens = 0;  // rows a sequence usually adds in one step: sizes its need in sliding groups
-    bool prefix_cache = true;   // off: pages are shared only while in use
+    uint32_t chunk_tokens = 0;   // rows a sequence usually adds in one step: sizes its need in sliding groups
+    bool prefix_cache = true;    // off: pages are shared only while in use
+    PageTiers* tiers = nullptr;  // none: what is evicted is gone. Outlives this
   };
   explicit KvPages(const Options& options);
 
   /// Makes empty pages ready for a sequence of these tokens and takes what the tree has of its first cached_max tokens.
   /// Returns how many tokens need no computing: a multiple of kPageTokens.
   uint32_t Start(SequencePages& pages, uint64_t salt, std::span<const TokenId> tokens, uint32_t cached_max);
+
+  /// Sees how far the tiers have what comes after the hit of Start(), within the first cached_max tokens.
+  void PlanRestore(SequencePages& pages, uint64_t salt, std::span<const TokenId> tokens, uint32_t cached_max,
+                   double row_seconds);
+  /// Positions that are to come from a tier, from the computed ones on; nothing may be computed before them.
+  [[nodiscard]] static uint32_t Restoring(const SequencePages& pages) { return pages.restore_.left() * kPageTokens; }
+  /// Fills the kPageTokens positions after `computed` from a tier; they have pages. Unless it waits or all is gone they
+  /// are computed then, and settled.
+  [[nodiscard]] PageTiers::Restored RestoreRun(SequencePages& pages, uint64_t salt, std::span<const TokenId> tokens,
+                                               uint32_t computed);
+  /// The rest will be computed.
+  void EndRestore(SequencePages& pages);
+  /// Runs that one step may restore.
+  [[nodiscard]] uint32_t restore_runs_max() const { return tiers_ == nullptr ? 0 : tiers_->step_runs_max(); }
 
   /// Lends pages until positions [0, computed + rows) have one, evicting idle pages of the tree. Returns how many of
   /// the rows have; fewer when a group has run out.
@@ -82,6 +99,7 @@ class KvPages {
   [[nodiscard]] uint32_t capacity() const;  // over all groups, as the next two
   [[nodiscard]] uint32_t used_pages() const;
   [[nodiscard]] uint32_t cached_pages() const;
+  [[nodiscard]] uint64_t evicted_pages() const { return tree_.evicted_pages(); }  // since the start
   void CheckIntegrity() const;
 
   /// Pages that a window's positions, and the rows after them, can touch.
@@ -97,10 +115,14 @@ class KvPages {
   bool Publish(SequencePages& pages, uint64_t salt, std::span<const TokenId> run);
   void LeaveBehind(SequencePages& pages, size_t group, uint32_t computed);
 
+  void OfferComplete(const SequencePages& pages, uint32_t run, const PageKey& parent);
+
   std::vector<Group> groups_;
+  PageTiers* const tiers_;
   PrefixTree tree_;                    // after the pools: its leases go back to them
   std::vector<PageLease> run_leases_;  // [groups], scratch of Publish
   std::vector<PrefixTree::PageUse> run_uses_;
+  std::vector<PageId> run_pages_;  // [groups], scratch
 };
 
 }  // namespace bedplate

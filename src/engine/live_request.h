@@ -101,6 +101,7 @@ struct LiveRequest {
   std::vector<std::unique_ptr<Sequence>> sequences;  // choice 0 first; the others follow when the prompt is computed
   uint32_t choices_left;
   bool started = false;      // has had pages at some time
+  bool preempted = false;    // has lost them: what it finds in the cache from now on it may have computed itself
   bool prompt_read = false;  // PromptRead was emitted
   bool ended = false;
   Usage usage;

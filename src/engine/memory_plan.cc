@@ -5,6 +5,7 @@
 #include "base/cat.h"
 #include "engine/kv_pages.h"
 #include "engine/sampler.h"
+#include "pages/page_tiers.h"
 
 namespace bedplate {
 namespace {
@@ -14,6 +15,9 @@ constexpr uint64_t kTokensMost = 1ull << 26;  // keeps page and slot numbers wit
 // Besides its bytes in the model a page costs an entry in its pool (5 bytes) and one in a sequence's tables (36,
 // doubled because vectors grow by doubling).
 constexpr size_t kPageOverhead = 5 + 2 * 36;
+// The runs of one long step wait to be written together, and a few of decoding sequences.
+constexpr uint32_t kWriteBuffersMore = 8, kWriteBuffersMost = 64;
+constexpr uint32_t kReadBuffers = 8;  // two restores at once, read ahead
 
 uint32_t PagesFor(uint64_t tokens) {
   return static_cast<uint32_t>((tokens + kPageTokens - 1) / kPageTokens);
@@ -32,7 +36,7 @@ Status CheckOptions(const EngineOptions& o, const StepModel& model) {
     return Status::InvalidArgument(Cat("the context was set to ", o.context_tokens_max,
                                        " tokens, but the model was made for at most ", model.context_length()));
   }
-  return Status::Ok();
+  return std::move(PlanTiers(o, model)).status();
 }
 
 /// Every running sequence wants one row; what is left over scores prompts: as many rows as a 32nd of the budget holds.
@@ -65,7 +69,7 @@ class Costs {
         limits_{.rows_max = options.step_tokens_max,
                 .logit_rows_max = LogitRows(options, sequences_max_, model.vocabulary())},
         fixed_(model.ScratchBytes(limits_) + size_t{limits_.logit_rows_max} * model.vocabulary() * sizeof(float) +
-               Sampler::ScratchBytes(model.vocabulary())),
+               Sampler::ScratchBytes(model.vocabulary()) + PlanTiers(options, model)->bytes),
         least_tokens_(options.context_tokens_max > 0 ? options.context_tokens_max
                                                      : std::min(kContextLeast, model.context_length())) {}
 
@@ -109,6 +113,35 @@ size_t PositionBytes(const StepModel& model) {
 
 }  // namespace
 
+Result<TierPlan> PlanTiers(const EngineOptions& options, const StepModel& model) {
+  TierPlan plan;
+  if (options.cache_memory_bytes == 0 && options.cache_disk_bytes == 0) return plan;
+  if (!options.prefix_cache) {
+    return Status::InvalidArgument("memory and disk for the prefix cache were given, but the prefix cache is off");
+  }
+  std::vector<size_t> page_bytes;
+  for (const PageGroup& group : model.page_groups()) page_bytes.push_back(group.page_bytes);
+  const size_t run = PageTiers::BytesPerRun(page_bytes);
+  const size_t entry = TierIndex::BytesPerSlot() + sizeof(uint32_t);
+  const auto too_small = [&](std::string_view what, uint64_t bytes) {
+    return Status::InvalidArgument(Cat(what, " for the prefix cache is ", bytes, " bytes, but ", kPageTokens,
+                                       " tokens of this model take ", run, "; give more, or none"));
+  };
+  if (options.cache_memory_bytes > 0) {
+    plan.memory_runs = static_cast<uint32_t>(std::min<size_t>(options.cache_memory_bytes / (run + entry), 1u << 28));
+    if (plan.memory_runs == 0) return too_small("the memory", options.cache_memory_bytes);
+    plan.bytes += plan.memory_runs * (run + entry);
+  }
+  if (options.cache_disk_bytes > 0) {
+    plan.file_runs = PageFile::SlotsWithin(options.cache_disk_bytes, run);
+    if (plan.file_runs == 0) return too_small("the disk space", options.cache_disk_bytes);
+    plan.write_buffers = std::min(PagesFor(options.step_tokens_max) + kWriteBuffersMore, kWriteBuffersMost);
+    plan.read_buffers = kReadBuffers;
+    plan.bytes += plan.file_runs * entry + (plan.write_buffers + plan.read_buffers) * run;
+  }
+  return plan;
+}
+
 size_t DraftMemory(size_t memory_bytes, const StepModel& model, const StepModel& draft) {
   const auto own = static_cast<double>(PositionBytes(model)), drafts = static_cast<double>(PositionBytes(draft));
   return static_cast<size_t>(static_cast<double>(memory_bytes) * drafts / (own + drafts));
@@ -117,13 +150,16 @@ size_t DraftMemory(size_t memory_bytes, const StepModel& model, const StepModel&
 Result<size_t> LeastMemory(const EngineOptions& options, const StepModel& model, const StepModel* draft) {
   BP_ASSIGN_OR_RETURN(const size_t own, LeastAlone(options, model));
   if (draft == nullptr) return own;
+  BP_ASSIGN_OR_RETURN(const TierPlan tiers, PlanTiers(options, model));
   EngineOptions draft_options = options;  // as draft_model.cc has them
+  draft_options.cache_memory_bytes = 0;
+  draft_options.cache_disk_bytes = 0;
   draft_options.context_tokens_max = std::min(options.context_tokens_max, draft->context_length());
   BP_ASSIGN_OR_RETURN(const size_t drafts, LeastAlone(draft_options, *draft));
   // Both parts grow with the whole: look for the least whole that gives each enough.
   size_t low = own + drafts, high = low;
   const auto enough = [&](size_t whole) {
-    const size_t part = DraftMemory(whole, model, *draft);
+    const size_t part = DraftMemory(whole - tiers.bytes, model, *draft);
     return part >= drafts && whole - part >= own;
   };
   while (!enough(high)) high *= 2;
@@ -148,8 +184,8 @@ Result<MemoryPlan> PlanMemory(const EngineOptions& options, const StepModel& mod
     return Status::ResourceExhausted(
         Cat("the memory budget of ", options.memory_bytes, " bytes is too small: one sequence of ", least,
             " tokens needs ", costs.BytesFor(least), " bytes (", costs.fixed(),
-            " for computing, the rest for keys and values). Give more memory, or lower the "
-            "context, the tokens a step or the sequences at once"));
+            " for computing and for the tiers of the prefix cache, the rest for keys and values). Give more memory, or "
+            "lower the context, the tokens a step, the sequences at once or the memory of the prefix cache"));
   }
   uint64_t low = least, high = kTokensMost;  // low fits
   while (low < high) {
@@ -160,6 +196,7 @@ Result<MemoryPlan> PlanMemory(const EngineOptions& options, const StepModel& mod
       high = middle - 1;
   }
   plan.bytes = costs.BytesFor(low);
+  BP_ASSIGN_OR_RETURN(plan.tiers, PlanTiers(options, model));
   const bool has_full_group = std::ranges::any_of(groups, [](const PageGroup& g) { return g.sliding_window == 0; });
   for (const PageGroup& g : groups) plan.pages.push_back(costs.Pages(g, low));
   const uint64_t reach = has_full_group ? PagesFor(low) * uint64_t{kPageTokens} : model.context_length();

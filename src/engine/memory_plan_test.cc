@@ -20,6 +20,8 @@ TEST(MemoryPlan, TheLeastMemoryIsEnoughAndOneByteLessIsNot) {
     options.context_tokens_max = rng.Pick<uint32_t>({0, 16, 1000, 4096});
     options.step_tokens_max = static_cast<uint32_t>(rng.Range(16, 1024));
     options.sequences_max = static_cast<uint32_t>(rng.Range(1, 256));
+    if (rng.Chance(0.3)) options.cache_memory_bytes = static_cast<size_t>(rng.Range(4 << 20, 1 << 28));
+    if (rng.Chance(0.3)) options.cache_disk_bytes = static_cast<uint64_t>(rng.Range(4 << 20, int64_t{1} << 36));
     const Result<size_t> least = LeastMemory(options, model);
     ASSERT_TRUE(least.ok()) << least.status().message();
     options.memory_bytes = *least;
@@ -45,11 +47,14 @@ TEST(MemoryPlan, TheLeastWithADraftModelIsEnoughForBoth) {
     const SimModel model = pick(), draft = pick();
     EngineOptions options;
     options.sequences_max = static_cast<uint32_t>(rng.Range(1, 64));
+    if (rng.Chance(0.5)) options.cache_memory_bytes = static_cast<size_t>(rng.Range(4 << 20, 1 << 28));
+    const size_t tiers = PlanTiers(options, model)->bytes;
     const Result<size_t> least = LeastMemory(options, model, &draft);
     ASSERT_TRUE(least.ok()) << least.status().message();
     for (const size_t more : {size_t{0}, static_cast<size_t>(rng.Range(0, 1 << 28))}) {
       EngineOptions own = options, drafts = options;
-      drafts.memory_bytes = DraftMemory(*least + more, model, draft);
+      drafts.cache_memory_bytes = 0;
+      drafts.memory_bytes = DraftMemory(*least + more - tiers, model, draft);
       own.memory_bytes = *least + more - drafts.memory_bytes;
       EXPECT_TRUE(PlanMemory(own, model).ok());
       EXPECT_TRUE(PlanMemory(drafts, draft).ok());

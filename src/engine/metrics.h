@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pages/tier_counts.h"
+
 namespace bedplate {
 
 /// Counts of durations by upper bound; the last bucket has none. Fixed bounds, so that histograms of nodes add up.
@@ -28,9 +30,11 @@ struct EngineMetrics {
   uint64_t requests_finished = 0;
   uint64_t requests_failed = 0;
   uint64_t requests_cancelled = 0;
-  uint64_t requests_refused = 0;  // queue full
-  uint64_t prompt_tokens = 0;     // includes cached
-  uint64_t cached_tokens = 0;
+  uint64_t requests_refused = 0;      // queue full
+  uint64_t prompt_tokens = 0;         // includes cached
+  uint64_t cached_tokens = 0;         // of the prompt tokens, not computed: from the pool or a tier of the cache
+  uint64_t cached_memory_tokens = 0;  // of these, restored from memory beyond the pool
+  uint64_t cached_file_tokens = 0;    // and from the file
   uint64_t output_tokens = 0;
   uint64_t drafted_tokens = 0;   // computed on the guess that they would be drawn
   uint64_t accepted_tokens = 0;  // of those, drawn and part of the output
@@ -39,9 +43,11 @@ struct EngineMetrics {
   uint64_t steps = 0;
   uint32_t requests_waiting = 0;
   uint32_t sequences_running = 0;
-  uint32_t pages_total = 0;   // over all groups
-  uint32_t pages_used = 0;    // by running sequences
-  uint32_t pages_cached = 0;  // held only by the prefix tree
+  uint32_t pages_total = 0;    // over all groups
+  uint32_t pages_used = 0;     // by running sequences
+  uint32_t pages_cached = 0;   // held only by the prefix tree
+  uint64_t pages_evicted = 0;  // cached ones that were given to others
+  TierCounts memory_tier, file_tier;
   LatencyHistogram time_to_first_token;
   LatencyHistogram time_between_tokens;
   LatencyHistogram queue_time;

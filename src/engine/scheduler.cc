@@ -57,6 +57,7 @@ Batch& Scheduler::Plan(Instant now) {
   EndUnwanted(now);
   StartWaiting(now);
   PlanDecodes();
+  RestorePages();
   PlanPrefills();
   PlanDrafts();
   AddDecodes();
@@ -103,6 +104,7 @@ bool Scheduler::TryStart(Sequence& sequence, Instant now) {
   waiting_.pop_back();
   sequence.state = Sequence::State::kRunning;
   running_.insert(std::ranges::upper_bound(running_, &sequence, kByRank), &sequence);
+  kv_.PlanRestore(sequence.pages, request.salt, sequence.tokens, cached_max, pace_.row_seconds());
   NoteStart(sequence, sequence.computed, now);
   return true;
 }
@@ -140,6 +142,28 @@ void Scheduler::PlanDecodes() {
   }
 }
 
+void Scheduler::RestorePages() {
+  restored_runs_ = 0;
+  for (size_t i = 0; i < running_.size(); ++i) {  // only less important ones, behind this one, may be preempted
+    while (restored_runs_ < kv_.restore_runs_max() && RestoreOne(*running_[i])) ++restored_runs_;
+  }
+}
+
+/// False: there is nothing to be restored, or it has to wait.
+bool Scheduler::RestoreOne(Sequence& sequence) {
+  if (KvPages::Restoring(sequence.pages) == 0 || GrowOrPreempt(sequence, kPageTokens) < kPageTokens) return false;
+  LiveRequest& request = sequence.request;
+  const auto restored = kv_.RestoreRun(sequence.pages, request.salt, sequence.tokens, sequence.computed);
+  if (restored == PageTiers::Restored::kWait || restored == PageTiers::Restored::kGone) return false;
+  sequence.computed += kPageTokens;
+  if (request.prompt_read || request.preempted) return true;
+  request.usage.cached_tokens += kPageTokens;
+  metrics_.cached_tokens += kPageTokens;
+  (restored == PageTiers::Restored::kFromFile ? metrics_.cached_file_tokens : metrics_.cached_memory_tokens) +=
+      kPageTokens;
+  return true;
+}
+
 void Scheduler::PlanPrefills() {
   const uint32_t rows_max = running_.size() == 1 ? options_.step_tokens_max : options_.prefill_chunk_max;
   uint32_t budget = decodes_.empty() ? options_.step_tokens_max : pace_.PromptRows(batch_.reserved());
@@ -149,7 +173,8 @@ void Scheduler::PlanPrefills() {
   for (Sequence* sequence : turns_) {
     if (batch_.rows_left() == 0 || budget == 0) return;
     const bool preempted = sequence->state != Sequence::State::kRunning;
-    if (!preempted && !sequence->planned) budget -= PlanPrefill(*sequence, std::min(rows_max, budget));
+    const bool restoring = KvPages::Restoring(sequence->pages) > 0;
+    if (!preempted && !restoring && !sequence->planned) budget -= PlanPrefill(*sequence, std::min(rows_max, budget));
   }
 }
 
@@ -277,6 +302,7 @@ bool Scheduler::MakeRoom(const Sequence& sequence) {
 }
 
 void Scheduler::Preempt(Sequence& sequence) {
+  sequence.request.preempted = true;
   LeaveRunning(sequence, Sequence::State::kWaiting);
   Enqueue(sequence);
   ++metrics_.preemptions;

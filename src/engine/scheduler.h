@@ -2,12 +2,15 @@
 /// Decides which tokens the next step computes, and what follows from what it drew.
 ///
 /// One rule: a sequence has known tokens and computed tokens, and a step lets the second catch up with the first.
-/// Prefill, decode, prefix hits and resuming after a preemption are that rule.
+/// Prefill, decode, prefix hits and resuming after a preemption are that rule. A sequence catches up by computing rows,
+/// or where its next tokens are in a tier of the prefix cache, by getting their pages back.
 ///   Step        sequences that miss one token first, in order of rank; then the others take turns, each at most
 ///               prefill_chunk_max rows (all of the step if it runs alone). So a long prompt delays others by a chunk;
 ///               and all of them together no more rows than the pace of the first allows (step_pace.h).
 ///   Start       in order of rank, when the StartRules agree; a request's choices after the first start when the prompt
 ///               is computed, and share its whole pages through the prefix tree.
+///   Restore     a sequence that is being restored has no rows in the step; it waits for pages and for the tier, others
+///               go on. A step copies no more than some milliseconds' worth. When a tier has no more, it computes.
 ///   Drafts      what is left of the step's rows may go to guesses of what those that miss one token will write next
 ///               (draft_choice.h says how many). They take only pages that nobody in the step needs, and those of
 ///               guesses that weren't drawn go back with the step, before anyone can see them.
@@ -72,6 +75,8 @@ class Scheduler {
   void Admit(std::vector<std::unique_ptr<LiveRequest>>& arrivals);
   /// The batch is valid until Commit(), which must follow if it is not empty.
   [[nodiscard]] Batch& Plan(Instant now);
+  /// The last Plan() restored pages from a tier: there may be more, so the loop should go on without a wait.
+  [[nodiscard]] bool restored() const { return restored_runs_ > 0; }
   /// The batch was computed and drawn from in this time.
   void NoteCost(double seconds);
   /// drawn[i] answers the batch's wish i.
@@ -98,6 +103,8 @@ class Scheduler {
 
   // The step.
   void PlanDecodes();
+  void RestorePages();
+  [[nodiscard]] bool RestoreOne(Sequence& sequence);
   void PlanPrefills();
   [[nodiscard]] uint32_t PlanPrefill(Sequence& sequence, uint32_t rows_max);
   void PlanDrafts();
@@ -145,6 +152,7 @@ class Scheduler {
   Rank last_turn_{};                                // whose chunk was planned last
   bool start_blocked_ = false;  // the first waiting one was told "later", and nothing has been given back since
   uint32_t unstarted_ = 0;
+  uint32_t restored_runs_ = 0;  // of the step being planned
   Batch batch_;
   DraftChoice draft_choice_;
   StepCost step_cost_;

@@ -91,6 +91,11 @@ class SimModel final : public StepModel {
     return Status::Ok();
   }
 
+  [[nodiscard]] std::span<std::byte> PageBytes(size_t group, PageId page) override {
+    return std::as_writable_bytes(std::span(cells_[group]).subspan(size_t{page.value} * kPageTokens, kPageTokens));
+  }
+  [[nodiscard]] std::string KvIdentity() const override { return "sim"; }
+
   void Forward(const BatchView& batch, float* logits) override {
     if (++calls_ == options_.no_memory_at) throw std::bad_alloc();
     ASSERT_LE(batch.tokens.size(), limits_.rows_max);
@@ -348,6 +353,13 @@ struct Together {
   double seconds = 0;  // by the models' clock
 };
 
+/// What the thread of the cache's file might do while the engine makes a step: anything from nothing to all there is.
+inline void WorkOnCacheFile(EngineCore& core, Prng& rng) {
+  if (core.tiers() == nullptr) return;
+  while (rng.Chance(0.8) && core.tiers()->Work()) {
+  }
+}
+
 /// Runs the requests in one engine, arriving at times drawn from the seed, or all before the first step where there is
 /// none; with a look at integrity after each step. clock: the models', where they move one.
 inline Together RunTogether(const EngineOptions& options, LoadedModel model,
@@ -370,6 +382,7 @@ inline Together RunTogether(const EngineOptions& options, LoadedModel model,
     }
     core.Step();
     core.CheckIntegrity();
+    WorkOnCacheFile(core, rng);
     for (auto& reader : readers) reader->Read();
   }
   Together together{.results = {}, .usages = {}, .metrics = core.Metrics()};

@@ -1,5 +1,6 @@
 // Method: deterministic simulation, after TigerBeetle's. The real engine core on a simulated clock and model; one seed
-// draws options, arrivals, lengths, parameters, cancels, deadlines and faults. Integrity after each step; at the end
+// draws options, arrivals, lengths, parameters, cancels, deadlines and faults, of the disk too; where the cache has a
+// file, a second process follows the first, which was killed. Integrity after each step; at the end
 // every request has ended exactly once, with the tokens it gets alone, and every page is back. A failing seed prints;
 // TEST_SEED=<seed> replays it as the first run.
 
@@ -7,6 +8,7 @@
 
 #include <functional>
 
+#include "base/random_access_file_testing.h"
 #include "engine/sim_testing.h"
 
 namespace bedplate {
@@ -28,6 +30,8 @@ struct Coverage {
   uint64_t requests = 0, refused = 0, cancelled = 0, expired = 0, failed = 0, finished = 0;
   uint64_t preemptions = 0, cached_tokens = 0, sliding_runs = 0, shared_choices = 0, scored_prompts = 0;
   uint64_t drafted = 0, accepted = 0, foretold = 0, draft_model_runs = 0;
+  uint64_t memory_tokens = 0, file_tokens = 0, tier_evictions = 0, file_failures = 0, file_refusals = 0;
+  uint64_t found_after_restart = 0;
 };
 
 class Simulation {
@@ -39,7 +43,25 @@ class Simulation {
   }
 
   void Run() {
+    Serve();
+    if (HasFailure() || options_.cache_disk_bytes == 0) return;
+    KillProcess();
+    clients_.clear();
+    const uint64_t before = coverage_.file_tokens;
+    DrawClients();
+    Serve();
+    coverage_.found_after_restart += coverage_.file_tokens - before;
+  }
+
+ private:
+  static bool HasFailure() { return testing::Test::HasFailure(); }
+
+  void Serve() {
     LoadedModel model = MakeSimLoadedModel(model_options_);
+    if (options_.cache_disk_bytes > 0) {
+      model.content = "sim";
+      model.page_file = std::make_unique<MemoryFile>(disk_, [this] { return DrawFault(); });
+    }
     if (draft_noise_.has_value()) {
       SimModel::Options draft = model_options_;
       draft.noise = *draft_noise_;
@@ -52,6 +74,7 @@ class Simulation {
       for (Client& client : clients_) Act(client, step);
       const bool ran = core_->Step();
       core_->CheckIntegrity();
+      WorkOnCacheFile(*core_, rng_);
       clock_.Advance(std::chrono::milliseconds(rng_.Range(0, 20)));
       for (Client& client : clients_) client.reader->Read();
       if (!ran && core_->Idle() && std::ranges::all_of(clients_, &Client::submitted)) break;
@@ -59,7 +82,43 @@ class Simulation {
     CheckEnds();
   }
 
- private:
+  /// In the middle of whatever its file thread does: of some writes only a half has been made.
+  void KillProcess() {
+    const double rate = std::exchange(fault_rate_, 0.4);
+    WorkOnCacheFile(*core_, rng_);
+    core_.reset();
+    fault_rate_ = rate;
+    if (rng_.Chance(0.3)) DamageDisk();
+  }
+
+  MemoryFile::Fault DrawFault() {
+    if (!rng_.Chance(fault_rate_)) return MemoryFile::Fault::kNone;
+    return rng_.Pick({MemoryFile::Fault::kIo, MemoryFile::Fault::kFull});
+  }
+
+  /// Cuts the file or turns some of its bits.
+  void DamageDisk() {
+    if (disk_->empty()) return;
+    if (rng_.Chance(0.3)) return disk_->resize(static_cast<size_t>(rng_.Range(0, static_cast<int64_t>(disk_->size()))));
+    for (int64_t n = rng_.Range(1, 200); n > 0; --n) {
+      const auto at = static_cast<size_t>(rng_.Range(0, static_cast<int64_t>(disk_->size()) - 1));
+      (*disk_)[at] ^= std::byte{static_cast<unsigned char>(1 << rng_.Range(0, 7))};
+    }
+  }
+
+  /// From room for hardly anything to room for all; the memory of the tiers comes on top.
+  void DrawTiers() {
+    const size_t run = model_options_.windows.size() * model_options_.page_bytes;
+    if (rng_.Chance(0.6)) {
+      options_.cache_memory_bytes = static_cast<size_t>(rng_.Pick({1, 2, 5, 30})) * (run + 1000);
+    }
+    if (rng_.Chance(0.6)) {
+      options_.cache_disk_bytes = static_cast<uint64_t>(rng_.Pick({1, 2, 5, 30})) * (run + 4096) + 300'000;
+      fault_rate_ = rng_.Pick({0.0, 0.0, 0.0, 0.01, 0.2});
+    }
+    options_.memory_bytes += PlanTiers(options_, SimModel(model_options_))->bytes;
+  }
+
   void DrawOptions() {
     const int64_t groups = rng_.Range(0, 9);
     if (groups < 4)
@@ -95,6 +154,7 @@ class Simulation {
       options_.memory_bytes *= 2;  // half of it is the draft model's
       ++coverage_.draft_model_runs;
     }
+    if (options_.prefix_cache && rng_.Chance(0.6)) DrawTiers();
   }
 
   std::vector<TokenId> DrawTokens(size_t count, int32_t letters) {
@@ -104,13 +164,13 @@ class Simulation {
   }
 
   void DrawClients() {
-    const std::vector<TokenId> shared = DrawTokens(60, kSimLetters);  // many prompts begin with a part of it
+    if (shared_.empty()) shared_ = DrawTokens(60, kSimLetters);
     const int64_t count = rng_.Range(1, 8);
     for (int64_t i = 0; i < count; ++i) {
       Client client;
       client.submit_at = static_cast<int32_t>(rng_.Range(0, 30));
       if (rng_.Chance(0.2)) client.cancel_at = client.submit_at + static_cast<int32_t>(rng_.Range(0, 25));
-      client.prepared = DrawRequest(shared);
+      client.prepared = DrawRequest(shared_);
       client.stream = std::make_shared<EventStream>([] {});
       client.reader = std::make_unique<EventReader>(*client.stream, client.prepared.request.choices);
       clients_.push_back(std::move(client));
@@ -260,6 +320,12 @@ class Simulation {
     coverage_.finished += finished;
     coverage_.preemptions += m.preemptions;
     coverage_.cached_tokens += m.cached_tokens;
+    EXPECT_LE(m.cached_memory_tokens + m.cached_file_tokens, m.cached_tokens);
+    coverage_.memory_tokens += m.cached_memory_tokens;
+    coverage_.file_tokens += m.cached_file_tokens;
+    coverage_.tier_evictions += m.memory_tier.evicted + m.file_tier.evicted;
+    coverage_.file_failures += m.file_tier.failed;
+    coverage_.file_refusals += m.file_tier.refused;
     EXPECT_LE(m.accepted_tokens, m.drafted_tokens);
     EXPECT_EQ(core_->used_pages(), 0u);
     if (options_.speculation.mode == Speculation::Mode::kOff) EXPECT_EQ(m.drafted_tokens, 0u);
@@ -275,6 +341,9 @@ class Simulation {
   EngineOptions options_;
   SimModel::Options model_options_;
   std::optional<float> draft_noise_;  // none: no draft model
+  DiskBytes disk_ = std::make_shared<std::vector<std::byte>>();
+  double fault_rate_ = 0;        // of calls to the disk
+  std::vector<TokenId> shared_;  // many prompts begin with a part of it
   std::vector<Client> clients_;
   std::unique_ptr<EngineCore> core_;
 };
@@ -289,14 +358,21 @@ TEST(EngineSimulation, EveryRequestEndsOnceWithTheTokensItGetsAlone) {
   std::printf(
       "%lu requests: %lu finished, %lu cancelled, %lu refused, %lu expired, %lu failed; %lu preemptions, %lu cached "
       "tokens, %lu runs with sliding groups, %lu with several choices, %lu scored prompts; %lu tokens drafted, %lu of "
-      "them accepted, %lu foretold by a prediction, %lu runs with a draft model\n",
+      "them accepted, %lu foretold by a prediction, %lu runs with a draft model; %lu tokens restored from memory, %lu "
+      "from the file, %lu of these after a restart, %lu runs evicted from the tiers, %lu refused by the file, %lu "
+      "failed "
+      "to be written or read\n",
       coverage.requests, coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
       coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
-      coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs);
+      coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs,
+      coverage.memory_tokens, coverage.file_tokens, coverage.found_after_restart, coverage.tier_evictions,
+      coverage.file_refusals, coverage.file_failures);
   for (const uint64_t count :
        {coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
         coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
-        coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs}) {
+        coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs,
+        coverage.memory_tokens, coverage.file_tokens, coverage.found_after_restart, coverage.tier_evictions,
+        coverage.file_failures}) {
     EXPECT_GE(count, kRuns / 100);
   }
 }

@@ -25,6 +25,9 @@ class StepPace {
     row_seconds_ = row_seconds_ == 0 ? measured : row_seconds_ + kNewest * (measured - row_seconds_);
   }
 
+  /// What a row has taken lately, in seconds; 0: not measured yet.
+  [[nodiscard]] double row_seconds() const { return row_seconds_; }
+
   /// Rows of prompts beside `rows` others. Before anything is measured: no more than the first measurement needs.
   [[nodiscard]] uint32_t PromptRows(uint32_t rows) const {
     if (bound_ == 0) return UINT32_MAX;

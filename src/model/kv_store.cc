@@ -1,10 +1,17 @@
 #include "model/kv_store.h"
 
+#include "base/cat.h"
 #include "base/check.h"
 
 namespace bedplate {
 
 static_assert(kPageTokens == kKvPagePositions);
+
+namespace {
+
+constexpr uint32_t kLayout = 1;  // of kv_layout.h; raised when the same type's bytes come to mean something else
+
+}  // namespace
 
 KvStore::KvStore(const ModelConfig& config, KvType type)
     : type_(type), kv_heads_(config.kv_heads), head_dim_(config.head_dim) {
@@ -29,6 +36,19 @@ Status KvStore::Allocate(std::span<const uint32_t> pages_per_group) {
     memory_.push_back(std::move(memory));
   }
   return Status::Ok();
+}
+
+std::span<std::byte> KvStore::PageBytes(size_t group, PageId page) const {
+  const size_t bytes = groups_[group].page_bytes;
+  BP_CHECK(memory_[group].size() / bytes > page.value);
+  return {memory_[group].data() + page.value * bytes, bytes};
+}
+
+std::string KvStore::LayoutIdentity() const {
+  std::string text = Cat(KvTypeName(type_), ", layout ", kLayout, "; ", kv_heads_, " heads of ", head_dim_);
+  for (const PageGroup& group : groups_)
+    text += Cat("; window ", group.sliding_window, ", ", group.page_bytes, " bytes");
+  return text;
 }
 
 KvLayout KvStore::Layer(uint32_t layer) const {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/buffer.h"
@@ -24,6 +25,10 @@ class KvStore {
   [[nodiscard]] std::span<const PageGroup> groups() const { return groups_; }
   [[nodiscard]] KvType type() const { return type_; }
   Status Allocate(std::span<const uint32_t> pages_per_group);
+  /// Of all layers; a page is one piece.
+  [[nodiscard]] std::span<std::byte> PageBytes(size_t group, PageId page) const;
+  /// Type and layout in words: equal ones mean that a page's bytes mean the same.
+  [[nodiscard]] std::string LayoutIdentity() const;
   [[nodiscard]] uint32_t GroupOf(uint32_t layer) const { return places_[layer].group; }
   [[nodiscard]] KvLayout Layer(uint32_t layer) const;
 

@@ -291,6 +291,26 @@ bool UseTables(const PackedCacheOptions& options, const ModelFile& model, uint64
   return IsGood(path, found.ok() ? use(*std::move(found)) : found.status(), "tables");
 }
 
+Result<std::string> ModelContent(const PackedCacheOptions& options, const ModelFile& model) {
+  if (!options.folder.empty()) {
+    if (std::optional<std::string> noted = NotedContent(options.folder, model)) return *std::move(noted);
+  }
+  const bool settled = IsSettled(options, model);  // before its bytes are summed
+  const std::atomic<bool> never{false};
+  std::optional<std::string> content = HashContent(model, never);
+  if (!content) return Status::Unavailable("this system's OpenSSL has no SHA-256");
+  if (!IsUnchanged(model)) {
+    return Status::Unavailable(Cat(model.path().string(), " was changed while its content was being summed"));
+  }
+  if (settled && options.write && !options.folder.empty()) {
+    std::error_code ignored;
+    fs::create_directories(options.folder, ignored);
+    const Status noted = WriteFileAtomically(NotePath(options.folder, model), NoteHead(model) + *content);
+    if (!noted.ok()) LogWarning("a model's content is not noted", {{"why", noted.message()}});
+  }
+  return *std::move(content);
+}
+
 PackedCacheWriter::PackedCacheWriter(PackedCacheOptions options, const ModelFile& model, Work work)
     : options_(std::move(options)), model_(model), work_(std::move(work)), thread_([this]() noexcept {
         Status stored;

@@ -83,6 +83,10 @@ class PackedCacheWriter {
   std::thread thread_;
 };
 
+/// A model's content, 64 hex digits: as it is noted, or else summed now (a second or so a gigabyte) and noted where the
+/// options let it. kUnavailable: the file is being changed, or there is no SHA-256.
+Result<std::string> ModelContent(const PackedCacheOptions& options, const ModelFile& model);
+
 struct KeptFile {
   enum class Kind : uint8_t { kWeights, kTables };
   Kind kind = Kind::kWeights;

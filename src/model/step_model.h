@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -50,6 +51,12 @@ class StepModel {
   [[nodiscard]] virtual size_t ScratchBytes(const StepLimits& limits) const = 0;
   /// Called once: pages_per_group[g] pages of group g, and scratch for the limits.
   virtual Status Reserve(const StepLimits& limits, std::span<const uint32_t> pages_per_group) = 0;
+  /// The bytes of a page, after Reserve: all that Forward keeps of its positions, and where it looks for them. Those of
+  /// a page whose positions are all computed can be copied, and serve as well in any page of the group, and in any
+  /// process whose model has the same weights and the same KvIdentity.
+  [[nodiscard]] virtual std::span<std::byte> PageBytes(size_t group, PageId page) = 0;
+  /// Says what the bytes of a page depend on besides weights and tokens: numerics, type and layout.
+  [[nodiscard]] virtual std::string KvIdentity() const = 0;
   /// Computes keys and values of every row into its page, and logits [logit_rows x vocabulary]. A row's results are the
   /// same bits whatever else is in the batch and however its sequence was cut into steps.
   virtual void Forward(const BatchView& batch, float* logits) = 0;

@@ -97,6 +97,10 @@ Status Transformer::Reserve(const StepLimits& limits, std::span<const uint32_t> 
   return kv_.Allocate(pages_per_group);
 }
 
+std::string Transformer::KvIdentity() const {
+  return Cat("numerics ", kNumericsVersion, "; ", kv_.LayoutIdentity());
+}
+
 void Transformer::Forward(const BatchView& batch, float* logits) {
   BP_CHECK(buffers_ != nullptr && weights_.has_value());
   StepBuffers& b = *buffers_;

@@ -55,6 +55,10 @@ class Transformer final : public StepModel {
   [[nodiscard]] std::span<const PageGroup> page_groups() const override { return kv_.groups(); }
   [[nodiscard]] size_t ScratchBytes(const StepLimits& limits) const override;
   Status Reserve(const StepLimits& limits, std::span<const uint32_t> pages_per_group) override;
+  [[nodiscard]] std::span<std::byte> PageBytes(size_t group, PageId page) override {
+    return kv_.PageBytes(group, page);
+  }
+  [[nodiscard]] std::string KvIdentity() const override;
   void Forward(const BatchView& batch, float* logits) override;
 
  private:

@@ -101,6 +101,7 @@ class Stepper {
       tables_.push_back(table);
     }
   }
+  [[nodiscard]] PageId Page(uint32_t sequence, uint32_t run) const { return tables_[sequence][run]; }
   struct Part {
     uint32_t sequence, start;
     std::vector<TokenId> tokens;
@@ -263,6 +264,33 @@ TEST(Transformer, RefusesTensorsThatDoNotFit) {
   const auto model = Transformer::Load(std::move(*opened), {1, Isa::kScalar});
   ASSERT_FALSE(model.ok());
   EXPECT_NE(model.status().message().find("blk.0.attn_norm.weight"), std::string::npos) << model.status().message();
+}
+
+void ExpectPagesServeInAnotherProcess(const TinyModel& tiny, KvType type) {
+  const auto first = tiny.Load(1, BestIsa(), type), second = tiny.Load(2, BestIsa(), type);
+  EXPECT_EQ(first->KvIdentity(), second->KvIdentity());
+  std::vector<TokenId> tokens;
+  for (int i = 0; i < 90; ++i) tokens.push_back(TokenId{i * 7 % static_cast<int>(kTinyVocabulary)});
+  const std::vector<TokenId> prompt(tokens.begin(), tokens.begin() + 80), rest(tokens.begin() + 80, tokens.end());
+  Stepper one(*first, 1, 128), other(*second, 2, 128);
+  one.Step({{0, 0, prompt}});
+  for (size_t g = 0; g < first->page_groups().size(); ++g) {
+    for (uint32_t run = 0; run < 5; ++run) {
+      const auto from = first->PageBytes(g, one.Page(0, run)), to = second->PageBytes(g, other.Page(1, run));
+      ASSERT_EQ(from.size(), first->page_groups()[g].page_bytes);
+      std::ranges::copy(from, to.begin());
+    }
+  }
+  EXPECT_EQ(other.Step({{1, 80, rest}}), one.Step({{0, 80, rest}}));
+}
+
+TEST(Transformer, PagesServeAsWellInAnotherProcess) {
+  for (const TinyShape& shape : kQuantised) {
+    SCOPED_TRACE(shape.architecture);
+    const TinyModel tiny(shape, TestSeed());
+    for (const KvType type : {KvType::kF16, KvType::kQ8}) ExpectPagesServeInAnotherProcess(tiny, type);
+    EXPECT_NE(tiny.Load(1, BestIsa(), KvType::kF16)->KvIdentity(), tiny.Load(1, BestIsa(), KvType::kQ8)->KvIdentity());
+  }
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ void PrefixTree::Cursor::Drop() {
   tree->RemoveUseless(node_);
 }
 
-PrefixTree::PrefixTree(Options options) : keep_idle_(options.keep_idle) {
+PrefixTree::PrefixTree(Options options) : keep_idle_(options.keep_idle), tiers_(options.tiers) {
   BP_CHECK(!options.sliding_windows.empty() && options.sliding_windows.size() <= kGroupsMax);
   for (const uint32_t window : options.sliding_windows) {
     groups_.push_back(Group{.sliding_window = window});
@@ -70,6 +70,7 @@ PrefixTree::PrefixTree(Options options) : keep_idle_(options.keep_idle) {
   slots_.resize(nodes_.size() * groups_.size());
   buckets_.assign(std::bit_ceil(nodes_.size() * 2), kNone);
   nodes_[kRoot].used = true;
+  if (tiers_ != nullptr) nodes_[kRoot].key = tiers_->root();
   for (uint32_t i = options.nodes_max; i > 0; --i) {
     nodes_[i].next_in_bucket = first_free_;
     first_free_ = i;
@@ -196,6 +197,11 @@ void PrefixTree::Unlink(uint32_t slot) {
 void PrefixTree::GiveBack(uint32_t slot) {
   BP_CHECK(slots_[slot].uses == 0);
   Unlink(slot);
+  evicted_pages_ += keep_idle_ ? 1 : 0;
+  if (tiers_ != nullptr) {
+    const Node& node = nodes_[slot / groups_.size()];
+    tiers_->TakeEvicted(node.key, nodes_[node.parent].key, slot % groups_.size(), slots_[slot].lease.page());
+  }
   slots_[slot].lease.Return();
   --groups_[slot % groups_.size()].pages;
 }
@@ -260,6 +266,7 @@ uint32_t PrefixTree::AddChild(uint32_t parent, uint64_t salt, std::span<const To
   first_free_ = nodes_[node].next_in_bucket;
   Node& fresh = nodes_[node];
   std::ranges::copy(run, fresh.run.begin());
+  if (tiers_ != nullptr) fresh.key = tiers_->Child(nodes_[parent].key, salt, run);
   fresh.salt = salt;
   fresh.parent = parent;
   fresh.children = 0;

@@ -26,7 +26,9 @@
 
 #include "base/ids.h"
 #include "pages/page.h"
+#include "pages/page_key.h"
 #include "pages/page_pool.h"
+#include "pages/page_tiers.h"
 
 namespace bedplate {
 
@@ -36,6 +38,7 @@ class PrefixTree {
     std::vector<uint32_t> sliding_windows;  // by page group; 0: full. 1 to 4 groups
     uint32_t nodes_max = 0;                 // at least the full pool's capacity, or runs can't all be kept
     bool keep_idle = true;                  // off: pages leave with their last user (no prefix cache, sharing only)
+    PageTiers* tiers = nullptr;             // where evicted pages go; none: nowhere. Outlives the tree
   };
 
   /// The right to read one page of the tree; while it exists the page stays. Dropping it touches the page (LRU).
@@ -102,6 +105,9 @@ class PrefixTree {
   [[nodiscard]] uint32_t pages(uint32_t group) const { return groups_[group].pages; }
   [[nodiscard]] uint32_t idle_pages(uint32_t group) const { return groups_[group].idle; }
   [[nodiscard]] uint32_t nodes() const { return nodes_used_; }
+  [[nodiscard]] uint64_t evicted_pages() const { return evicted_pages_; }  // of all groups, since the start
+  /// Names the run that the cursor is at; only where there are tiers.
+  [[nodiscard]] const PageKey& KeyAt(const Cursor& cursor) const { return nodes_[cursor.node_].key; }
   /// Counts, lists and links agree. O(nodes_max): tests, and the idle loop.
   void CheckIntegrity() const;
 
@@ -114,6 +120,7 @@ class PrefixTree {
 
   struct Node {
     std::array<TokenId, kPageTokens> run{};
+    PageKey key;  // only where there are tiers
     uint64_t salt = 0;
     uint32_t parent = kNone;
     uint32_t children = 0;
@@ -157,7 +164,9 @@ class PrefixTree {
   std::vector<uint32_t> buckets_;  // heads of chains by hash of (parent, salt, run); a power of two
   uint32_t first_free_ = kNone;
   uint32_t nodes_used_ = 0;
-  bool keep_idle_ = true;
+  uint64_t evicted_pages_ = 0;
+  const bool keep_idle_;
+  PageTiers* const tiers_;
 };
 
 }  // namespace bedplate
