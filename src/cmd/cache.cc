@@ -1,13 +1,15 @@
-// bedplate cache: what is kept on the disk so that models start quickly.
+// bedplate cache: what is kept on the disk so that models start quickly and prompts are not computed again.
 #include <fmt/chrono.h>
 
 #include <memory>
 
 #include "base/json.h"
+#include "cmd/cache_options.h"
 #include "cmd/commands.h"
 #include "cmd/memory_size.h"
 #include "cmd/model_options.h"
 #include "model/packed_cache.h"
+#include "pages/page_folder.h"
 
 namespace bedplate {
 namespace {
@@ -17,22 +19,23 @@ struct Options {
   bool json = false;
 };
 
-std::string_view KindName(KeptFile::Kind kind) {
-  return kind == KeptFile::Kind::kWeights ? "weights" : "tokenizer";
+std::string_view KindOf(const KeptFile& file) {
+  return file.kind == KeptFile::Kind::kWeights ? "weights" : "tokenizer";
+}
+std::string_view KindOf(const PageFileEntry&) {
+  return "prompts";
 }
 
-void PrintJson(const std::vector<KeptFile>& files) {
-  std::string out;
-  JsonWriter w(out);
-  w.BeginObject();
-  w.Key("packed");
+template <class File>
+void WriteFiles(JsonWriter& w, std::string_view key, const std::vector<File>& files) {
+  w.Key(key);
   w.BeginArray();
-  for (const KeptFile& file : files) {
+  for (const File& file : files) {
     w.BeginObject();
     w.Key("model");
     w.String(file.label);
     w.Key("kind");
-    w.String(KindName(file.kind));
+    w.String(KindOf(file));
     w.Key("path");
     w.String(file.path.string());
     w.Key("bytes");
@@ -42,31 +45,39 @@ void PrintJson(const std::vector<KeptFile>& files) {
     w.EndObject();
   }
   w.EndArray();
-  w.EndObject();
-  fmt::print("{}\n", out);
 }
 
-void Print(const std::filesystem::path& folder, const std::vector<KeptFile>& files) {
+template <class File>
+void Print(const std::filesystem::path& folder, const std::vector<File>& files) {
   uint64_t sum = 0;
-  for (const KeptFile& file : files) {
+  for (const File& file : files) {
     sum += file.bytes;
-    fmt::print("{:<40} {:<9} {:>10}  last used {:%Y-%m-%d %H:%M}\n", file.label, KindName(file.kind),
+    fmt::print("{:<40} {:<9} {:>10}  last used {:%Y-%m-%d %H:%M}\n", file.label, KindOf(file),
                MemorySizeText(file.bytes), fmt::localtime(static_cast<std::time_t>(file.used_unix_ns / 1'000'000'000)));
   }
   fmt::print("{} in {}\n", MemorySizeText(sum), folder.string());
 }
 
 Status Run(const Options& options) {
-  BP_ASSIGN_OR_RETURN(const std::filesystem::path folder, PackedCacheFolder());
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path packed_folder, PackedCacheFolder());
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path page_folder, PageCacheFolder());
   if (options.clear) {
-    fmt::print("removed {}\n", MemorySizeText(ClearPackedCache(folder)));
+    fmt::print("removed {}\n", MemorySizeText(ClearPackedCache(packed_folder) + ClearPageFiles(page_folder)));
     return Status::Ok();
   }
-  const std::vector<KeptFile> files = ListPackedCache(folder);
+  const std::vector<KeptFile> packed = ListPackedCache(packed_folder);
+  const std::vector<PageFileEntry> pages = ListPageFiles(page_folder);
   if (options.json) {
-    PrintJson(files);
+    std::string out;
+    JsonWriter w(out);
+    w.BeginObject();
+    WriteFiles(w, "packed", packed);
+    WriteFiles(w, "pages", pages);
+    w.EndObject();
+    fmt::print("{}\n", out);
   } else {
-    Print(folder, files);
+    Print(packed_folder, packed);
+    Print(page_folder, pages);
   }
   return Status::Ok();
 }
@@ -75,14 +86,16 @@ Status Run(const Options& options) {
 
 void AddCacheCommand(Program& program) {
   auto options = std::make_shared<Options>();
-  CommandLine command = program.Add("cache", "List the packed weights and tokenizers that are kept for quick starts",
+  CommandLine command = program.Add("cache", "List the packed weights, tokenizers and prompts that are kept",
                                     [options] { return Run(*options); });
-  command.Add("--clear", &options->clear, "remove them all; the next start of each model makes its own again");
+  command.Add("--clear", &options->clear,
+              "remove all that is not in use; models make their own again, and prompts are computed again");
   command.Add("--json", &options->json, "print one JSON object");
   command.Footer(
       "A model's weights are packed at its first start and kept in $BEDPLATE_DATA/cache/packed with the tables of its\n"
       "tokenizer, so that later starts map them. --packed-cache-max of serve, chat and the others bounds them; "
-      "--no-packed-cache does without.");
+      "--no-packed-cache does without.\n"
+      "With --cache-disk, serve keeps the keys and values of prompts in $BEDPLATE_DATA/cache/pages.");
 }
 
 }  // namespace bedplate

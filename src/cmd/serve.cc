@@ -9,6 +9,7 @@
 
 #include "base/cat.h"
 #include "base/log.h"
+#include "cmd/cache_options.h"
 #include "cmd/catalogue.h"
 #include "cmd/commands.h"
 #include "cmd/memory_budget.h"
@@ -33,6 +34,7 @@ struct Options {
   std::string memory;
   EngineOptions engine;
   bool no_prefix_cache = false;
+  CacheOptions cache;
   std::string speculation = "lookup";
   std::string draft_model;
   uint32_t pace_ms = std::chrono::duration_cast<std::chrono::milliseconds>(EngineOptions{}.pace).count();
@@ -188,17 +190,20 @@ Status Run(Options options) {
   SignalWatch signals(*server);
   server->Start();
 
+  options.engine.prefix_cache = !options.no_prefix_cache;
+  BP_RETURN_IF_ERROR(options.cache.ReadInto(options.engine, options.models.size()));
   BP_ASSIGN_OR_RETURN(std::vector<OpenedModel> opened, OpenAll(options, load, clock));
   BP_ASSIGN_OR_RETURN(
       const std::vector<size_t> engine_memory,
       PlanEngineMemory({options.memory, kServeTrafficBytes, kDefaultPageBytesMax}, opened, options.engine));
   for (size_t i = 0; i < opened.size() && !signals.stopping(); ++i) {
     BP_ASSIGN_OR_RETURN(LoadedModel model, LoadOne(std::move(opened[i]), clock));
-    options.engine.prefix_cache = !options.no_prefix_cache;
-    if (options.speculation == "off") options.engine.speculation.mode = Speculation::Mode::kOff;
-    options.engine.memory_bytes = engine_memory[i];
-    options.engine.pace = std::chrono::milliseconds(options.pace_ms);
-    BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(options.engine, std::move(model), clock));
+    EngineOptions engine_options = options.engine;
+    if (options.speculation == "off") engine_options.speculation.mode = Speculation::Mode::kOff;
+    engine_options.memory_bytes = engine_memory[i];
+    engine_options.pace = std::chrono::milliseconds(options.pace_ms);
+    options.cache.AttachFile(load.packed_cache, engine_options, model);
+    BP_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, Engine::Create(engine_options, std::move(model), clock));
     engines.push_back(std::move(engine));
     ServedModel served;
     served.engine = engines.back().get();
@@ -241,6 +246,7 @@ void AddServeCommand(Program& program) {
               {.min = 1, .max = 1 << 20, .setting = "queue"});
   command.Add("--no-prefix-cache", &options->no_prefix_cache, "compute every prompt anew",
               {.setting = "no_prefix_cache"});
+  options->cache.AddTo(command);
   command.Add("--speculation", &options->speculation,
               "lookup: guess tokens from the prompt, the output and the request's prediction, and check the guesses "
               "several in a step, where that is faster; off: one by one. The output is the same bits",

@@ -26,6 +26,8 @@ constexpr Setting kSettings[] = {
     {"sequences", "sequences that run together"},
     {"queue", "requests that may wait; one more is refused with 429"},
     {"no_prefix_cache", "true computes every prompt anew"},
+    {"cache_memory", "memory for cached pages that the pool has no room for, out of the budget; 0: none"},
+    {"cache_disk", "disk space for cached pages, which outlive the process there; 0: none"},
     {"speculation", "lookup: guess tokens and check several in a step, where that is faster; off: one by one"},
     {"draft_model", "a smaller model of the same vocabulary that guesses tokens"},
     {"no_packed_cache", "true packs the weights and makes the tokenizer at every start"},

@@ -48,6 +48,35 @@ void AppendEngines(const std::vector<Snapshot>& engines, PrometheusWriter& w) {
   }
   counter("bedplate_draft_lookups_total", "Guesses asked for; none while the load leaves nothing to gain by them.",
           &EngineMetrics::lookups);
+  w.Family("bedplate_prefix_cache_tokens_total", "counter",
+           "Prompt tokens that were not computed, by the tier of the prefix cache that had them; they add up to "
+           "prompt_cached.");
+  for (const auto& [model, m] : engines) {
+    const uint64_t restored = m.cached_memory_tokens + m.cached_file_tokens;
+    w.Sample({{"model", model}, {"tier", "pages"}}, m.cached_tokens - restored);
+    w.Sample({{"model", model}, {"tier", "memory"}}, m.cached_memory_tokens);
+    w.Sample({{"model", model}, {"tier", "file"}}, m.cached_file_tokens);
+  }
+  const auto tiers = [&](std::string_view name, std::string_view type, std::string_view help, auto field) {
+    w.Family(name, type, help);
+    for (const auto& [model, m] : engines) {
+      w.Sample({{"model", model}, {"tier", "memory"}}, m.memory_tier.*field);
+      w.Sample({{"model", model}, {"tier", "file"}}, m.file_tier.*field);
+    }
+  };
+  tiers("bedplate_prefix_cache_bytes", "gauge", "Keys and values held beyond the pages, by tier.", &TierCounts::bytes);
+  tiers("bedplate_prefix_cache_restored_total", "counter", "Runs of 16 tokens that came back into pages, by tier.",
+        &TierCounts::restored);
+  tiers("bedplate_prefix_cache_evicted_total", "counter", "Runs of 16 tokens that made room for others, by tier.",
+        &TierCounts::evicted);
+  tiers("bedplate_prefix_cache_refused_total", "counter",
+        "Runs of 16 tokens that a tier did not take since it was full of newer ones or busy writing, by tier.",
+        &TierCounts::refused);
+  tiers("bedplate_prefix_cache_failed_total", "counter",
+        "Runs of 16 tokens that could not be written, or came back damaged or not at all, by tier.",
+        &TierCounts::failed);
+  counter("bedplate_pages_evicted_total", "Cached pages that were given to other tokens.",
+          &EngineMetrics::pages_evicted);
   counter("bedplate_preemptions_total", "Sequences whose pages were taken away, to be computed again.",
           &EngineMetrics::preemptions);
   counter("bedplate_steps_total", "Forward passes over a batch.", &EngineMetrics::steps);
