@@ -33,6 +33,12 @@ void Batch::Reserve(Sequence& sequence) {
   ++reserved_;
 }
 
+void Batch::Unreserve(Sequence& sequence) {
+  BP_CHECK(sequence.planned && reserved_ > 0);
+  sequence.planned = false;
+  --reserved_;
+}
+
 void Batch::Add(Sequence& sequence, uint32_t rows) {
   if (sequence.planned) --reserved_;
   BP_CHECK(rows >= 1 && rows <= sequence.missing());

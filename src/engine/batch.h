@@ -40,6 +40,8 @@ class Batch {
 
   /// Counts the sequence's last known token in; Add() must follow.
   void Reserve(Sequence& sequence);
+  /// Takes that back.
+  void Unreserve(Sequence& sequence);
   /// The sequence's next rows, whose pages it has, and behind them its draft. Logits are wished for prompt tokens that
   /// are still to be scored, and for the next token if the rows reach the end of what is known and more is to be
   /// written; then for the one after each drafted token.

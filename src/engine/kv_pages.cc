@@ -196,6 +196,11 @@ uint32_t KvPages::StillNeeded(const SequencePages& pages, size_t group, uint32_t
   return std::min(missing, most > now ? most - now : 0);
 }
 
+uint32_t KvPages::Held(const SequencePages& pages, size_t group) const {
+  const SequencePages::Group& held = pages.groups_[group];
+  return static_cast<uint32_t>(held.table.size()) - held.first_held;
+}
+
 uint32_t KvPages::Available(size_t group) const {
   return groups_[group].pool->free_pages() + tree_.idle_pages(static_cast<uint32_t>(group));
 }

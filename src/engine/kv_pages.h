@@ -90,6 +90,8 @@ class KvPages {
 
   /// Pages of the group that the sequence will still take to reach `tokens` positions.
   [[nodiscard]] uint32_t StillNeeded(const SequencePages& pages, size_t group, uint32_t tokens) const;
+  /// Pages of the group that the sequence holds, shared ones too.
+  [[nodiscard]] uint32_t Held(const SequencePages& pages, size_t group) const;
   /// Pages of the group that Grow can hand out now: free ones and idle ones of the tree.
   [[nodiscard]] uint32_t Available(size_t group) const;
   /// No group holds a page behind positions [0, tokens).

@@ -13,7 +13,9 @@ bool Penalises(const SamplingParams& p) {
 
 Sequence::Sequence(LiveRequest& owner, uint32_t choice_index, const Tokenizer& tokenizer)
     : request(owner),
-      rank{.priority = owner.request().priority, .arrival = owner.arrival, .choice = choice_index},
+      rank{.due = owner.arrived_at - owner.request().priority * kPriorityWorth,
+           .arrival = owner.arrival,
+           .choice = choice_index},
       output_tokens_max(owner.prepared.output_tokens_max),
       output(tokenizer, owner.prepared, choice_index) {
   const size_t reserve = owner.prepared.tokens.size() + std::min(owner.prepared.output_tokens_max, kOutputReserve);

@@ -22,16 +22,20 @@ namespace bedplate {
 /// Room for the prompt and this many output tokens is taken when a sequence is made; long outputs grow by doubling.
 inline constexpr uint32_t kOutputReserve = 1024;
 
-/// Who goes first: higher priority, then earlier arrival, then the lower choice. Total, and fixed for a sequence's
-/// life, so whoever is first can always get what it needs: nothing waits forever.
+/// A level of priority is worth having come so much earlier.
+inline constexpr std::chrono::seconds kPriorityWorth{10};
+
+/// Who goes first: earlier arrival, where each level of priority counts as kPriorityWorth; then the lower choice.
+/// Total, and fixed for a sequence's life, so whoever is first can always get what it needs. And nothing waits forever:
+/// who is n levels higher goes first only if it comes within n times kPriorityWorth.
 struct Rank {
-  int32_t priority = 0;
+  Instant due{};
   uint64_t arrival = 0;
   uint32_t choice = 0;
 
   /// Less means more important.
   friend std::strong_ordering operator<=>(const Rank& a, const Rank& b) {
-    if (a.priority != b.priority) return b.priority <=> a.priority;
+    if (a.due != b.due) return a.due <=> b.due;
     if (a.arrival != b.arrival) return a.arrival <=> b.arrival;
     return a.choice <=> b.choice;
   }
@@ -74,6 +78,7 @@ struct Sequence {
   Instant last_token_at{};
 
   [[nodiscard]] uint32_t choice() const { return rank.choice; }
+  [[nodiscard]] int32_t priority() const;
   [[nodiscard]] uint32_t known() const { return static_cast<uint32_t>(tokens.size()); }
   [[nodiscard]] uint32_t missing() const { return known() - computed; }
   [[nodiscard]] uint32_t output_left() const { return output_tokens_max - output.tokens(); }
@@ -117,5 +122,9 @@ struct LiveRequest {
     return std::max(1u, static_cast<uint32_t>(prompt_logprobs.size()));
   }
 };
+
+inline int32_t Sequence::priority() const {
+  return request.request().priority;
+}
 
 }  // namespace bedplate

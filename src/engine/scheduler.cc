@@ -33,12 +33,14 @@ Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokeniz
               .sequences_max = options.sequences_max,
               .logit_rows_max = options.logit_rows_max,
               .groups = kv.groups()}),
+      sharing_(options.sequences_max),
       draft_choice_(options.sequences_max, options.speculation.drafts_max),
       pace_(options.pace_seconds) {
   BP_CHECK(options.sequences_max >= 1 && options.sequences_max <= options.step_tokens_max);
   BP_CHECK(options.logit_rows_max > options.sequences_max && options.prefill_chunk_max >= 1);
   running_.reserve(options.sequences_max);
-  turns_.reserve(options.sequences_max);
+  prompts_.reserve(options.sequences_max);
+  shares_.reserve(options.sequences_max);
   decodes_.reserve(options.sequences_max);
   for_model_.reserve(options.sequences_max);
   rules_.push_back(std::make_unique<PageRule>());
@@ -79,19 +81,26 @@ void Scheduler::EndUnwanted(Instant now) {
 }
 
 void Scheduler::StartWaiting(Instant now) {
-  while (!waiting_.empty() && running_.size() < options_.sequences_max && !start_blocked_) {
-    start_blocked_ = !TryStart(*waiting_.back(), now);
+  while (!waiting_.empty() && !start_blocked_) {
+    Sequence& first = *waiting_.back();
+    const bool started = running_.size() < options_.sequences_max && TryStart(first, now);
+    start_blocked_ = !started && !MakePlace(first);
   }
+}
+
+/// The last known token is always computed, for its logits; so is the one before each token that is to be scored.
+uint32_t Scheduler::CachedMax(const Sequence& sequence) {
+  const LiveRequest& request = sequence.request;
+  const bool scores_pending = request.prompt_scored() < request.prompt_tokens();
+  return (scores_pending ? request.prompt_scored() : sequence.known()) - 1;
 }
 
 /// False: later. Otherwise the sequence has left the queue.
 bool Scheduler::TryStart(Sequence& sequence, Instant now) {
-  // The last known token is always computed, for its logits; so is the one before each token that is to be scored.
   const LiveRequest& request = sequence.request;
-  const bool scores_pending = request.prompt_scored() < request.prompt_tokens();
-  const uint32_t cached_max = (scores_pending ? request.prompt_scored() : sequence.known()) - 1;
+  const uint32_t cached_max = CachedMax(sequence);
   sequence.computed = kv_.Start(sequence.pages, request.salt, sequence.tokens, cached_max);
-  const StartAnswer answer = Ask(sequence);
+  const StartAnswer answer = Ask(sequence, 0);
   if (answer != StartAnswer::kYes) {
     kv_.Release(sequence.pages);
     sequence.computed = 0;
@@ -109,11 +118,36 @@ bool Scheduler::TryStart(Sequence& sequence, Instant now) {
   return true;
 }
 
-StartAnswer Scheduler::Ask(const Sequence& sequence) const {
-  const StartQuestion question{.sequence = sequence, .running = running_, .kv = kv_};
+/// leaving: how many of the least important running ones are to be thought away.
+StartAnswer Scheduler::Ask(const Sequence& sequence, size_t leaving) const {
+  const std::span<Sequence* const> running(running_);
+  const StartQuestion question{.sequence = sequence,
+                               .running = running.first(running.size() - leaving),
+                               .leaving = running.last(leaving),
+                               .kv = kv_};
   StartAnswer worst = StartAnswer::kYes;
   for (const auto& rule : rules_) worst = std::max(worst, rule->MayStart(question));
   return worst;
+}
+
+/// Preempts as few as will do for the sequence to start, none if it would not. True: it may be tried again.
+bool Scheduler::MakePlace(Sequence& sequence) {
+  if (running_.empty() || running_.back()->priority() >= sequence.priority()) return false;
+  sequence.computed = kv_.Start(sequence.pages, sequence.request.salt, sequence.tokens, CachedMax(sequence));
+  const size_t leaving = LeaversFor(sequence);
+  kv_.Release(sequence.pages);
+  sequence.computed = 0;
+  for (size_t i = 0; i < leaving; ++i) Preempt(*running_.back());
+  return leaving > 0;
+}
+
+size_t Scheduler::LeaversFor(const Sequence& sequence) const {
+  for (size_t leaving = 1; leaving <= running_.size(); ++leaving) {
+    const Sequence& last = *running_[running_.size() - leaving];
+    if (last.priority() >= sequence.priority() || !(sequence.rank < last.rank)) return 0;
+    if (Ask(sequence, leaving) == StartAnswer::kYes) return leaving;
+  }
+  return 0;
 }
 
 void Scheduler::NoteStart(Sequence& sequence, uint32_t cached, Instant now) {
@@ -166,28 +200,27 @@ bool Scheduler::RestoreOne(Sequence& sequence) {
 
 void Scheduler::PlanPrefills() {
   const uint32_t rows_max = running_.size() == 1 ? options_.step_tokens_max : options_.prefill_chunk_max;
-  uint32_t budget = decodes_.empty() ? options_.step_tokens_max : pace_.PromptRows(batch_.reserved());
-  const auto next = std::ranges::find_if(running_, [&](const Sequence* s) { return last_turn_ < s->rank; });
-  turns_.assign(next, running_.end());
-  turns_.insert(turns_.end(), running_.begin(), next);
-  for (Sequence* sequence : turns_) {
-    if (batch_.rows_left() == 0 || budget == 0) return;
-    const bool preempted = sequence->state != Sequence::State::kRunning;
-    const bool restoring = KvPages::Restoring(sequence->pages) > 0;
-    if (!preempted && !restoring && !sequence->planned) budget -= PlanPrefill(*sequence, std::min(rows_max, budget));
+  const uint32_t paced = decodes_.empty() ? options_.step_tokens_max : pace_.PromptRows(batch_.reserved());
+  prompts_.clear();
+  shares_.clear();
+  for (Sequence* sequence : running_) {
+    if (sequence->planned || KvPages::Restoring(sequence->pages) > 0) continue;
+    prompts_.push_back(sequence);
+    shares_.push_back(
+        {.priority = sequence->priority(), .missing = sequence->missing(), .rows_max = rows_max, .rows = 0});
+  }
+  sharing_.Share(shares_, std::min(paced, batch_.rows_left()));
+  for (size_t i = 0; i < prompts_.size(); ++i) {
+    const bool preempted = prompts_[i]->state != Sequence::State::kRunning;
+    if (!preempted && shares_[i].rows > 0) PlanPrefill(*prompts_[i], shares_[i].rows);
   }
 }
 
-/// The rows that are in the step now.
-uint32_t Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
+void Scheduler::PlanPrefill(Sequence& sequence, uint32_t rows_max) {
   const uint32_t spare = options_.logit_rows_max - options_.sequences_max - batch_.scores();
-  const uint32_t rows =
-      Batch::RowsWithin(sequence, std::min({sequence.missing(), rows_max, batch_.rows_left()}), spare);
+  const uint32_t rows = Batch::RowsWithin(sequence, rows_max, spare);
   const uint32_t granted = rows == 0 ? 0 : GrowOrPreempt(sequence, rows);
-  if (granted == 0) return 0;
-  batch_.Add(sequence, granted);
-  last_turn_ = sequence.rank;
-  return granted;
+  if (granted > 0) batch_.Add(sequence, granted);
 }
 
 /// Fills the draft of every sequence that gets one, with pages for it. Looking up costs next to nothing, so its drafts
@@ -294,11 +327,22 @@ uint32_t Scheduler::GrowOrPreempt(Sequence& sequence, uint32_t rows) {
 }
 
 bool Scheduler::MakeRoom(const Sequence& sequence) {
-  const auto victim =
-      std::ranges::find_if(running_.rbegin(), running_.rend(), [](const Sequence* s) { return !s->planned; });
+  const auto victim = std::ranges::find_if(running_.rbegin(), running_.rend(),
+                                           [&](const Sequence* s) { return MayYield(*s, sequence); });
   if (victim == running_.rend() || !(sequence.rank < (*victim)->rank)) return false;
-  Preempt(**victim);
+  Sequence& yields = **victim;
+  if (yields.planned) {
+    batch_.Unreserve(yields);
+    std::erase(decodes_, &yields);
+  }
+  Preempt(yields);
   return true;
+}
+
+/// What it has in the step can still be taken back.
+bool Scheduler::MayYield(const Sequence& sequence, const Sequence& to) const {
+  if (!sequence.planned) return true;
+  return sequence.priority() < to.priority() && std::ranges::find(decodes_, &sequence) != decodes_.end();
 }
 
 void Scheduler::Preempt(Sequence& sequence) {

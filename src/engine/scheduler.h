@@ -4,18 +4,21 @@
 /// One rule: a sequence has known tokens and computed tokens, and a step lets the second catch up with the first.
 /// Prefill, decode, prefix hits and resuming after a preemption are that rule. A sequence catches up by computing rows,
 /// or where its next tokens are in a tier of the prefix cache, by getting their pages back.
-///   Step        sequences that miss one token first, in order of rank; then the others take turns, each at most
-///               prefill_chunk_max rows (all of the step if it runs alone). So a long prompt delays others by a chunk;
-///               and all of them together no more rows than the pace of the first allows (step_pace.h).
-///   Start       in order of rank, when the StartRules agree; a request's choices after the first start when the prompt
-///               is computed, and share its whole pages through the prefix tree.
+///   Step        sequences that miss one token first, in order of rank; then the others share what the pace of the
+///   first
+///               allows (step_pace.h) as prompt_share.h says, each at most prefill_chunk_max rows (all of the step if
+///               it runs alone).
+///   Start       in order of rank, when the StartRules agree. One that finds no place may take that of running ones of
+///               lower priority, the least important first, if it can start then. A request's choices after the first
+///               start when the prompt is computed, and share its whole pages through the prefix tree.
 ///   Restore     a sequence that is being restored has no rows in the step; it waits for pages and for the tier, others
 ///               go on. A step copies no more than some milliseconds' worth. When a tier has no more, it computes.
 ///   Drafts      what is left of the step's rows may go to guesses of what those that miss one token will write next
 ///               (draft_choice.h says how many). They take only pages that nobody in the step needs, and those of
 ///               guesses that weren't drawn go back with the step, before anyone can see them.
-///   Preemption  a sequence without a page takes those of the least important one not yet in the step, which keeps its
-///               tokens and computes them again later; if it is the least important itself, it is the one to wait.
+///   Preemption  a sequence without a page takes those of the least important one not yet in the step, or, of lower
+///               priority, without prompt rows in it, which keeps its tokens and computes or restores them later; if it
+///               is the least important itself, it is the one to wait.
 ///               The most important sequence proceeds as soon as a less important one ends or yields, so there is
 ///               neither deadlock nor livelock.
 ///   Cancel      looked for at the start of every step; pages are free before the step is planned.
@@ -35,6 +38,7 @@
 #include "engine/kv_pages.h"
 #include "engine/live_request.h"
 #include "engine/metrics.h"
+#include "engine/prompt_share.h"
 #include "engine/start_rule.h"
 #include "engine/step_pace.h"
 
@@ -98,7 +102,10 @@ class Scheduler {
   void EndUnwanted(Instant now);
   void StartWaiting(Instant now);
   [[nodiscard]] bool TryStart(Sequence& sequence, Instant now);
-  [[nodiscard]] StartAnswer Ask(const Sequence& sequence) const;
+  [[nodiscard]] static uint32_t CachedMax(const Sequence& sequence);
+  [[nodiscard]] StartAnswer Ask(const Sequence& sequence, size_t leaving) const;
+  [[nodiscard]] bool MakePlace(Sequence& sequence);
+  [[nodiscard]] size_t LeaversFor(const Sequence& sequence) const;
   void NoteStart(Sequence& sequence, uint32_t cached, Instant now);
 
   // The step.
@@ -106,7 +113,7 @@ class Scheduler {
   void RestorePages();
   [[nodiscard]] bool RestoreOne(Sequence& sequence);
   void PlanPrefills();
-  [[nodiscard]] uint32_t PlanPrefill(Sequence& sequence, uint32_t rows_max);
+  void PlanPrefill(Sequence& sequence, uint32_t rows_max);
   void PlanDrafts();
   void OfferDraft(Sequence& sequence);
   void PlanModelDrafts();
@@ -115,6 +122,7 @@ class Scheduler {
   void AddDecodes();
   [[nodiscard]] uint32_t GrowOrPreempt(Sequence& sequence, uint32_t rows);
   [[nodiscard]] bool MakeRoom(const Sequence& sequence);
+  [[nodiscard]] bool MayYield(const Sequence& sequence, const Sequence& to) const;
   void Preempt(Sequence& sequence);
 
   // After the step.
@@ -145,15 +153,16 @@ class Scheduler {
   std::vector<std::unique_ptr<LiveRequest>> live_;  // in order of arrival
   std::vector<Sequence*> waiting_;                  // by rank, the most important last: it is taken from there
   std::vector<Sequence*> running_;                  // by rank, the most important first
-  std::vector<Sequence*> turns_;                    // scratch of PlanPrefills
+  std::vector<Sequence*> prompts_;                  // scratch of PlanPrefills
+  std::vector<PromptShare> shares_;                 // of prompts_
   std::vector<Sequence*> decodes_;                  // of the step being planned: they miss one token
   std::vector<double> chances_;                     // scratch of OfferDraft
   std::vector<Sequence*> for_model_;                // of decodes_: those that the draft model may guess for
-  Rank last_turn_{};                                // whose chunk was planned last
   bool start_blocked_ = false;  // the first waiting one was told "later", and nothing has been given back since
   uint32_t unstarted_ = 0;
   uint32_t restored_runs_ = 0;  // of the step being planned
   Batch batch_;
+  PromptSharing sharing_;
   DraftChoice draft_choice_;
   StepCost step_cost_;
   StepPace pace_;

@@ -192,7 +192,7 @@ class Simulation {
     if (rng_.Chance(0.05)) p.deadline = clock_.Now() + std::chrono::milliseconds(rng_.Range(1, 400));
     Request& r = p.request;
     r.choices = rng_.Chance(0.2) ? static_cast<uint32_t>(rng_.Range(2, 4)) : 1;
-    r.priority = static_cast<int32_t>(rng_.Pick({0, 0, 0, 1, -1}));
+    r.priority = static_cast<int32_t>(rng_.Pick({0, 0, 0, 0, 1, -1, 1000}));
     r.ignore_end_of_generation = rng_.Chance(0.5);
     r.sampling = DrawSampling();
     if (rng_.Chance(0.3)) r.logprobs_top = static_cast<uint32_t>(rng_.Range(0, 3));

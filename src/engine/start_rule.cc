@@ -7,7 +7,9 @@ StartAnswer PageRule::MayStart(const StartQuestion& q) const {
   for (size_t g = 0; g < q.kv.groups(); ++g) {
     uint64_t needed = q.kv.StillNeeded(q.sequence.pages, g, q.sequence.known() + 1);
     for (const Sequence* other : q.running) needed += q.kv.StillNeeded(other->pages, g, other->known() + 1) + 1;
-    if (needed > q.kv.Available(g)) return StartAnswer::kLater;
+    uint64_t available = q.kv.Available(g);
+    for (const Sequence* other : q.leaving) available += q.kv.Held(other->pages, g);
+    if (needed > available) return StartAnswer::kLater;
   }
   return StartAnswer::kYes;
 }

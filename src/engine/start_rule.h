@@ -16,6 +16,7 @@ enum class StartAnswer : uint8_t { kYes, kLater, kNever };
 struct StartQuestion {
   const Sequence& sequence;
   std::span<Sequence* const> running;
+  std::span<Sequence* const> leaving;  // not among those: they would give up what they hold first
   const KvPages& kv;
 };
 

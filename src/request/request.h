@@ -91,7 +91,7 @@ struct Request {
   std::string prediction;                       // text that much of the output is expected to repeat; empty: none
   bool speculation = true;  // false: this request's tokens are computed one by one. The same tokens either way
   bool echo = false;        // completions: the prompt's text first
-  int32_t priority = 0;     // higher first in admission
+  int32_t priority = 0;     // higher first: in the queue, in prompt rows, and the last to be preempted
 };
 
 }  // namespace bedplate

@@ -4,7 +4,7 @@
 /// response_format looks right and is not. Source: https://platform.openai.com/docs/api-reference.
 ///
 /// Beyond OpenAI's fields, as vLLM and llama.cpp name them: top_k, min_p, typical_p, repetition_penalty, ignore_eos,
-/// stop_token_ids, chat_template_kwargs, priority.
+/// stop_token_ids, chat_template_kwargs, priority (-1000 to 1000; as with vLLM, lower goes first).
 
 #include "base/json.h"
 #include "base/status.h"

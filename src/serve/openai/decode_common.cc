@@ -128,7 +128,7 @@ Status ReadCommon(const FieldReader& fields, Request& request) {
   BP_ASSIGN_OR_RETURN(const auto speculation, fields.Bool("speculation"));
   request.speculation = speculation.value_or(true);
   BP_ASSIGN_OR_RETURN(const auto priority, fields.Int("priority", -1000, 1000));
-  if (priority) request.priority = static_cast<int32_t>(*priority);
+  if (priority) request.priority = -static_cast<int32_t>(*priority);  // vLLM's goes first where it is lower
   return Status::Ok();
 }
 

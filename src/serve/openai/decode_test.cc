@@ -49,7 +49,7 @@ TEST(DecodeChat, TakesEveryField) {
   EXPECT_EQ(r.stop_tokens, std::vector<TokenId>{TokenId{5}});
   EXPECT_TRUE(r.ignore_end_of_generation);
   EXPECT_EQ(r.logprobs_top, 4u);
-  EXPECT_EQ(r.priority, -2);
+  EXPECT_EQ(r.priority, 2);
   EXPECT_EQ(r.prediction, "int main");
   EXPECT_FALSE(r.speculation);
   const auto& chat = std::get<ChatPrompt>(r.prompt);
