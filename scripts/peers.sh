@@ -5,9 +5,10 @@
 #   scripts/peers.sh llama-server   llama.cpp's server, compiled likewise; prints the program instead of a Python
 #   scripts/peers.sh reference      torch, transformers, gguf, tokenizers: the fp32 reference and the tokenizers' oracle
 #   scripts/peers.sh clients        the official SDKs that tests/clients drive the server with
+#   scripts/peers.sh constraints    xgrammar and llguidance, and jsonschema, which says what is valid
 #
 # They live in build/peers/. An environment that exists elsewhere is used instead when BEDPLATE_PEER_LLAMA,
-# BEDPLATE_PEER_LLAMA_SERVER, BEDPLATE_PEER_REFERENCE or BEDPLATE_PEER_CLIENTS names its folder.
+# BEDPLATE_PEER_LLAMA_SERVER, BEDPLATE_PEER_REFERENCE, BEDPLATE_PEER_CLIENTS or BEDPLATE_PEER_CONSTRAINTS names its folder.
 set -euo pipefail
 # Rivals that are compiled want a compiler under the usual names; a machine that only ./run prepared has clang-19 alone.
 command -v c++ >/dev/null || export CC=clang-19 CXX=clang++-19
@@ -19,8 +20,9 @@ case $name in
   llama-server) given=${BEDPLATE_PEER_LLAMA_SERVER:-} ;;
   reference) given=${BEDPLATE_PEER_REFERENCE:-} ;;
   clients) given=${BEDPLATE_PEER_CLIENTS:-} ;;
+  constraints) given=${BEDPLATE_PEER_CONSTRAINTS:-} ;;
   *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -62,6 +64,7 @@ if [[ ! -e $venv/.complete || $(cat "$venv/.complete") != "$made_from" ]]; then
       # A CPU wheel of torch, where the index offers one by its plain name, is a tenth of the size; any torch will do.
       "${pip[@]}" torch transformers==5.23.0 tokenizers==0.23.3 gguf==0.19.0 jinja2 sentencepiece protobuf >&2
       ;;
+    constraints) "${pip[@]}" xgrammar==0.2.8 llguidance==1.9.1 jsonschema==4.26.0 numpy >&2 ;;
     clients)
       "${pip[@]}" -r tests/clients/requirements.txt >&2
       # The major before, for those who stay with it: PYTHONPATH puts it first.

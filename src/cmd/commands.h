@@ -13,6 +13,7 @@ void AddModelsCommand(Program& program);
 void AddCacheCommand(Program& program);
 void AddInspectCommand(Program& program);
 void AddTokenizeCommand(Program& program);
+void AddConstrainCommand(Program& program);
 void AddRenderCommand(Program& program);
 void AddLogprobsCommand(Program& program);
 void AddPerplexityCommand(Program& program);

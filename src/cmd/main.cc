@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   bedplate::AddCacheCommand(program);
   bedplate::AddInspectCommand(program);
   bedplate::AddTokenizeCommand(program);
+  bedplate::AddConstrainCommand(program);
   bedplate::AddRenderCommand(program);
   bedplate::AddLogprobsCommand(program);
   bedplate::AddPerplexityCommand(program);

@@ -22,6 +22,7 @@
 #include "model/step_model.h"
 #include "request/request.h"
 #include "text/chat_template.h"
+#include "text/constraint/token_masks.h"
 #include "text/output_parser.h"
 #include "text/tokenizer.h"
 
@@ -71,9 +72,11 @@ struct LoadedModel {
 struct PreparedRequest {
   Request request;
   std::vector<TokenId> tokens;
-  std::vector<TokenId> prediction;            // of the output, each in the model's vocabulary; empty: none
-  uint32_t output_tokens_max = 0;             // resolved; 0 only with echo or prompt_logprobs_top
-  std::string prompt_text;                    // what echo gives back
+  std::vector<TokenId> prediction;  // of the output, each in the model's vocabulary; empty: none
+  std::shared_ptr<TokenMasks>
+      constraint;                  // what the output is held to; none: nothing. The engine thread's, as from now
+  uint32_t output_tokens_max = 0;  // resolved; 0 only with echo or prompt_logprobs_top
+  std::string prompt_text;         // what echo gives back
   std::optional<OutputParserOptions> output;  // how the output is read; none: it is text
   std::optional<Instant> deadline;  // after it the request fails with kDeadlineExceeded; the caller may set it
   uint64_t cache_salt = 0;          // requests with different ones never share cached pages; the caller may set it

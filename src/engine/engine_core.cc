@@ -67,6 +67,7 @@ EngineCore::EngineCore(const EngineOptions& options, LoadedModel model, std::uni
       clock_(clock),
       plan_(std::move(plan)),
       seed_(options.seed.has_value() ? *options.seed : SystemEntropy()),
+      constraints_(std::make_unique<ConstraintCache>(*model_.tokenizer)),
       logits_(std::move(logits)),
       sampler_(VectorKernelsFor(BestIsa()), model_.model->vocabulary(), model_.tokenizer->size()),
       draft_model_(std::move(draft_model)),
@@ -91,7 +92,16 @@ void EngineCore::StartEmpty() {
 }
 
 Result<PreparedRequest> EngineCore::Prepare(Request request) const {
-  return PrepareRequest(std::move(request), model_, context_tokens_max(), clock_.UnixSeconds());
+  BP_ASSIGN_OR_RETURN(PreparedRequest prepared,
+                      PrepareRequest(std::move(request), model_, context_tokens_max(), clock_.UnixSeconds()));
+  if (!prepared.request.constraint.has_value()) return prepared;
+  Constraint constraint = *prepared.request.constraint;
+  // Where the prompt has opened the reasoning, the format is for what comes after it.
+  if (prepared.output.has_value() && prepared.output->in_reasoning && constraint.after.empty()) {
+    constraint.after = prepared.output->format.reasoning_close;
+  }
+  BP_ASSIGN_OR_RETURN(prepared.constraint, constraints_->Get(constraint));
+  return prepared;
 }
 
 Result<uint32_t> EngineCore::CountPrompt(Request request) const {
@@ -99,6 +109,7 @@ Result<uint32_t> EngineCore::CountPrompt(Request request) const {
 }
 
 Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> events) {
+  BP_CHECK(request.request.constraint.has_value() == (request.constraint != nullptr));
   BP_CHECK(!request.tokens.empty() && request.tokens.size() + request.output_tokens_max <= context_tokens_max());
   if (draining_.load()) return Status::Unavailable("the server is shutting down and takes no new requests");
   std::optional<TokenLookup> lookup = MakeLookup(request);  // before the lock: it reads the whole prompt
@@ -216,14 +227,43 @@ Drawn EngineCore::DrawOne(const Batch::Wish& wish, std::span<float> row) {
   if (!wish.next) {
     return {.token = {}, .scored = sampler_.Score(row, sequence.tokens[wish.position], *request.prompt_logprobs_top)};
   }
+  std::span<const uint64_t> allowed;
+  TokenMasks::Cursor* const constraint = sequence.Constrain();
+  if (constraint != nullptr) {
+    Result<std::span<const uint64_t>> mask = Allowed(sequence, *constraint);
+    if (!mask.ok()) return {.token = {}, .scored = {}, .failure = mask.status()};
+    allowed = *mask;
+  }
   const DrawKey key{.seed = sequence.request.seed, .choice = sequence.choice(), .position = wish.position};
-  Drawn drawn{.token = sampler_.Draw(row, request.sampling, sequence.counts, key), .scored = {}};
+  Drawn drawn{.token = sampler_.Draw(row, request.sampling, sequence.counts, key, allowed), .scored = {}};
+  // Here and not in Commit, for the same reason as the counts below.
+  if (constraint != nullptr && drawn.token.has_value() && !sequence.output.IsEnd(*drawn.token)) {
+    BP_CHECK(constraint->Accept(*drawn.token));
+    drawn.completes = constraint->MustEnd();
+  }
   if (drawn.token.has_value() && request.logprobs_top.has_value()) {
     drawn.scored = sampler_.Score(row, *drawn.token, *request.logprobs_top);
   }
   // Here and not in Commit, since the next row of the same step may be the same sequence's.
   if (drawn.token.has_value() && !sequence.counts.entries().empty()) sequence.counts.AddOutput(*drawn.token);
   return drawn;
+}
+
+/// The constraint's tokens; and where the text may end, those that end it.
+Result<std::span<const uint64_t>> EngineCore::Allowed(const Sequence& sequence, TokenMasks::Cursor& cursor) {
+  BP_ASSIGN_OR_RETURN(const std::span<const uint64_t> mask, cursor.Allowed());
+  mask_.assign(mask.begin(), mask.end());
+  const auto set = [&](TokenId token) {
+    if (!model_.tokenizer->Contains(token)) return;
+    const auto id = static_cast<size_t>(token.value);
+    const uint64_t bit = uint64_t{1} << (id % 64);
+    mask_[id / 64] = cursor.MayEnd() ? mask_[id / 64] | bit : mask_[id / 64] & ~bit;
+  };
+  for (const TokenId token : model_.tokenizer->end_of_generation()) set(token);
+  for (const TokenId token : sequence.request.request().stop_tokens) set(token);
+  if (std::ranges::any_of(mask_, [](uint64_t word) { return word != 0; })) return std::span<const uint64_t>(mask_);
+  return Status::InvalidArgument(
+      "The model's vocabulary has no token that can go on with what the constraint asks for here.");
 }
 
 /// Counters first: whoever has been told the end of the last request finds the engine idle and its metrics complete.

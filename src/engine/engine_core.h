@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "engine/constraint.h"
 #include "engine/draft_model.h"
 #include "engine/engine.h"
 #include "engine/kv_pages.h"
@@ -61,6 +62,7 @@ class EngineCore {
   [[nodiscard]] std::optional<TokenLookup> MakeLookup(const PreparedRequest& prepared) const;
   void DrawTokens(const Batch& batch);
   [[nodiscard]] Drawn DrawOne(const Batch::Wish& wish, std::span<float> row);
+  [[nodiscard]] Result<std::span<const uint64_t>> Allowed(const Sequence& sequence, TokenMasks::Cursor& cursor);
   void Deliver(std::vector<Delivery> deliveries);
   void Publish();
   [[nodiscard]] uint32_t RetryAfterMs(size_t waiting) const;
@@ -70,11 +72,13 @@ class EngineCore {
   const Clock& clock_;
   const MemoryPlan plan_;
   const uint64_t seed_;
+  const std::unique_ptr<ConstraintCache> constraints_;  // has a lock of its own
 
   // The engine thread's.
   EngineMetrics metrics_;
   Buffer logits_;  // [logit_rows_max, vocabulary]
   Sampler sampler_;
+  TokenMask mask_;  // of the row being drawn from, with the tokens that end an output
   std::vector<Drawn> drawn_;
   std::unique_ptr<DraftModel> draft_model_;  // none where there is none; as kv_, before the scheduler
   const std::unique_ptr<PageTiers> tiers_;   // none where there are none; before kv_, whose evicted pages it takes

@@ -113,6 +113,9 @@ Status CheckLimits(const Request& request, uint32_t vocabulary) {
   BP_RETURN_IF_ERROR(CheckSampling(request.sampling, vocabulary));
   BP_RETURN_IF_ERROR(CheckInteger("n", request.choices, 1, kChoicesMost));
   BP_RETURN_IF_ERROR(CheckStops(request, vocabulary));
+  if (request.constraint.has_value() && request.ignore_end_of_generation) {
+    return Invalid("ignore_eos", "an output that is held to a format ends where the format does.", "invalid_value");
+  }
   if (request.logprobs_top.has_value()) {
     BP_RETURN_IF_ERROR(CheckInteger("top_logprobs", *request.logprobs_top, 0, kLogprobsTopMost));
   }

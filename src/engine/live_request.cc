@@ -25,4 +25,11 @@ Sequence::Sequence(LiveRequest& owner, uint32_t choice_index, const Tokenizer& t
   if (Penalises(owner.request().sampling)) counts.AddPrompt(owner.prepared.tokens, reserve);
 }
 
+TokenMasks::Cursor* Sequence::Constrain() {
+  if (constraint == nullptr && request.prepared.constraint != nullptr) {
+    constraint = std::make_unique<TokenMasks::Cursor>(*request.prepared.constraint);
+  }
+  return constraint.get();
+}
+
 }  // namespace bedplate

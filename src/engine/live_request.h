@@ -62,7 +62,8 @@ struct Sequence {
   SequencePages pages;
   TokenCounts counts;  // only kept while penalties ask for it
   ChoiceOutput output;
-  std::optional<TokenLookup> lookup;  // none: nothing is drafted for it
+  std::unique_ptr<TokenMasks::Cursor> constraint;  // where the output stands; none: it is free. See Constrain()
+  std::optional<TokenLookup> lookup;               // none: nothing is drafted for it
   /// What a draft model has of the sequence (draft_model.h): keys and values of the first `computed` known tokens, then
   /// of tokens it guessed.
   struct Drafting {
@@ -76,6 +77,9 @@ struct Sequence {
   bool draft_is_models = false;  // the draft was guessed by the draft model
   uint32_t draft_from = 0;       // the position of its first token
   Instant last_token_at{};
+
+  /// The cursor, made on the engine thread, which the masks belong to; nullptr where nothing constrains the output.
+  TokenMasks::Cursor* Constrain();
 
   [[nodiscard]] uint32_t choice() const { return rank.choice; }
   [[nodiscard]] int32_t priority() const;

@@ -70,7 +70,7 @@ bool ChoiceOutput::IsEnd(TokenId token) const {
   return std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end();
 }
 
-ChoiceOutput::Accepted ChoiceOutput::Accept(TokenId token, const std::optional<ScoredToken>& scored) {
+ChoiceOutput::Accepted ChoiceOutput::Accept(TokenId token, const std::optional<ScoredToken>& scored, bool completes) {
   BP_CHECK(tokens_ < prepared_.output_tokens_max);
   ++tokens_;
   OutputDelta delta{.choice = choice_, .pieces = {}, .tokens = {token}, .logprobs = {}};
@@ -78,10 +78,10 @@ ChoiceOutput::Accepted ChoiceOutput::Accept(TokenId token, const std::optional<S
   const bool was_reasoning = parser_ && parser_->in_reasoning();
   std::optional<Ending> ending = Read(decoder_.Push(token), delta.pieces);
   if (was_reasoning || (parser_ && parser_->in_reasoning())) ++reasoning_tokens_;
-  if (!ending.has_value() && tokens_ == prepared_.output_tokens_max) {
+  if (!ending.has_value() && (completes || tokens_ == prepared_.output_tokens_max)) {
     // The last token allowed: a stop string may still end in the replaced bytes of its character.
     ending = ReadEnd(delta.pieces);
-    if (ending->stop_string.empty()) ending->reason = FinishReason::kLength;
+    if (ending->stop_string.empty() && !completes) ending->reason = FinishReason::kLength;
   }
   if (ending.has_value()) return Finish(std::move(delta), *std::move(ending));
   return {.delta = std::move(delta), .finished = {}};

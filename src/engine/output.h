@@ -34,8 +34,9 @@ class ChoiceOutput {
 
   /// Would end the output without being part of it.
   [[nodiscard]] bool IsEnd(TokenId token) const;
-  /// A token that is not an end. Nothing follows a finished choice.
-  Accepted Accept(TokenId token, const std::optional<ScoredToken>& scored);
+  /// A token that is not an end. Nothing follows a finished choice. completes: nothing can follow what the constraint
+  /// asks for, so nothing is waited for; that is no cut, whatever the token count.
+  Accepted Accept(TokenId token, const std::optional<ScoredToken>& scored, bool completes = false);
   /// An end token came: what was held back becomes text.
   Accepted End();
 

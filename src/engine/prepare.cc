@@ -255,9 +255,6 @@ Result<uint32_t> CountPromptTokens(Request request, const LoadedModel& model, in
 Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model, uint32_t context_tokens_max,
                                        int64_t now_unix_seconds) {
   BP_RETURN_IF_ERROR(CheckLimits(request, model.model->vocabulary()));
-  if (request.constraint.has_value()) {
-    return Status::Unimplemented("this build can't hold the output to a format").WithReason("unsupported_parameter");
-  }
   PreparedRequest prepared;
   prepared.request = std::move(request);
   const bool chat = std::holds_alternative<ChatPrompt>(prepared.request.prompt);

@@ -85,10 +85,11 @@ void Sampler::Clean(std::span<float> logits) {
 }
 
 std::optional<TokenId> Sampler::Draw(std::span<const float> logits, const SamplingParams& params,
-                                     const TokenCounts& counts, const DrawKey& key) {
+                                     const TokenCounts& counts, const DrawKey& key, std::span<const uint64_t> allowed) {
   BP_CHECK(logits.size() == vocabulary_);
   std::span<const float> row = logits.first(drawable_);
   if (!params.logit_bias.empty() || Penalises(params)) row = Adjust(row, params, counts);
+  if (!allowed.empty()) row = Masked(row, allowed);
   const size_t best = kernels_.argmax(row.data(), row.size());
   const float max = row[best];
   if (max == kLowest) return std::nullopt;
@@ -113,6 +114,16 @@ std::span<const float> Sampler::Adjust(std::span<const float> row, const Samplin
       if (seen.written > 0) x -= static_cast<float>(seen.written) * params.frequency_penalty + params.presence_penalty;
       x = std::min(x, kHighest);
     }
+  }
+  return std::span(work_).first(row.size());
+}
+
+/// row may be the work space, after Adjust().
+std::span<const float> Sampler::Masked(std::span<const float> row, std::span<const uint64_t> allowed) {
+  for (size_t begin = 0; begin < row.size(); begin += 64) {
+    const uint64_t word = begin / 64 < allowed.size() ? allowed[begin / 64] : 0;
+    const size_t end = std::min(begin + 64, row.size());
+    for (size_t i = begin; i < end; ++i) work_[i] = (word >> (i - begin) & 1u) != 0 ? row[i] : kLowest;
   }
   return std::span(work_).first(row.size());
 }

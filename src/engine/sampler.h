@@ -50,8 +50,11 @@ class Sampler {
   /// Puts a row into the defined form (see Numerics), in place. Before the other two.
   static void Clean(std::span<float> logits);
 
+  /// allowed: a bit a token (word id / 64, bit id % 64); the others count as minus infinity, before anything narrows.
+  /// Empty: all are allowed.
   [[nodiscard]] std::optional<TokenId> Draw(std::span<const float> logits, const SamplingParams& params,
-                                            const TokenCounts& counts, const DrawKey& key);
+                                            const TokenCounts& counts, const DrawKey& key,
+                                            std::span<const uint64_t> allowed = {});
 
   /// Of the model's own distribution: no parameter plays a part.
   [[nodiscard]] ScoredToken Score(std::span<const float> logits, TokenId token, uint32_t top);
@@ -71,6 +74,7 @@ class Sampler {
 
   [[nodiscard]] std::span<const float> Adjust(std::span<const float> row, const SamplingParams& params,
                                               const TokenCounts& counts);
+  [[nodiscard]] std::span<const float> Masked(std::span<const float> row, std::span<const uint64_t> allowed);
   [[nodiscard]] TokenId DrawFromAll(std::span<const float> row, float max, float temperature, float unit);
   [[nodiscard]] TokenId DrawFromCandidates(float temperature, float unit) const;
 

@@ -255,6 +255,9 @@ void Scheduler::OfferDraft(Sequence& sequence) {
     for (uint32_t i = 0; i < count; ++i) {
       if (sequence.output.IsEnd(sequence.draft[i])) count = i;
     }
+    if (TokenMasks::Cursor* constraint = count > 0 ? sequence.Constrain() : nullptr) {
+      count = static_cast<uint32_t>(constraint->Fits(std::span(sequence.draft).first(count)));
+    }
     const double chance = count == 0 ? 0 : sequence.lookup->Chance(0);
     if (draft_model_ != nullptr && chance < sequence.drafting.acceptance.Chance()) {
       for_model_.push_back(&sequence);
@@ -287,6 +290,8 @@ void Scheduler::PlanModelDrafts() {
   draft_model_->Draft(for_model_, depth);
   for (Sequence* sequence : for_model_) {
     sequence->draft.resize(std::min<size_t>(sequence->draft.size(), sequence->output_left() - 1));
+    if (TokenMasks::Cursor* constraint = sequence->Constrain())
+      sequence->draft.resize(constraint->Fits(sequence->draft));
     sequence->draft_is_models = true;
     sequence->draft_from = sequence->known();
     GrowForDraft(*sequence);
@@ -416,12 +421,14 @@ void Scheduler::CommitToken(const Batch::Wish& wish, const Drawn& drawn, Instant
     ++sequence.computed;
     ++metrics_.accepted_tokens;
   }
+  if (!drawn.failure.ok()) return Fail(request, drawn.failure, now);
   if (!drawn.token.has_value()) {
     return Fail(request, Status::Internal(Cat("the model gave no usable logits at position ", sequence.known())), now);
   }
   NoteToken(sequence, now);
   const bool end = sequence.output.IsEnd(*drawn.token);
-  ChoiceOutput::Accepted accepted = end ? sequence.output.End() : sequence.output.Accept(*drawn.token, drawn.scored);
+  ChoiceOutput::Accepted accepted =
+      end ? sequence.output.End() : sequence.output.Accept(*drawn.token, drawn.scored, drawn.completes);
   if (!end) {
     sequence.tokens.push_back(*drawn.token);
     ++request.usage.output_tokens;

@@ -58,6 +58,8 @@ struct SchedulerOptions {
 struct Drawn {
   std::optional<TokenId> token;
   std::optional<ScoredToken> scored;
+  bool completes = false;   // the token makes the output all that its constraint asks for; nothing can follow
+  Status failure{};         // not ok: why nothing could be drawn
   bool void_draft = false;  // a drafted token before it was not drawn: nothing follows from the row
 };
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "engine/constraint.h"
 #include "engine/engine_core.h"
 #include "engine/sampler.h"
 #include "kernels/isa.h"
@@ -293,11 +294,17 @@ class SimOracle {
     counts.AddPrompt(tokens, tokens.size());
     std::string bytes;
     out.reason = FinishReason::kLength;
+    std::shared_ptr<TokenMasks> masks;
+    std::optional<TokenMasks::Cursor> constraint;
+    if (request.constraint.has_value()) {
+      masks = *CompileConstraint(*request.constraint, std::make_shared<const TokenTrie>(*tokenizer_));
+      constraint.emplace(*masks);
+    }
     while (out.tokens.size() < prepared.output_tokens_max) {
       const std::vector<float> row = RowAfter(tokens, tokens.size());
       const DrawKey key{
           .seed = *request.sampling.seed, .choice = choice, .position = static_cast<uint32_t>(tokens.size())};
-      const auto token = sampler_.Draw(row, request.sampling, counts, key);
+      const auto token = sampler_.Draw(row, request.sampling, counts, key, AllowedBy(constraint, request));
       if (!token.has_value()) return false;
       const bool stop_token = std::ranges::find(request.stop_tokens, *token) != request.stop_tokens.end();
       if (stop_token || (token->value == kSimEos && !request.ignore_end_of_generation)) {
@@ -310,9 +317,26 @@ class SimOracle {
       if (request.logprobs_top.has_value()) out.logprobs.push_back(sampler_.Score(row, *token, 0).logprob);
       bytes += tokenizer_->TokenBytes(*token);
       if (CutAtStop(request.stop_strings, bytes, out)) return true;
+      if (!constraint.has_value()) continue;
+      EXPECT_TRUE(constraint->Accept(*token));
+      if (!constraint->MustEnd()) continue;
+      out.reason = FinishReason::kStop;
+      break;
     }
     out.text = ToValidUtf8(bytes);
     return true;
+  }
+
+  std::vector<uint64_t> AllowedBy(std::optional<TokenMasks::Cursor>& constraint, const Request& request) const {
+    if (!constraint.has_value()) return {};
+    const auto allowed = constraint->Allowed();
+    std::vector<uint64_t> mask(allowed->begin(), allowed->end());
+    std::vector<int32_t> ends{kSimEos};
+    for (const TokenId token : request.stop_tokens) ends.push_back(token.value);
+    for (const int32_t end : ends) {
+      mask[0] = constraint->MayEnd() ? mask[0] | uint64_t{1} << end : mask[0] & ~(uint64_t{1} << end);
+    }
+    return mask;
   }
 
   /// Brute force: the shortest beginning of the bytes that ends with a stop string.

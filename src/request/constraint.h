@@ -19,26 +19,26 @@ namespace bedplate {
 /// JSON text of a value that the schema allows. An object's properties come in the order in which the schema declares
 /// them. {} or true: any value.
 struct JsonSchemaForm {
-  Json schema;
+  Json schema{};
   bool compact = false;  // no white space between the parts
-  std::string param;
+  std::string param{};
 };
 /// JSON text of any object.
 struct JsonObjectForm {};
 /// Text that matches as a whole.
 struct RegexForm {
   std::string pattern;
-  std::string param;
+  std::string param{};
 };
 /// Text of the rule `root` of a grammar in GBNF.
 struct GrammarForm {
   std::string text;
-  std::string param;
+  std::string param{};
 };
 /// One of these, none empty.
 struct ChoiceForm {
   std::vector<std::string> choices;
-  std::string param;
+  std::string param{};
 };
 
 /// Pieces between fixed text, as tool calls are written:
@@ -47,23 +47,24 @@ struct ChoiceForm {
 /// must have some text. Spell literals as text: a token that is control in the vocabulary is never drawn.
 struct StructuralForm {
   struct Alternative {
-    std::string begin;
-    JsonSchemaForm content;
-    std::string end;
+    std::string begin{};
+    JsonSchemaForm content{};
+    std::string end{};
   };
-  std::string prefix;
-  std::vector<Alternative> alternatives;
-  std::string separator;
+  std::string prefix{};
+  std::vector<Alternative> alternatives{};
+  std::string separator{};
   uint32_t least = 1;
   uint32_t most = 1;  // 0: no limit
-  std::string suffix;
+  std::string suffix{};
 };
 
 struct Constraint {
-  std::variant<JsonSchemaForm, JsonObjectForm, RegexForm, GrammarForm, ChoiceForm, StructuralForm> form;
+  using Form = std::variant<JsonSchemaForm, JsonObjectForm, RegexForm, GrammarForm, ChoiceForm, StructuralForm>;
+  Form form;
   /// Any text up to the first appearance of this marker, and the marker, come before the form: reasoning that ends with
   /// "</think>". Empty: the form alone.
-  std::string after;
+  std::string after{};
 };
 
 }  // namespace bedplate

@@ -253,7 +253,7 @@ Result<Call> DecodeChat(const Json& body) {
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
   BP_RETURN_IF_ERROR(ReadLimits(fields, request));
   BP_RETURN_IF_ERROR(ReadPrediction(fields, request));
-  BP_RETURN_IF_ERROR(RefuseConstraints(fields));
+  BP_RETURN_IF_ERROR(ReadConstraint(fields, request));
   BP_RETURN_IF_ERROR(RefuseOtherModalities(fields));
   BP_ASSIGN_OR_RETURN(const StreamChoice stream, ReadStream(fields));
   const ChatReplyOptions reply{.stream = stream.stream,

@@ -148,24 +148,4 @@ Result<StreamChoice> ReadStream(const FieldReader& fields) {
   return choice;
 }
 
-Status RefuseConstraints(const FieldReader& fields) {
-  if (const Json* format = fields.Get("response_format")) {
-    const Json* type = format->Find("type");
-    if (!format->is_object()) return fields.WrongType("response_format", "an object", *format);
-    if (type == nullptr || !type->is_string() || type->as_string() != "text") {
-      return Unsupported("response_format",
-                         "'response_format' other than {\"type\": \"text\"} is not supported: this build "
-                         "can't hold the output to a format.");
-    }
-  }
-  for (const std::string_view name : {"guided_json", "guided_regex", "guided_choice", "guided_grammar",
-                                      "structured_outputs", "grammar", "json_schema"}) {
-    if (fields.Get(name) != nullptr) {
-      return Unsupported(std::string(name),
-                         Cat("'", name, "' is not supported: this build can't hold the output to a format."));
-    }
-  }
-  return Status::Ok();
-}
-
 }  // namespace bedplate::openai

@@ -20,7 +20,7 @@ Status CheckIsObject(const Json& body);
 /// sampling, n, stop, seed, logit_bias and the extensions, into request.
 Status ReadCommon(const FieldReader& fields, Request& request);
 Result<StreamChoice> ReadStream(const FieldReader& fields);
-/// response_format other than text, and other engines' ways to constrain an output.
-Status RefuseConstraints(const FieldReader& fields);
+/// response_format, and other engines' ways to say what the output must look like.
+Status ReadConstraint(const FieldReader& fields, Request& request);
 
 }  // namespace bedplate::openai

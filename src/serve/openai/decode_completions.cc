@@ -87,7 +87,7 @@ Status RefuseUnsupported(const FieldReader& fields, const Request& request) {
     return Unsupported("best_of", Cat("'best_of' is ", *best_of, " and 'n' is ", request.choices,
                                       "; this build only supports equal values."));
   }
-  return RefuseConstraints(fields);
+  return Status::Ok();
 }
 
 }  // namespace
@@ -102,6 +102,7 @@ Result<Call> DecodeCompletions(const Json& body, const CompletionsLimits& limits
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
   BP_RETURN_IF_ERROR(ReadLimits(fields, request));
   BP_RETURN_IF_ERROR(RefuseUnsupported(fields, request));
+  BP_RETURN_IF_ERROR(ReadConstraint(fields, request));
   // Every choice carries the prompt's text and log-probabilities again, so their number bounds the answer's size.
   constexpr size_t kChoicesInAllMax = 128;
   if (prompts.size() * request.choices > kChoicesInAllMax) {

@@ -136,10 +136,25 @@ TEST(DecodeChat, RefusalsNameTheField) {
       {R"("min_p":2)", "min_p"},
       {R"("stop_token_ids":[-1])", "stop_token_ids"},
       {R"("priority":"high")", "priority"},
-      {R"("response_format":{"type":"json_object"})", "response_format"},
+      {R"("response_format":{"type":"xml"})", "response_format.type"},
+      {R"("response_format":{})", "response_format.type"},
+      {R"("response_format":{"type":"json_schema"})", "response_format.json_schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"schema":{}}})", "response_format.json_schema.name"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"a b","schema":{}}})",
+       "response_format.json_schema.name"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"a"}})", "response_format.json_schema.schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"a","schema":[]}})",
+       "response_format.json_schema.schema"},
+      {R"("response_format":{"type":"json_object"},"guided_regex":"a")", "guided_regex"},
+      {R"("structured_outputs":{})", "structured_outputs"},
+      {R"("structured_outputs":{"regex":"a","grammar":"b"})", "structured_outputs"},
+      {R"("structured_outputs":{"choice":["a",1]})", "structured_outputs.choice[1]"},
+      {R"("structured_outputs":{"json":{},"whitespace_pattern":" "})", "structured_outputs.whitespace_pattern"},
+      {R"("guided_whitespace_pattern":" ")", "guided_whitespace_pattern"},
       {R"("response_format":"text")", "response_format"},
-      {R"("guided_json":{})", "guided_json"},
-      {R"("grammar":"root ::= a")", "grammar"},
+      {R"("guided_json":5)", "guided_json"},
+      {R"("guided_json":"{")", "guided_json"},
+      {R"("grammar":{})", "grammar"},
       {R"("tool_choice":"required")", "tool_choice"},
       {R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"some")", "tool_choice"},
       {R"("parallel_tool_calls":"no")", "parallel_tool_calls"},
@@ -179,6 +194,31 @@ TEST(DecodeChat, RefusalsNameTheField) {
       {R"([{"role":"assistant","tool_calls":[{"id":"1"}]}])", "messages[0].tool_calls[0].function"},
   };
   for (const auto& [text, param] : messages) EXPECT_EQ(Chat("", text).status().param(), param) << text;
+}
+
+TEST(DecodeChat, TakesEveryWayToSayWhatTheOutputMustLookLike) {
+  const auto form = [](std::string_view fields) {
+    const Result<Call> call = Chat(fields);
+    EXPECT_TRUE(call.ok()) << fields << call.status().message();
+    return call->requests[0].constraint->form;
+  };
+  EXPECT_FALSE(Chat(R"("response_format":{"type":"text"})")->requests[0].constraint.has_value());
+  EXPECT_TRUE(std::holds_alternative<JsonObjectForm>(form(R"("response_format":{"type":"json_object"})")));
+  const auto schema = std::get<JsonSchemaForm>(form(
+      R"("response_format":{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":{"type":"null"}}})"));
+  EXPECT_EQ(WriteJson(schema.schema), R"({"type":"null"})");
+  EXPECT_EQ(schema.param, "response_format.json_schema.schema");
+  EXPECT_FALSE(schema.compact);
+  EXPECT_TRUE(
+      std::get<JsonSchemaForm>(form(R"("structured_outputs":{"json":{},"disable_any_whitespace":true})")).compact);
+  EXPECT_EQ(std::get<RegexForm>(form(R"("structured_outputs":{"regex":"a+"})")).pattern, "a+");
+  EXPECT_EQ(std::get<RegexForm>(form(R"("guided_regex":"a+")")).param, "guided_regex");
+  EXPECT_EQ(std::get<ChoiceForm>(form(R"("guided_choice":["a","b"])")).choices.size(), 2u);
+  EXPECT_EQ(std::get<GrammarForm>(form(R"("guided_grammar":"root ::= \"a\"")")).text, "root ::= \"a\"");
+  EXPECT_EQ(std::get<GrammarForm>(form(R"("grammar":"root ::= \"a\"")")).param, "grammar");
+  EXPECT_TRUE(std::holds_alternative<JsonSchemaForm>(form(R"("guided_json":"{\"type\":\"null\"}")")));
+  EXPECT_TRUE(std::holds_alternative<JsonSchemaForm>(form(R"("json_schema":{"type":"null"})")));
+  EXPECT_TRUE(Completion(R"("prompt":"a","guided_regex":"a")")->requests[0].constraint.has_value());
 }
 
 TEST(DecodeCompletions, TakesEveryFormOfPrompt) {

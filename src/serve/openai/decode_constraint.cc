@@ -1,0 +1,171 @@
+// What an output must look like: OpenAI's response_format, and the same wishes as vLLM's users (structured_outputs,
+// guided_*) and llama.cpp's (grammar, json_schema) write them.
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/cat.h"
+#include "serve/openai/decode_common.h"
+
+namespace bedplate::openai {
+namespace {
+
+using Form = Constraint::Form;
+
+Status Missing(std::string path) {
+  return Status::InvalidArgument(Cat("Missing required parameter: '", path, "'."))
+      .WithParam(std::move(path))
+      .WithReason("missing_required_parameter");
+}
+
+/// A schema, or (guided_json) the text of one.
+Result<Form> ReadSchema(const Json& value, std::string path) {
+  if (value.is_object() || value.is_bool()) return Form(JsonSchemaForm{.schema = value, .param = std::move(path)});
+  if (!value.is_string()) return WrongType(std::move(path), "a JSON schema: an object", value);
+  Result<Json> parsed = ParseJson(value.as_string());
+  if (!parsed.ok() || !(parsed->is_object() || parsed->is_bool())) {
+    return Status::InvalidArgument(Cat("Invalid '", path, "': the string is no JSON schema."))
+        .WithParam(std::move(path))
+        .WithReason("invalid_value");
+  }
+  return Form(JsonSchemaForm{.schema = *std::move(parsed), .param = std::move(path)});
+}
+
+Result<Form> ReadChoices(const Json& value, std::string path) {
+  if (!value.is_array()) return WrongType(std::move(path), "an array of strings", value);
+  ChoiceForm form{.choices = {}, .param = path};
+  for (size_t i = 0; i < value.as_array().size(); ++i) {
+    if (!value.as_array()[i].is_string()) return WrongType(Cat(path, "[", i, "]"), "a string", value.as_array()[i]);
+    form.choices.push_back(value.as_array()[i].as_string());
+  }
+  return Form(std::move(form));
+}
+
+Result<Form> ReadText(const Json& value, std::string path, bool regex) {
+  if (!value.is_string()) return WrongType(std::move(path), "a string", value);
+  if (regex) return Form(RegexForm{.pattern = value.as_string(), .param = std::move(path)});
+  return Form(GrammarForm{.text = value.as_string(), .param = std::move(path)});
+}
+
+/// OpenAI's: a name of up to 64 letters, digits, - and _; the schema. `strict` makes no difference: it always holds.
+Result<Form> ReadJsonSchema(const FieldReader& format) {
+  const Json* object = format.Get("json_schema");
+  const std::string path = format.PathOf("json_schema");
+  if (object == nullptr) return Missing(path);
+  if (!object->is_object()) return WrongType(path, "an object", *object);
+  const FieldReader fields(*object, path);
+  BP_ASSIGN_OR_RETURN(const std::string name, fields.RequiredString("name"));
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  if (name.empty() || name.size() > 64 || !std::ranges::all_of(name, allowed)) {
+    return Status::InvalidArgument(
+               Cat("Invalid '", fields.PathOf("name"), "': expected 1 to 64 letters, digits, underscores and dashes."))
+        .WithParam(fields.PathOf("name"))
+        .WithReason("invalid_value");
+  }
+  BP_RETURN_IF_ERROR(fields.Bool("strict").status());
+  const Json* schema = fields.Get("schema");
+  if (schema == nullptr) return Missing(fields.PathOf("schema"));
+  if (!schema->is_object()) return fields.WrongType("schema", "a JSON schema: an object", *schema);
+  return ReadSchema(*schema, fields.PathOf("schema"));
+}
+
+Result<std::optional<Form>> ReadResponseFormat(const FieldReader& fields) {
+  const Json* format = fields.Get("response_format");
+  if (format == nullptr) return std::optional<Form>();
+  if (!format->is_object()) return fields.WrongType("response_format", "an object", *format);
+  const FieldReader of_format(*format, "response_format");
+  BP_ASSIGN_OR_RETURN(const std::string type, of_format.RequiredString("type"));
+  if (type == "text") return std::optional<Form>();
+  if (type == "json_object") return std::optional<Form>(JsonObjectForm());
+  if (type == "json_schema") {
+    BP_ASSIGN_OR_RETURN(Form form, ReadJsonSchema(of_format));
+    return std::optional<Form>(std::move(form));
+  }
+  return Status::InvalidArgument(Cat("Invalid value: '", type.substr(0, 50),
+                                     "'. Supported values are: 'text', 'json_object', and 'json_schema'."))
+      .WithParam("response_format.type")
+      .WithReason("invalid_value");
+}
+
+Status RefuseField(std::string path) {
+  std::string message = Cat("'", path, "' is not supported: the white space of JSON is fixed (see the documentation).");
+  return Unsupported(std::move(path), std::move(message));
+}
+
+/// vLLM's: exactly one of json, regex, choice, grammar, json_object.
+Result<std::optional<Form>> ReadStructuredOutputs(const FieldReader& fields) {
+  const Json* object = fields.Get("structured_outputs");
+  if (object == nullptr) return std::optional<Form>();
+  if (!object->is_object()) return fields.WrongType("structured_outputs", "an object", *object);
+  const FieldReader of(*object, "structured_outputs");
+  if (of.Get("whitespace_pattern") != nullptr) return RefuseField(of.PathOf("whitespace_pattern"));
+  if (of.Get("structural_tag") != nullptr) {
+    return Unsupported(of.PathOf("structural_tag"), "'structured_outputs.structural_tag' is not supported.");
+  }
+  BP_ASSIGN_OR_RETURN(const auto compact, of.Bool("disable_any_whitespace"));
+  BP_ASSIGN_OR_RETURN(const auto any_object, of.Bool("json_object"));
+  std::optional<Form> form;
+  size_t forms = 0;
+  const auto take = [&](Result<Form> read) -> Status {
+    if (!read.ok()) return std::move(read).status();
+    form = *std::move(read);
+    ++forms;
+    return Status::Ok();
+  };
+  if (const Json* json = of.Get("json")) BP_RETURN_IF_ERROR(take(ReadSchema(*json, of.PathOf("json"))));
+  if (const Json* regex = of.Get("regex")) BP_RETURN_IF_ERROR(take(ReadText(*regex, of.PathOf("regex"), true)));
+  if (const Json* choice = of.Get("choice")) BP_RETURN_IF_ERROR(take(ReadChoices(*choice, of.PathOf("choice"))));
+  if (const Json* grammar = of.Get("grammar")) {
+    BP_RETURN_IF_ERROR(take(ReadText(*grammar, of.PathOf("grammar"), false)));
+  }
+  if (any_object.value_or(false)) BP_RETURN_IF_ERROR(take(Form(JsonObjectForm())));
+  if (forms != 1) {
+    return Status::InvalidArgument(
+               Cat("'structured_outputs' holds ", forms,
+                   " of 'json', 'regex', 'choice', 'grammar' and 'json_object'; allowed: exactly 1."))
+        .WithParam("structured_outputs")
+        .WithReason("invalid_value");
+  }
+  if (auto* schema = std::get_if<JsonSchemaForm>(&*form)) schema->compact = compact.value_or(false);
+  return form;
+}
+
+}  // namespace
+
+Status ReadConstraint(const FieldReader& fields, Request& request) {
+  std::string_view from;
+  const auto take = [&](std::string_view name, Form form) -> Status {
+    if (!from.empty()) {
+      return Status::InvalidArgument(Cat("'", name, "' and '", from,
+                                         "' both say what the output must look like; "
+                                         "only one of them can be followed."))
+          .WithParam(std::string(name))
+          .WithReason("invalid_value");
+    }
+    from = name;
+    request.constraint = Constraint{.form = std::move(form), .after = {}};
+    return Status::Ok();
+  };
+  BP_ASSIGN_OR_RETURN(std::optional<Form> format, ReadResponseFormat(fields));
+  if (format.has_value()) BP_RETURN_IF_ERROR(take("response_format", *std::move(format)));
+  BP_ASSIGN_OR_RETURN(std::optional<Form> structured, ReadStructuredOutputs(fields));
+  if (structured.has_value()) BP_RETURN_IF_ERROR(take("structured_outputs", *std::move(structured)));
+  for (const std::string_view name :
+       {"guided_json", "json_schema", "guided_regex", "guided_choice", "guided_grammar", "grammar"}) {
+    const Json* value = fields.Get(name);
+    if (value == nullptr) continue;
+    const std::string path(name);
+    Result<Form> form = name == "guided_json" || name == "json_schema" ? ReadSchema(*value, path)
+                        : name == "guided_choice"                      ? ReadChoices(*value, path)
+                                                                       : ReadText(*value, path, name == "guided_regex");
+    if (!form.ok()) return std::move(form).status();
+    BP_RETURN_IF_ERROR(take(name, *std::move(form)));
+  }
+  if (fields.Get("guided_whitespace_pattern") != nullptr) return RefuseField("guided_whitespace_pattern");
+  return Status::Ok();
+}
+
+}  // namespace bedplate::openai
