@@ -18,7 +18,7 @@ Constraint Regex(std::string pattern) {
 EngineOptions OptionsWith(size_t memory_mib, Speculation::Mode mode = Speculation::Mode::kOff) {
   EngineOptions options;
   options.memory_bytes = memory_mib << 20;
-  options.context_tokens_max = 128;
+  options.context_tokens_max = 160;
   options.speculation.mode = mode;
   return options;
 }
@@ -36,6 +36,7 @@ std::vector<Formed> Forms() {
       {Regex("(ab|c)*uv"), "(ab|c)*uv"},
       {Regex("[a-t]{3,70}\xC3\xA9?"), "[a-t]{3,70}\xC3\xA9?"},
       {Regex("(a|b)+"), "(a|b)+"},
+      {Regex("[a-t]{60,90}"), "[a-t]{60,90}"},  // long enough to outgrow the pages that it started with
       {{.form = ChoiceForm{.choices = {"abc", "abd", "uv", "\xC3\xA9"}, .param = "guided_choice"}},
        "abc|abd|uv|\xC3\xA9"},
       {{.form = GrammarForm{.text = R"(root ::= [a-c] root | "d" | "e" "f")", .param = "grammar"}}, "[a-c]*(d|ef)"},
@@ -68,7 +69,7 @@ std::vector<PreparedRequest> Requests(uint64_t seed, int count) {
     PreparedRequest p;
     for (int64_t n = rng.Range(1, 40); n > 0; --n)
       p.tokens.push_back(TokenId{static_cast<int32_t>(rng.Range(0, kSimLetters - 1))});
-    p.output_tokens_max = static_cast<uint32_t>(rng.Range(1, 60));
+    p.output_tokens_max = static_cast<uint32_t>(rng.Range(1, 90));
     Request& r = p.request;
     r.choices = i % 5 == 0 ? 3 : 1;
     r.sampling.seed = rng.Next();
@@ -90,12 +91,13 @@ std::vector<PreparedRequest> Requests(uint64_t seed, int count) {
 }
 
 TEST(Constraint, TheSameTokensAsAloneWhateverElseRuns) {
+  uint64_t preemptions = 0;
   for (const Speculation::Mode mode : {Speculation::Mode::kOff, Speculation::Mode::kAlways}) {
     for (const float repetition : {0.0f, 30.0f}) {
       for (uint64_t round = 0; round < 6; ++round) {
         const auto requests = Requests(TestSeed() + round, 24);
         const Together got =
-            RunTogether(OptionsWith(24, mode), MakeSimLoadedModel({.repetition = repetition}), requests, round);
+            RunTogether(OptionsWith(14, mode), MakeSimLoadedModel({.repetition = repetition}), requests, round);
         SimOracle oracle(repetition);
         for (size_t i = 0; i < requests.size(); ++i) {
           const RequestResult alone = oracle.Run(requests[i]);
@@ -104,13 +106,14 @@ TEST(Constraint, TheSameTokensAsAloneWhateverElseRuns) {
             ASSERT_EQ(got.results[i], alone) << "request " << i << " of round " << round;
           }
         }
-        EXPECT_GT(got.metrics.preemptions, 0u) << "the pages were too many to show anything";
         if (mode == Speculation::Mode::kAlways && repetition > 0) {
           EXPECT_GT(got.metrics.accepted_tokens, 0u);
         }
+        preemptions += got.metrics.preemptions;
       }
     }
   }
+  EXPECT_GT(preemptions, 0u);
 }
 
 TEST(Constraint, WhatEndsByItselfBelongsToTheLanguage) {
