@@ -1,21 +1,50 @@
 #pragma once
 /// The one seam between serving and the books (ARCHITECTURE.md). serve/ calls it for every request of every dialect;
-/// what stands behind it (nothing yet, a key file, the ledger) is chosen in cmd/. Any thread.
+/// what stands behind it (nothing, a key file, the ledger) is chosen in cmd/. Any thread.
+///
+///   Authenticate(credentials) → Principal;  Admit(principal, estimate) → Permit or Refusal;
+///   permit.Note(usage) before each write to the client;  permit.Settle(usage) at the end.
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "request/event.h"
 
 namespace bedplate {
 
+/// What one request of a key may take; 0: as much as the server allows.
+struct RequestCaps {
+  uint64_t body_bytes_max = 0;
+  uint32_t output_tokens_max = 0;  // of each choice
+  uint32_t time_ms_max = 0;        // from its head to the end of its answer
+  bool operator==(const RequestCaps&) const = default;
+};
+
+/// Who asks.
 struct Principal {
   std::string tenant;
   std::string project;
-  std::string key;
+  std::string key;                       // its name, never the secret
+  std::vector<std::string> models = {};  // ids or aliases that it may use; empty: all
+  RequestCaps caps = {};
+  /// Of its pages in the prefix cache: nobody is told, by a count or by the time taken, what another one has asked.
+  uint64_t cache_salt = 0;
+
+  [[nodiscard]] bool MayUse(std::string_view model) const;
+  bool operator==(const Principal&) const = default;
+};
+
+/// A pair that signs requests (AWS Signature Version 4). The secret is never logged.
+struct AccessKey {
+  std::string secret;
+  Principal principal;
 };
 
 struct Estimate {
@@ -24,24 +53,59 @@ struct Estimate {
   uint32_t output_tokens_max = 0;
 };
 
-/// Leave to run one request. Settled exactly once; destroying an unsettled permit settles it with what was noted.
+/// One limit over a minute, as clients are told of it.
+struct RateLimit {
+  uint64_t limit = 0;
+  uint64_t remaining = 0;
+  Duration reset{};  // until all of it remains again
+};
+struct RateLimits {
+  std::optional<RateLimit> requests;
+  std::optional<RateLimit> tokens;
+};
+
+/// Why a request may not run now.
+struct Refusal {
+  enum class Kind : uint8_t {
+    kConcurrency,    // running requests
+    kRequests,       // a minute
+    kTokens,         // a minute
+    kPromptTooLong,  // above what a minute may take: never admitted
+    kKeyGone,        // the key was removed or has expired since Authenticate
+  };
+  Kind kind = Kind::kConcurrency;
+  uint64_t limit = 0;
+  uint64_t used = 0;  // of the limit; kPromptTooLong: what was asked
+  uint32_t retry_after_ms = 0;
+  RateLimits rates = {};
+};
+/// In words, with WithReason and WithRetryAfterMs.
+Status StatusOf(const Refusal& refusal);
+
+/// Leave to run one request. Settled exactly once; destroying an unsettled permit gives the request up as one that
+/// didn't run, unless something was noted: then it settles with that.
 class Permit {
  public:
   virtual ~Permit() = default;
-  virtual void Note(const Usage& usage) = 0;    // before each write to the client
+  virtual void Note(const Usage& usage) = 0;    // so far; before each write to the client
   virtual void Settle(const Usage& usage) = 0;  // idempotent
+  /// The key's limits over a minute as they stand.
+  [[nodiscard]] virtual RateLimits Rates() const = 0;
 };
+using Admitted = std::variant<std::unique_ptr<Permit>, Refusal>;
 
 class Admission {
  public:
   virtual ~Admission() = default;
-  /// credentials: the Authorization header's value, or empty.
+  /// credentials: the Authorization field's value, or empty. kUnauthenticated for all that isn't "Bearer" and a key.
   virtual Result<Principal> Authenticate(std::string_view credentials) = 0;
-  /// A refusal carries the limit in words, WithReason(kind) and WithRetryAfterMs.
-  virtual Result<std::unique_ptr<Permit>> Admit(const Principal& principal, const Estimate& estimate) = 0;
+  /// The pair of that id, for whoever verifies a signature. kUnauthenticated, reason "unknown_access_key" or
+  /// "expired_key".
+  virtual Result<AccessKey> FindAccessKey(std::string_view id) = 0;
+  virtual Admitted Admit(const Principal& principal, const Estimate& estimate) = 0;
 };
 
-/// Everyone is "local", everything is admitted: a server on loopback without keys.
+/// Everyone is "local", everything is admitted: a server on loopback without keys. It has no access keys.
 std::unique_ptr<Admission> MakeOpenAdmission();
 
 }  // namespace bedplate

@@ -152,7 +152,9 @@ Status Generation::Submit() {
   }
   Begun& begun = preparation_.begun;
   begun.stream = call.stream;
-  BP_ASSIGN_OR_RETURN(begun.permit, services_.admission.Admit(exchange_.principal, estimate));
+  Admitted admitted = services_.admission.Admit(exchange_.principal, estimate);
+  if (const auto* refusal = std::get_if<Refusal>(&admitted)) return StatusOf(*refusal);
+  begun.permit = std::get<std::unique_ptr<Permit>>(std::move(admitted));
   begun.encoder = call.make_encoder({.id = exchange_.id,
                                      .request_id = exchange_.request_id,
                                      .created_unix_seconds = services_.clock.UnixSeconds(),

@@ -23,9 +23,12 @@ class ThrowingAdmission final : public Admission {
     MayThrow(ThrowsIn::kAuthenticate);
     return Principal{};
   }
-  Result<std::unique_ptr<Permit>> Admit(const Principal&, const Estimate&) override {
+  Result<AccessKey> FindAccessKey(std::string_view) override {
+    return Status(StatusCode::kUnauthenticated, "there is none");
+  }
+  Admitted Admit(const Principal&, const Estimate&) override {
     MayThrow(ThrowsIn::kAdmit);
-    return std::unique_ptr<Permit>(std::make_unique<ThrowingPermit>(*this));
+    return std::make_unique<ThrowingPermit>(*this);
   }
 
  private:
@@ -34,6 +37,7 @@ class ThrowingAdmission final : public Admission {
     explicit ThrowingPermit(ThrowingAdmission& owner) : owner_(owner) {}
     void Note(const Usage&) override { owner_.MayThrow(notes_++ == 0 ? ThrowsIn::kFirstNote : ThrowsIn::kSecondNote); }
     void Settle(const Usage&) override { owner_.MayThrow(ThrowsIn::kSettle); }
+    [[nodiscard]] RateLimits Rates() const override { return {}; }
 
    private:
     ThrowingAdmission& owner_;

@@ -18,7 +18,8 @@ class OneKey final : public Admission {
     if (credentials == "Bearer right") return Principal{};
     return Status(StatusCode::kUnauthenticated, "wrong key");
   }
-  Result<std::unique_ptr<Permit>> Admit(const Principal& principal, const Estimate& estimate) override {
+  Result<AccessKey> FindAccessKey(std::string_view id) override { return open_->FindAccessKey(id); }
+  Admitted Admit(const Principal& principal, const Estimate& estimate) override {
     return open_->Admit(principal, estimate);
   }
 
