@@ -75,7 +75,8 @@ class FormBuilder {
     for (const StructuralForm::Alternative& alternative : form.alternatives) {
       const StateNumber before = grammar_.AddState(), after = grammar_.AddState();
       grammar_.Text(grammar_.start(first), alternative.begin, before);
-      BP_RETURN_IF_ERROR(AddSchema(alternative.content, before, after));
+      const std::string& param = alternative.content.param;
+      BP_RETURN_IF_ERROR(AddSchema(alternative.content, before, after, Cat("Invalid schema in '", param, "'")));
       grammar_.Text(after, alternative.end, end);
     }
     const StateNumber separated = grammar_.AddState();
@@ -97,9 +98,10 @@ class FormBuilder {
   }
 
  private:
-  Status AddSchema(const JsonSchemaForm& form, StateNumber from, StateNumber to) {
+  Status AddSchema(const JsonSchemaForm& form, StateNumber from, StateNumber to,
+                   std::string_view what = "Invalid schema") {
     const Result<RuleNumber> rule = AddJsonSchema(grammar_, form.schema, {.compact = form.compact}, budget_);
-    if (!rule.ok()) return Refused(form.param, "Invalid schema", rule.status());
+    if (!rule.ok()) return Refused(form.param, what, rule.status());
     grammar_.Calls(from, *rule, to);
     return Status::Ok();
   }

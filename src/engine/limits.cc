@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <variant>
 
 #include "base/cat.h"
 #include "engine/prepare.h"
@@ -107,13 +108,18 @@ Status CheckStops(const Request& request, uint32_t vocabulary) {
   return Status::Ok();
 }
 
+bool ForcesCall(const Request& request) {
+  const auto* chat = std::get_if<ChatPrompt>(&request.prompt);
+  return chat != nullptr && chat->tool_choice.kind != ToolChoice::Kind::kAuto;
+}
+
 }  // namespace
 
 Status CheckLimits(const Request& request, uint32_t vocabulary) {
   BP_RETURN_IF_ERROR(CheckSampling(request.sampling, vocabulary));
   BP_RETURN_IF_ERROR(CheckInteger("n", request.choices, 1, kChoicesMost));
   BP_RETURN_IF_ERROR(CheckStops(request, vocabulary));
-  if (request.constraint.has_value() && request.ignore_end_of_generation) {
+  if (request.ignore_end_of_generation && (request.constraint.has_value() || ForcesCall(request))) {
     return Invalid("ignore_eos", "an output that is held to a format ends where the format does.", "invalid_value");
   }
   if (request.logprobs_top.has_value()) {

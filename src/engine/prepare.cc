@@ -7,6 +7,7 @@
 #include "base/cat.h"
 #include "base/json.h"
 #include "engine/chat_messages.h"
+#include "engine/forced_calls.h"
 
 namespace bedplate {
 namespace {
@@ -70,7 +71,6 @@ class PromptReader {
                          "Give one with --chat-template when starting the server, or use /v1/completions."),
                      "chat_template_missing");
     }
-    BP_RETURN_IF_ERROR(CheckToolChoice(prompt));
     const ChatTemplate& chat_template = *model_.chat_template;
     Result<std::vector<TemplateSegment>> rendered = Render(prompt);
     if (!rendered.ok()) {
@@ -85,6 +85,7 @@ class PromptReader {
     }
     const bool tail_is_ours = !rendered->empty() && rendered->back().trusted;
     ReadOutputAs(chat_template.traits().output, prompt, tail_is_ours ? rendered->back().text : std::string());
+    BP_RETURN_IF_ERROR(ForceCall(prompt));
     std::vector<TextSegment> segments;
     for (const TemplateSegment& s : *rendered) segments.push_back({.text = s.text, .trusted = s.trusted});
     if (!prompt.answer_begin.empty()) segments.push_back({.text = prompt.answer_begin, .trusted = false});
@@ -122,12 +123,12 @@ class PromptReader {
     return model_.chat_template->Render(inputs);
   }
 
-  static Status CheckToolChoice(const ChatPrompt& prompt) {
+  /// A call that must come is a constraint like any other. It stands for one that the text is held to: there is no
+  /// text beside the call.
+  Status ForceCall(const ChatPrompt& prompt) const {
     if (prompt.tool_choice.kind == ToolChoice::Kind::kAuto) return Status::Ok();
-    return Invalid("tool_choice",
-                   "'tool_choice' other than \"auto\" and \"none\" is not supported: this build can't make the model "
-                   "call a tool.",
-                   "unsupported_parameter");
+    BP_ASSIGN_OR_RETURN(out_.request.constraint, ForcedCall(prompt, *out_.output, tokenizer_));
+    return Status::Ok();
   }
 
   void ReadOutputAs(const OutputFormat& format, const ChatPrompt& prompt, std::string_view prompt_end) const {

@@ -284,13 +284,34 @@ TEST_F(Prepare, CountsWhatDoesNotFit) {
   EXPECT_EQ(CountPromptTokens(Chat({}), model_, 0).status().param(), "messages");
 }
 
-TEST_F(Prepare, AForcedCallIsRefused) {
-  UseTemplate("{{ tools }}");
+TEST_F(Prepare, AForcedCallIsAConstraint) {
+  UseTemplate("{{ tools }}<tool_call>");
   Request request = Chat({UserSays("q")});
   auto& chat = std::get<ChatPrompt>(request.prompt);
-  chat.tools = *ParseJson(R"([{"type":"function","function":{"name":"f"}}])");
+  chat.tools = *ParseJson(R"([{"type":"function","function":{"name":"f","parameters":{"type":"object"}}},)"
+                          R"({"type":"function","function":{"name":"g"}}])");
+  EXPECT_FALSE(PrepareRequest(request, model_, 4000, 0)->request.constraint.has_value());
   chat.tool_choice.kind = ToolChoice::Kind::kRequired;
-  EXPECT_EQ(Run(request).status().param(), "tool_choice");
+  const auto any = PrepareRequest(request, model_, 4000, 0);
+  ASSERT_TRUE(any.ok()) << any.status().message();
+  const auto& form = std::get<StructuralForm>(any->request.constraint->form);
+  ASSERT_EQ(form.alternatives.size(), 2u);
+  EXPECT_EQ(form.alternatives[0].begin, "<tool_call>\n{\"name\": \"f\", \"arguments\": ");
+  EXPECT_EQ(form.alternatives[0].end, "}\n</tool_call>");
+  EXPECT_EQ(WriteJson(form.alternatives[1].content.schema), R"({"type":"object"})");
+  EXPECT_EQ(form.least, 1u);
+  EXPECT_EQ(form.most, 1u);
+  chat.tool_choice = {.kind = ToolChoice::Kind::kNamed, .name = "g"};
+  const auto named = PrepareRequest(request, model_, 4000, 0);
+  EXPECT_EQ(std::get<StructuralForm>(named->request.constraint->form).alternatives.size(), 1u);
+  request.ignore_end_of_generation = true;
+  EXPECT_EQ(PrepareRequest(request, model_, 4000, 0).status().param(), "ignore_eos");
+  request.ignore_end_of_generation = false;
+  chat.tool_choice.name = "h";
+  EXPECT_EQ(PrepareRequest(request, model_, 4000, 0).status().param(), "tool_choice");
+  UseTemplate("{{ tools }}<|channel|><|message|>");
+  chat.tool_choice.name = "g";
+  EXPECT_EQ(PrepareRequest(request, model_, 4000, 0).status().param(), "tool_choice") << "needs control tokens";
 }
 
 TEST_F(Prepare, ATemplateThatRefusesIsTheClientsError) {

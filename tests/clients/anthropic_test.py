@@ -5,6 +5,7 @@ field, a wrong exception class, a stream whose events don't fit together.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import sys
@@ -128,6 +129,40 @@ def test_tools_in_the_conversation(client):
     told = client.messages.count_tokens(model=MODEL, messages=QUESTION, tools=[WEATHER]).input_tokens
     assert told > client.messages.count_tokens(model=MODEL, messages=QUESTION).input_tokens + 40
     assert client.messages.create(**ask, tool_choice={"type": "none"}).stop_reason != "tool_use"
+
+
+def test_forced_tools(client):
+    """Whatever the temperature: one call of the tool, with arguments that its schema allows."""
+    ask = dict(model=MODEL, messages=QUESTION, tools=[WEATHER], max_tokens=300)
+    choices = ({"type": "any"}, {"type": "tool", "name": "get_weather"}, {"type": "any", "disable_parallel_tool_use": True})
+    for choice in choices:
+        answer = client.messages.create(**ask, tool_choice=choice)
+        assert answer.stop_reason in ("tool_use", "max_tokens"), answer
+        (block,) = answer.content
+        assert block.type == "tool_use" and block.name == "get_weather", block
+        if answer.stop_reason == "tool_use":
+            assert isinstance(block.input["city"], str), block
+    with client.messages.stream(**ask, tool_choice={"type": "any"}) as stream:
+        kinds = [e.type for e in stream]
+        streamed = stream.get_final_message()
+    assert kinds.count("content_block_start") == kinds.count("content_block_stop") == 1, kinds
+    assert streamed.content[0].type == "tool_use", streamed
+    with raises(anthropic.BadRequestError, "no_such_tool"):
+        client.messages.create(**ask, tool_choice={"type": "tool", "name": "no_such_tool"})
+
+
+def test_output_held_to_a_schema(client):
+    schema = {"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}, "sure": {"type": "boolean"}},
+              "required": ["city", "sure"], "additionalProperties": False}
+    ask = dict(model=MODEL, messages=QUESTION, max_tokens=100)
+    for seed in range(3):
+        answer = client.messages.create(**ask, extra_body={"output_config": {"format": {"type": "json_schema", "schema": schema}}})
+        (block,) = answer.content
+        value = json.loads(block.text)
+        assert answer.stop_reason == "end_turn" and value["city"] in ("Paris", "Rome") and isinstance(value["sure"], bool), answer
+    refused = {"output_config": {"format": {"type": "json_schema", "schema": {"type": "array", "uniqueItems": True}}}}
+    with raises(anthropic.BadRequestError, "#/uniqueItems"):
+        client.messages.create(**ask, extra_body=refused)
 
 
 def test_count_tokens(client):

@@ -288,6 +288,27 @@ def test_tools_in_the_conversation(client):
     assert not without.choices[0].message.tool_calls and without.usage.prompt_tokens < whole.usage.prompt_tokens - 40
 
 
+def test_forced_tools(client):
+    """Whatever the temperature, and streamed or not: one call, with arguments that the tool's schema allows."""
+    named = {"type": "function", "function": {"name": "get_weather"}}
+    for seed, choice in enumerate(("required", named, "required")):
+        ask = dict(model=MODEL, messages=QUESTION, tools=[TOOL], tool_choice=choice, max_tokens=300, temperature=1.2, seed=seed)
+        answer = client.chat.completions.create(**ask, parallel_tool_calls=False).choices[0]
+        (call,) = answer.message.tool_calls
+        assert call.function.name == "get_weather" and answer.message.content is None, answer
+        if answer.finish_reason == "tool_calls":
+            assert isinstance(json.loads(call.function.arguments)["city"], str), call
+        else:
+            assert answer.finish_reason == "length", answer
+        with client.chat.completions.stream(**ask) as stream:
+            for _ in stream:
+                pass
+            (streamed,) = stream.get_final_completion().choices[0].message.tool_calls
+        assert streamed.function.arguments == call.function.arguments, (streamed, call)
+    with raises(openai.BadRequestError, "no_such_tool"):
+        client.chat.completions.create(**GREEDY, tools=[TOOL], tool_choice=named | {"function": {"name": "no_such_tool"}})
+
+
 def test_context_length(client):
     with raises(openai.BadRequestError, "maximum context length", code="context_length_exceeded"):
         client.completions.create(model=MODEL, prompt="word " * 20000, max_tokens=1)

@@ -116,8 +116,27 @@ Status ReadTools(const FieldReader& fields, ChatPrompt& prompt) {
   return ReadToolChoice(fields, prompt);
 }
 
+// {"type": "json_schema", "schema": {...}}: what the answer's text is held to.
+Status ReadFormat(const FieldReader& fields, std::string_view name, Request& request) {
+  const Json* format = fields.Get(name);
+  if (format == nullptr) return Status::Ok();
+  if (!format->is_object()) return fields.WrongType(name, "an object", *format);
+  const FieldReader of_format(*format, fields.PathOf(name));
+  BP_ASSIGN_OR_RETURN(const std::string type, of_format.RequiredString("type"));
+  if (type != "json_schema") {
+    return Invalid(of_format.PathOf("type"), Cat("'", type.substr(0, 50), "'; allowed: json_schema."));
+  }
+  const Json* schema = of_format.Get("schema");
+  if (schema == nullptr) return Invalid(of_format.PathOf("schema"), "Field required");
+  if (!schema->is_object()) return of_format.WrongType("schema", "a JSON schema: an object", *schema);
+  if (request.constraint.has_value()) return Invalid(fields.PathOf(name), "output_config.format says it already.");
+  request.constraint =
+      Constraint{.form = JsonSchemaForm{.schema = *schema, .param = of_format.PathOf("schema")}, .after = {}};
+  return Status::Ok();
+}
+
 // How much to think: output_config.effort, or else what `thinking` asks for. Token budgets are not kept to.
-Status ReadThinking(const FieldReader& fields, ChatPrompt& prompt) {
+Status ReadThinking(const FieldReader& fields, ChatPrompt& prompt, Request& request) {
   if (const Json* thinking = fields.Get("thinking")) {
     if (!thinking->is_object()) return fields.WrongType("thinking", "an object", *thinking);
     const FieldReader of_thinking(*thinking, "thinking");
@@ -133,9 +152,7 @@ Status ReadThinking(const FieldReader& fields, ChatPrompt& prompt) {
   const FieldReader of_output(*output, "output_config");
   BP_ASSIGN_OR_RETURN(const std::string* effort, of_output.String("effort"));
   if (effort != nullptr && prompt.reasoning_effort != "none") prompt.reasoning_effort = *effort;
-  if (of_output.Get("format") == nullptr) return Status::Ok();
-  return Unsupported("output_config.format",
-                     "output_config.format: not supported: this build can't hold the output to a format.");
+  return ReadFormat(of_output, "format", request);
 }
 
 }  // namespace
@@ -156,12 +173,10 @@ Result<Call> DecodeMessages(const Json& body, DecodeOptions options) {
   ChatPrompt prompt;
   BP_RETURN_IF_ERROR(ReadConversation(fields, options.version, prompt));
   BP_RETURN_IF_ERROR(ReadTools(fields, prompt));
-  BP_RETURN_IF_ERROR(ReadThinking(fields, prompt));
+  BP_RETURN_IF_ERROR(ReadThinking(fields, prompt, request));
   BP_RETURN_IF_ERROR(ReadSampling(fields, options.version, request.sampling));
   BP_RETURN_IF_ERROR(ReadStops(fields, request));
-  if (fields.Get("output_format") != nullptr) {
-    return Unsupported("output_format", "output_format: not supported: this build can't hold the output to a format.");
-  }
+  BP_RETURN_IF_ERROR(ReadFormat(fields, "output_format", request));  // its name in a beta
   MessagesReplyOptions reply;
   BP_ASSIGN_OR_RETURN(const auto output_max, fields.Int("max_tokens", 1, INT32_MAX));
   if (!output_max.has_value() && !options.counting) return Invalid("max_tokens", "Field required");

@@ -111,6 +111,17 @@ TEST(DecodeMessages, ReadsTheToolChoice) {
   EXPECT_FALSE(chat(R"({"type":"any","disable_parallel_tool_use":true})").parallel_tool_calls);
 }
 
+TEST(DecodeMessages, AFormatIsAConstraint) {
+  for (const char* fields : {R"("output_config":{"format":{"type":"json_schema","schema":{"type":"string"}}})",
+                             R"("output_format":{"type":"json_schema","schema":{"type":"string"}})"}) {
+    const Result<Call> call = Decode(fields);
+    ASSERT_TRUE(call.ok()) << call.status().message();
+    const auto& constraint = call->requests[0].constraint;
+    ASSERT_TRUE(constraint.has_value());
+    EXPECT_EQ(WriteJson(std::get<JsonSchemaForm>(constraint->form).schema), R"({"type":"string"})");
+  }
+}
+
 TEST(DecodeMessages, CountingNeedsNoLimit) {
   EXPECT_TRUE(Decode("", kHi, {.version = Version::k2023, .counting = true}).ok());
   EXPECT_FALSE(DecodeMessages(*ParseJson(Cat(R"({"model":"m","messages":)", kHi, "}")), {}).ok());
@@ -161,8 +172,8 @@ TEST(DecodeMessages, RefusalsNameTheField) {
       {R"("tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"tool"})", "tool_choice.name"},
       {R"("thinking":{"type":"deep"})", "thinking.type"},
       {R"("thinking":true)", "thinking"},
-      {R"("output_config":{"format":{"type":"json_schema"}})", "output_config.format"},
-      {R"("output_format":{"type":"json_schema"})", "output_format"},
+      {R"("output_config":{"format":{"type":"json_schema"}})", "output_config.format.schema"},
+      {R"("output_format":{"type":"xml"})", "output_format.type"},
       {R"("mcp_servers":[{"type":"url"}])", "mcp_servers"},
   };
   for (const auto& [fields, param] : cases) {
