@@ -11,6 +11,7 @@ void AddChatCommand(Program& program);
 void AddPullCommand(Program& program);
 void AddModelsCommand(Program& program);
 void AddCacheCommand(Program& program);
+void AddKeyCommand(Program& program);
 void AddInspectCommand(Program& program);
 void AddTokenizeCommand(Program& program);
 void AddConstrainCommand(Program& program);

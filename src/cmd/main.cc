@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   bedplate::AddPullCommand(program);
   bedplate::AddModelsCommand(program);
   bedplate::AddCacheCommand(program);
+  bedplate::AddKeyCommand(program);
   bedplate::AddInspectCommand(program);
   bedplate::AddTokenizeCommand(program);
   bedplate::AddConstrainCommand(program);

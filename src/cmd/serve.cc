@@ -14,6 +14,7 @@
 #include "cmd/commands.h"
 #include "cmd/memory_budget.h"
 #include "cmd/model_options.h"
+#include "ledger/key_admission.h"
 #include "model/transformer.h"
 #include "serve/console_files.h"
 #include "serve/server.h"
@@ -31,6 +32,7 @@ struct Options {
   std::vector<std::string> models;
   ModelOptions tuning;
   std::string listen = "127.0.0.1:8080";
+  std::string keys;
   std::string memory;
   EngineOptions engine;
   bool no_prefix_cache = false;
@@ -41,10 +43,45 @@ struct Options {
   bool debug = false;
 };
 
-// Serves signals on a thread of its own: the first SIGTERM or SIGINT drains, the second stops.
+// Who may use the server: everyone who reaches it, or those of a key file, which can be read again while it serves.
+class Gate {
+ public:
+  static Result<Gate> Open(const std::filesystem::path& keys, const Clock& clock) {
+    Gate gate;
+    if (keys.empty()) {
+      gate.admission_ = MakeOpenAdmission();
+      return gate;
+    }
+    BP_ASSIGN_OR_RETURN(KeyFile file, KeyFile::Load(keys));
+    auto admission = std::make_unique<KeyAdmission>(std::move(file), clock);
+    gate.path_ = keys;
+    gate.keys_ = admission.get();
+    gate.admission_ = std::move(admission);
+    return gate;
+  }
+  [[nodiscard]] bool has_keys() const { return keys_ != nullptr; }
+  [[nodiscard]] Admission& admission() { return *admission_; }
+  /// A file that is no key file changes nothing.
+  void Reload() {
+    Result<KeyFile> file = KeyFile::Load(path_);
+    if (!file.ok()) {
+      return LogError("the key file was not read again: the keys are as before", {{"error", file.status().message()}});
+    }
+    LogInfo("the key file was read again", {{"keys", Cat(file->keys().size())}});
+    keys_->Replace(*std::move(file));
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<Admission> admission_;
+  KeyAdmission* keys_ = nullptr;  // admission_, where there are keys
+};
+
+// Serves signals on a thread of its own: the first SIGTERM or SIGINT drains, the second stops; with keys, SIGHUP reads
+// them again.
 class SignalWatch {
  public:
-  explicit SignalWatch(Server& server) : thread_([this, &server]() noexcept { Watch(server); }) {}
+  SignalWatch(Server& server, Gate& gate) : thread_([this, &server, &gate]() noexcept { Watch(server, gate); }) {}
   ~SignalWatch() {
     ::pthread_kill(thread_.native_handle(), SIGUSR1);
     thread_.join();
@@ -53,8 +90,8 @@ class SignalWatch {
   SignalWatch& operator=(const SignalWatch&) = delete;
 
   /// Before any thread is made, so that all inherit it: these signals wait for Watch.
-  static void BlockSignals() {
-    const sigset_t set = Signals();
+  static void BlockSignals(bool has_keys) {
+    const sigset_t set = Signals(has_keys);
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
   }
@@ -63,15 +100,20 @@ class SignalWatch {
   void ServingBegins() { serving_.store(true); }
 
  private:
-  static sigset_t Signals() {
+  static sigset_t Signals(bool has_keys) {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set, signal);
+    if (has_keys) sigaddset(&set, SIGHUP);
     return set;
   }
-  void Watch(Server& server) noexcept {
-    const sigset_t set = Signals();
+  void Watch(Server& server, Gate& gate) noexcept {
+    const sigset_t set = Signals(gate.has_keys());
     for (int signal = 0; ::sigwait(&set, &signal) == 0 && signal != SIGUSR1;) {
+      if (signal == SIGHUP) {
+        gate.Reload();
+        continue;
+      }
       if (!serving_.load()) {
         LogInfo("stopped while loading");
         ::_exit(0);  // packing can't be cut short, and nothing is held that has to be given back
@@ -173,6 +215,9 @@ Status Run(Options options) {
   BP_RETURN_IF_ERROR(CheckDraftModel(options));
   ServerOptions server_options;
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
+  const SystemClock clock;
+  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, clock));
+  server_options.has_keys = gate.has_keys();
   BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
   for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
   BP_ASSIGN_OR_RETURN(ModelLoadOptions load, options.tuning.LoadOptions());
@@ -182,12 +227,11 @@ Status Run(Options options) {
   server_options.prompts_max = std::min(server_options.prompts_max, options.engine.queue_max);
   server_options.work_threads = 2;  // one very long prompt must not hold up the preparation of others
   server_options.connections_max = RaiseDescriptorLimit(server_options.connections_max);
-  SignalWatch::BlockSignals();
-  const SystemClock clock;
-  const std::unique_ptr<Admission> admission = MakeOpenAdmission();
+  SignalWatch::BlockSignals(gate.has_keys());
   std::vector<std::unique_ptr<Engine>> engines;  // outlives the server
-  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Create(server_options, {}, *admission, clock));
-  SignalWatch signals(*server);
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
+                      Server::Create(server_options, {}, gate.admission(), clock));
+  SignalWatch signals(*server, gate);
   server->Start();
 
   options.engine.prefix_cache = !options.no_prefix_cache;
@@ -224,8 +268,13 @@ void AddServeCommand(Program& program) {
       program.Add("serve", "Serve models over HTTP, with a console", [options] { return Run(*options); });
   command.Add("MODEL", &options->models, "models: names, .gguf files or Hugging Face folders; default: smollm2-135m",
               {.setting = "models"});
-  command.Add("--listen", &options->listen, "address and port; only loopback, until keys are set up",
+  command.Add("--listen", &options->listen, "address and port; beyond loopback only with --keys",
               {.setting = "listen"});
+  command.Add(
+      "--keys", &options->keys,
+      "file of API keys and their limits, which every route but /health, /ready and the console's page then asks "
+      "for; SIGHUP reads it again; `bedplate key new` makes keys",
+      {.setting = "keys"});
   command.Add("--memory", &options->memory,
               "budget for the whole process, mapped files included, such as 8GiB; never exceeded",
               {.setting = "memory"});
@@ -259,6 +308,7 @@ void AddServeCommand(Program& program) {
       "Examples:\n"
       "  bedplate serve\n"
       "  bedplate serve qwen2.5-coder-1.5b --listen 127.0.0.1:9000 --memory 6GiB\n"
+      "  bedplate serve --keys keys.toml --listen :8080\n"
       "Signals: SIGTERM or Ctrl-C lets running answers end (at most 30 s); a second one stops at once.");
 }
 

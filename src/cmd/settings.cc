@@ -13,6 +13,7 @@ namespace {
 constexpr Setting kSettings[] = {
     {"models", "what `serve` serves: names, .gguf files or Hugging Face folders"},
     {"listen", "address and port of `serve`"},
+    {"keys", "the key file of `serve`: who may use it, and how much"},
     {"data", "folder of models and caches"},
     {"memory", "budget for the whole process, such as 8GiB"},
     {"threads", "threads that compute"},

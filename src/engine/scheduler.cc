@@ -73,8 +73,9 @@ void Scheduler::EndUnwanted(Instant now) {
       Cancel(*request);
     } else if (request->prepared.deadline.has_value() && *request->prepared.deadline <= now) {
       Fail(*request,
-           {StatusCode::kDeadlineExceeded,
-            Cat("the request's deadline passed ", Seconds(now - request->arrived_at), " s after it arrived")},
+           Status(StatusCode::kDeadlineExceeded,
+                  Cat("the request's deadline passed ", Seconds(now - request->arrived_at), " s after it arrived"))
+               .WithReason("deadline_passed"),
            now);
     }
   }

@@ -88,6 +88,7 @@ struct Request {
       logprobs_top;  // log-probabilities of each output token, with that many alternatives (0 to 20)
   std::optional<uint32_t> prompt_logprobs_top;  // the same for the prompt's tokens (recomputes: no prefix hit)
   std::optional<Constraint> constraint;         // what the output must look like (constraint.h)
+  std::string cache_salt;                       // requests of different ones never share cached prompts
   std::string prediction;                       // text that much of the output is expected to repeat; empty: none
   bool speculation = true;  // false: this request's tokens are computed one by one. The same tokens either way
   bool echo = false;        // completions: the prompt's text first

@@ -181,6 +181,7 @@ void Connection::BeginExchange() {
   http_1_1_ = true;
   matched_ = nullptr;
   principal_.reset();
+  key_.clear();
   answer_begun_ = answer_complete_ = wants_writable_ = false;
   status_ = 0;
 }
@@ -228,6 +229,9 @@ Status Connection::CheckHead() {
   route_ = match.route->pattern;
   if (matched_->needs_key) {
     BP_ASSIGN_OR_RETURN(principal_, services_.admission.Authenticate(CredentialsOf(head)));
+    key_ = principal_->key;
+    const uint64_t body_bytes_max = principal_->caps.body_bytes_max;
+    if (body_bytes_max != 0) BP_RETURN_IF_ERROR(reader_->LowerBodyMax(body_bytes_max));
   }
   return Status::Ok();
 }
@@ -365,6 +369,7 @@ void Connection::EndExchange() {
     LogInfo("request", {{"id", request_id_},
                         {"method", method_},
                         {"path", path_.substr(0, 200)},
+                        {"key", key_},
                         {"status", Cat(status_)},
                         {"ms", Cat(std::chrono::duration_cast<Millis>(taken).count())}});
   }

@@ -131,6 +131,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   std::string allowed_;     // methods, when another would do
   ErrorWriter error_writer_;
   std::optional<Principal> principal_;
+  std::string key_;  // its name
   const Route* matched_ = nullptr;
   std::string method_;
   std::string path_;

@@ -8,9 +8,9 @@
 namespace bedplate {
 namespace {
 
-Result<uint32_t> Count(const GenerationServices& services, const Dialect& dialect, const HttpRequest& request) {
-  BP_ASSIGN_OR_RETURN(Call call, DecodeBody(dialect, request));
-  BP_ASSIGN_OR_RETURN(const ServedModel model, services.models.Find(call.model));
+Result<uint32_t> Count(const GenerationServices& services, const Dialect& dialect, const Exchange& exchange) {
+  BP_ASSIGN_OR_RETURN(Call call, DecodeBody(dialect, exchange.request));
+  BP_ASSIGN_OR_RETURN(const ServedModel model, services.models.FindFor(exchange.principal, call.model));
   uint32_t tokens = 0;
   for (Request& one : call.requests) {
     BP_ASSIGN_OR_RETURN(const uint32_t count, model.engine->CountPrompt(std::move(one)));
@@ -35,7 +35,7 @@ std::shared_ptr<Activity> StartCounting(const GenerationServices& services, cons
       [&services, &dialect, encode, exchange = std::move(exchange), weak = std::weak_ptr(sink), post = sink->poster()] {
         Result<uint32_t> count = Status::Internal("not counted");
         try {
-          count = Count(services, dialect, exchange.request);
+          count = Count(services, dialect, exchange);
         } catch (...) {
           count = CaughtStatus();
         }

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "request/admission.h"
 #include "request/event.h"
 #include "request/request.h"
 #include "serve/http_message.h"
@@ -50,11 +51,15 @@ struct Call {
 /// An error in a dialect's own shape: status, body, and the fields of its own.
 using ErrorWriter = HttpResponse (*)(const Status& status, std::string_view request_id);
 
+/// What an answer's fields say of a key's limits over a minute. unix_seconds: now.
+using LimitWriter = void (*)(const RateLimits& rates, int64_t unix_seconds, std::vector<HttpField>& fields);
+
 struct Dialect {
   /// The Call that a body asks for. head: of the request, for what a dialect says there. Errors name the field
   /// (Status::param).
   std::function<Result<Call>(const Json& body, const HttpRequest& head)> decode;
   ErrorWriter error_response;
+  LimitWriter limit_fields = nullptr;  // none: the dialect has no such fields
 };
 
 }  // namespace bedplate

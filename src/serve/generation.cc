@@ -1,15 +1,45 @@
 #include "serve/generation.h"
 
 #include <atomic>
+#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "base/cat.h"
 #include "base/caught.h"
+#include "base/sha256.h"
 #include "serve/http_status.h"
 
 namespace bedplate {
 namespace {
+
+// What an answer may have, where a key has a cap: more than that is refused, unless it only says "as much as there is".
+Status CapOutput(uint32_t output_tokens_max, Request& request) {
+  if (output_tokens_max == 0) return Status::Ok();
+  const bool above = request.output_tokens_max.value_or(UINT32_MAX) > output_tokens_max;
+  if (!above) return Status::Ok();
+  if (request.output_tokens_max && !request.output_ends_with_context) {
+    return Status::InvalidArgument(Cat("max_tokens is too large: ", *request.output_tokens_max,
+                                       ". This key allows at most ", output_tokens_max, " completion tokens."))
+        .WithParam("max_tokens")
+        .WithReason("max_tokens_exceeds_key");
+  }
+  request.output_tokens_max = output_tokens_max;
+  request.output_ends_with_context = true;
+  return Status::Ok();
+}
+
+// The same for equal salts of the same principal alone.
+uint64_t CacheSalt(const Principal& principal, const Request& request) {
+  uint64_t salt = principal.cache_salt;
+  if (request.cache_salt.empty()) return salt;
+  Sha256 hash;
+  hash.Add(&salt, sizeof salt);
+  hash.Add(request.cache_salt.data(), request.cache_salt.size());
+  const auto digest = hash.Take();
+  if (digest) std::memcpy(&salt, digest->data(), sizeof salt);
+  return salt;
+}
 
 class Generation final : public Activity, public std::enable_shared_from_this<Generation> {
  public:
@@ -38,6 +68,7 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
     bool stream = false;
     std::unique_ptr<ReplyEncoder> encoder;
     std::unique_ptr<Permit> permit;
+    RateLimits refused_rates;  // in place of the permit's, where there is none
     std::vector<Part> parts;
 
     void CancelParts() const noexcept {
@@ -74,6 +105,8 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   void Account(Part& part, const Event& event);
   [[nodiscard]] Usage TotalUsage() const;
   void Deliver(ResponseSink& sink, const std::string& out, bool done);
+  [[nodiscard]] HttpResponse StreamHead() const;
+  [[nodiscard]] HttpResponse WithLimits(HttpResponse response) const;
   void Fail(const Status& status);
   void End();
 
@@ -126,7 +159,7 @@ Status Generation::Decode() {
   }
   BP_ASSIGN_OR_RETURN(preparation_.call, DecodeBody(dialect_, exchange_.request));
   exchange_.request.body = std::string();
-  BP_ASSIGN_OR_RETURN(preparation_.model, services_.models.Find(preparation_.call->model));
+  BP_ASSIGN_OR_RETURN(preparation_.model, services_.models.FindFor(exchange_.principal, preparation_.call->model));
   return Status::Ok();
 }
 
@@ -136,7 +169,12 @@ Status Generation::PrepareNext() {
   requests[i].id = requests.size() == 1 ? exchange_.id : Cat(exchange_.id, ".", i);
   const Engine& engine = *preparation_.model.engine;
   requests[i].model = engine.model().id;
+  const RequestCaps& caps = exchange_.principal.caps;
+  BP_RETURN_IF_ERROR(CapOutput(caps.output_tokens_max, requests[i]));
+  const uint64_t salt = CacheSalt(exchange_.principal, requests[i]);
   BP_ASSIGN_OR_RETURN(PreparedRequest prepared, engine.Prepare(std::move(requests[i])));
+  prepared.cache_salt = salt;
+  if (caps.time_ms_max != 0) prepared.deadline = exchange_.started + std::chrono::milliseconds(caps.time_ms_max);
   preparation_.requests.push_back(std::move(prepared));
   return Status::Ok();
 }
@@ -153,7 +191,10 @@ Status Generation::Submit() {
   Begun& begun = preparation_.begun;
   begun.stream = call.stream;
   Admitted admitted = services_.admission.Admit(exchange_.principal, estimate);
-  if (const auto* refusal = std::get_if<Refusal>(&admitted)) return StatusOf(*refusal);
+  if (const auto* refusal = std::get_if<Refusal>(&admitted)) {
+    begun.refused_rates = refusal->rates;
+    return StatusOf(*refusal);
+  }
   begun.permit = std::get<std::unique_ptr<Permit>>(std::move(admitted));
   begun.encoder = call.make_encoder({.id = exchange_.id,
                                      .request_id = exchange_.request_id,
@@ -162,7 +203,11 @@ Status Generation::Submit() {
                                      .fingerprint = model.fingerprint});
   for (PreparedRequest& request : preparation_.requests) {
     begun.parts.push_back({.events = MakeStream(), .usage = {}});
-    BP_RETURN_IF_ERROR(model.engine->Submit(std::move(request), begun.parts.back().events));
+    const Status submitted = model.engine->Submit(std::move(request), begun.parts.back().events);
+    if (submitted.ok()) continue;
+    begun.parts.pop_back();
+    if (begun.parts.empty()) begun.permit.reset();  // nothing has run, so nothing counts
+    return submitted;
   }
   return Status::Ok();
 }
@@ -260,13 +305,20 @@ Usage Generation::TotalUsage() const {
   return total;
 }
 
-HttpResponse StreamHead() {
+HttpResponse Generation::StreamHead() const {
   // X-Accel-Buffering: proxies such as nginx would otherwise hold tokens back.
-  return {.status = 200,
-          .fields = {{"content-type", "text/event-stream; charset=utf-8"},
-                     {"cache-control", "no-cache"},
-                     {"x-accel-buffering", "no"}},
-          .body = {}};
+  return WithLimits({.status = 200,
+                     .fields = {{"content-type", "text/event-stream; charset=utf-8"},
+                                {"cache-control", "no-cache"},
+                                {"x-accel-buffering", "no"}},
+                     .body = {}});
+}
+
+HttpResponse Generation::WithLimits(HttpResponse response) const {
+  if (dialect_.limit_fields == nullptr) return response;
+  const RateLimits rates = begun_.permit ? begun_.permit->Rates() : begun_.refused_rates;
+  dialect_.limit_fields(rates, services_.clock.UnixSeconds(), response.fields);
+  return response;
 }
 
 void Generation::Deliver(ResponseSink& sink, const std::string& out, bool done) {
@@ -278,7 +330,7 @@ void Generation::Deliver(ResponseSink& sink, const std::string& out, bool done) 
     }
     if (done) sink.Finish();
   } else if (done) {
-    sink.Respond({.status = 200, .fields = {{"content-type", "application/json"}}, .body = out});
+    sink.Respond(WithLimits({.status = 200, .fields = {{"content-type", "application/json"}}, .body = out}));
   }
   if (done) End();
 }
@@ -302,7 +354,7 @@ void Generation::Fail(const Status& status) {
       sink->Send(out);
       sink->Finish();
     } else {
-      sink->Respond(dialect_.error_response(status, exchange_.request_id));
+      sink->Respond(WithLimits(dialect_.error_response(status, exchange_.request_id)));
     }
   }
   End();

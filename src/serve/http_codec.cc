@@ -178,6 +178,11 @@ Status HttpRequestReader::ParseHead() {
   return Status::Ok();
 }
 
+Status HttpRequestReader::LowerBodyMax(uint64_t body_bytes_max) {
+  limits_.body_bytes_max = static_cast<size_t>(std::min<uint64_t>(limits_.body_bytes_max, body_bytes_max));
+  return length_ > limits_.body_bytes_max ? BodyTooLarge(length_, limits_.body_bytes_max, false) : Status::Ok();
+}
+
 Result<size_t> HttpRequestReader::TakeBody(std::string_view input) {
   if (chunks_) {
     BP_ASSIGN_OR_RETURN(const size_t taken, chunks_->Take(input, limits_.body_bytes_max, request_.body));

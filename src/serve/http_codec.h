@@ -60,6 +60,8 @@ class HttpRequestReader {
   /// Takes from the front of input what belongs to this request, and stops where the head or the request is complete.
   /// Returns the number of bytes taken; all of them, unless done() or head_done() just became true.
   Result<size_t> Take(std::string_view input);
+  /// Once head_done(): allows this request's body less than the limits do. kTooLarge when its head promised more.
+  Status LowerBodyMax(uint64_t body_bytes_max);
 
   [[nodiscard]] bool started() const { return !head_.empty() || head_done_; }
   [[nodiscard]] bool head_done() const { return head_done_; }

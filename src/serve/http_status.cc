@@ -44,6 +44,9 @@ int HttpStatusOf(const Status& status) {
 }
 
 void AddRetryFields(const Status& status, HttpResponse& response) {
+  if (status.reason() == "deadline_passed") response.fields.push_back({"x-should-retry", "false"});
+  const bool not_now = response.status == 429 || response.status == 503 || response.status == 529;
+  if (!not_now) return;
   const uint32_t ms = status.retry_after_ms() == 0 ? 1000 : std::min(status.retry_after_ms(), uint32_t{60'000});
   response.fields.push_back({"retry-after", Cat((ms + 999) / 1000)});
   response.fields.push_back({"retry-after-ms", Cat(ms)});

@@ -60,7 +60,7 @@ Status ValidateListen(const ListenAddress& address, bool has_keys) {
   return Status::InvalidArgument(
       Cat("listening on ", address.ToString(),
           " lets everyone who reaches this machine use the "
-          "models; this build has no keys yet, so listen on 127.0.0.1 and put a proxy or an SSH tunnel in front"));
+          "models; give it --keys FILE (`bedplate key new` makes a key), or listen on 127.0.0.1"));
 }
 
 }  // namespace bedplate

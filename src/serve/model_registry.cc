@@ -15,6 +15,12 @@ bool Answers(const ServedModel& model, std::string_view name) {
          std::find(model.aliases.begin(), model.aliases.end(), name) != model.aliases.end();
 }
 
+// By any of its names.
+bool MayUse(const Principal& principal, const ServedModel& model) {
+  return principal.MayUse(model.engine->model().id) ||
+         std::ranges::any_of(model.aliases, [&](const std::string& alias) { return principal.MayUse(alias); });
+}
+
 std::string DerivedFingerprint(const std::string& id, const std::string& numerics) {
   uint64_t hash = 0;
   for (const char c : Cat(id, "\n", numerics)) hash = Mix64(hash ^ static_cast<unsigned char>(c));
@@ -80,6 +86,23 @@ Result<ServedModel> ModelRegistry::Find(std::string_view name) const {
 std::vector<ServedModel> ModelRegistry::All() const {
   const std::lock_guard lock(mutex_);
   return models_;
+}
+
+Result<ServedModel> ModelRegistry::FindFor(const Principal& principal, std::string_view name) const {
+  Result<ServedModel> found = Find(name);
+  if (principal.models.empty()) return found;
+  const bool coming = found.status().code() == StatusCode::kUnavailable && principal.MayUse(name);
+  if (coming || (found.ok() && MayUse(principal, *found))) return found;
+  return Status(StatusCode::kPermissionDenied,
+                Cat("This key does not have access to the model `", name.substr(0, 200), "`."))
+      .WithParam("model")
+      .WithReason("model_not_found");
+}
+
+std::vector<ServedModel> ModelRegistry::AllFor(const Principal& principal) const {
+  std::vector<ServedModel> models = All();
+  std::erase_if(models, [&](const ServedModel& model) { return !MayUse(principal, model); });
+  return models;
 }
 
 Status ModelRegistry::Ready() const {

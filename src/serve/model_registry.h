@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "request/admission.h"
 #include "serve/server.h"
 
 namespace bedplate {
@@ -21,6 +22,10 @@ class ModelRegistry {
   /// By id or alias. kNotFound names what there is; kUnavailable for one that is loading or failed to.
   Result<ServedModel> Find(std::string_view name) const;
   [[nodiscard]] std::vector<ServedModel> All() const;
+  /// The same for one who may use some models alone. What he may not use is kPermissionDenied, reason
+  /// "model_not_found", whether it exists or not.
+  Result<ServedModel> FindFor(const Principal& principal, std::string_view name) const;
+  [[nodiscard]] std::vector<ServedModel> AllFor(const Principal& principal) const;
   /// Ok when at least one model is loaded and none is loading.
   Status Ready() const;
 

@@ -48,8 +48,9 @@ Status Readiness(const GenerationServices& services) {
 
 // Paths that two dialects share answer in the one that the request's fields name.
 HttpResponse ModelList(const GenerationServices& services, const Exchange& exchange) {
-  if (!WantsAnthropic(exchange.request)) return JsonResponse(openai::EncodeModelList(services.models.All()));
-  Result<std::string> list = anthropic::EncodeModelList(services.models.All(), exchange.request.query);
+  const std::vector<ServedModel> models = services.models.AllFor(exchange.principal);
+  if (!WantsAnthropic(exchange.request)) return JsonResponse(openai::EncodeModelList(models));
+  Result<std::string> list = anthropic::EncodeModelList(models, exchange.request.query);
   return list.ok() ? JsonResponse(*std::move(list)) : ErrorFor(exchange, list.status());
 }
 
@@ -60,7 +61,7 @@ HttpResponse OneModel(const GenerationServices& services, const Exchange& exchan
   if (!id) {
     return ErrorFor(exchange, Status::InvalidArgument("the model's name is not percent-encoded correctly"));
   }
-  const Result<ServedModel> model = services.models.Find(*id);
+  const Result<ServedModel> model = services.models.FindFor(exchange.principal, *id);
   if (!model.ok()) return ErrorFor(exchange, model.status());
   return JsonResponse(WantsAnthropic(exchange.request) ? anthropic::EncodeModel(*model) : openai::EncodeModel(*model));
 }

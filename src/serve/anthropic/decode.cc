@@ -7,6 +7,7 @@
 #include "serve/anthropic/decode_content.h"
 #include "serve/anthropic/encode.h"
 #include "serve/anthropic/errors.h"
+#include "serve/anthropic/limits.h"
 #include "serve/field_reader.h"
 
 namespace bedplate::anthropic {
@@ -199,7 +200,8 @@ Dialect MessagesDialect() {
               [](const Json& body, const HttpRequest& head) {
                 return DecodeMessages(body, {.version = VersionOf(head), .counting = false});
               },
-          .error_response = &ErrorResponse};
+          .error_response = &ErrorResponse,
+          .limit_fields = &AppendLimitFields};
 }
 
 Dialect CountTokensDialect() {
@@ -207,7 +209,8 @@ Dialect CountTokensDialect() {
               [](const Json& body, const HttpRequest& head) {
                 return DecodeMessages(body, {.version = VersionOf(head), .counting = true});
               },
-          .error_response = &ErrorResponse};
+          .error_response = &ErrorResponse,
+          .limit_fields = &AppendLimitFields};
 }
 
 }  // namespace bedplate::anthropic

@@ -67,7 +67,7 @@ void AppendError(const Status& status, std::string_view request_id, std::string&
 HttpResponse ErrorResponse(const Status& status, std::string_view request_id) {
   HttpResponse response{.status = StatusOf(status), .fields = {{"content-type", "application/json"}}, .body = {}};
   AppendError(status, request_id, response.body);
-  if (response.status == 429 || response.status == kOverloaded) AddRetryFields(status, response);
+  AddRetryFields(status, response);
   return response;
 }
 

@@ -5,6 +5,7 @@
 #include "serve/openai/decode_common.h"
 #include "serve/openai/encode.h"
 #include "serve/openai/errors.h"
+#include "serve/openai/limits.h"
 
 namespace bedplate::openai {
 namespace {
@@ -269,7 +270,8 @@ Result<Call> DecodeChat(const Json& body) {
 
 Dialect ChatDialect() {
   return {.decode = [](const Json& body, const HttpRequest&) { return DecodeChat(body); },
-          .error_response = &ErrorResponse};
+          .error_response = &ErrorResponse,
+          .limit_fields = &AppendLimitFields};
 }
 
 }  // namespace bedplate::openai

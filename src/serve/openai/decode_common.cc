@@ -127,6 +127,8 @@ Status ReadCommon(const FieldReader& fields, Request& request) {
   request.ignore_end_of_generation = ignore_eos.value_or(false);
   BP_ASSIGN_OR_RETURN(const auto speculation, fields.Bool("speculation"));
   request.speculation = speculation.value_or(true);
+  BP_ASSIGN_OR_RETURN(const std::string* cache_salt, fields.String("cache_salt"));
+  if (cache_salt != nullptr) request.cache_salt = *cache_salt;
   BP_ASSIGN_OR_RETURN(const auto priority, fields.Int("priority", -1000, 1000));
   if (priority) request.priority = -static_cast<int32_t>(*priority);  // vLLM's goes first where it is lower
   return Status::Ok();

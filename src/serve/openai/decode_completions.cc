@@ -3,6 +3,7 @@
 #include "serve/openai/decode_common.h"
 #include "serve/openai/encode.h"
 #include "serve/openai/errors.h"
+#include "serve/openai/limits.h"
 
 namespace bedplate::openai {
 namespace {
@@ -133,7 +134,8 @@ Result<Call> DecodeCompletions(const Json& body, const CompletionsLimits& limits
 
 Dialect CompletionsDialect(CompletionsLimits limits) {
   return {.decode = [limits](const Json& body, const HttpRequest&) { return DecodeCompletions(body, limits); },
-          .error_response = &ErrorResponse};
+          .error_response = &ErrorResponse,
+          .limit_fields = &AppendLimitFields};
 }
 
 }  // namespace bedplate::openai

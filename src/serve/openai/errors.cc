@@ -57,7 +57,7 @@ void AppendError(const Status& status, std::string& out) {
 HttpResponse ErrorResponse(const Status& status, std::string_view) {
   HttpResponse response{.status = HttpStatusOf(status), .fields = {{"content-type", "application/json"}}, .body = {}};
   AppendError(status, response.body);
-  if (response.status == 429 || response.status == 503) AddRetryFields(status, response);
+  AddRetryFields(status, response);
   return response;
 }
 
