@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 namespace bedplate {
 
@@ -31,6 +32,16 @@ std::optional<std::string> Sha256::Hex() {
   std::string hex;
   for (const unsigned char byte : *digest) hex += fmt::format("{:02x}", byte);
   return hex;
+}
+
+std::optional<Sha256::Digest> HmacSha256(std::string_view key, std::string_view message) {
+  Sha256::Digest digest{};
+  unsigned length = 0;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
+  const bool ok = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, message.size(), digest.data(),
+                       &length) != nullptr;
+  if (!ok || length != digest.size()) return std::nullopt;
+  return digest;
 }
 
 }  // namespace bedplate

@@ -1,11 +1,13 @@
 #pragma once
-/// SHA-256 of bytes as they come (FIPS 180-4; OpenSSL computes it). Threads: one at a time.
+/// SHA-256 of bytes as they come (FIPS 180-4; OpenSSL computes it). Threads: one at a time. And HMAC with it (RFC
+/// 2104).
 
 #include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace bedplate {
 
@@ -28,5 +30,8 @@ class Sha256 {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// None where OpenSSL has no SHA-256.
+std::optional<Sha256::Digest> HmacSha256(std::string_view key, std::string_view message);
 
 }  // namespace bedplate

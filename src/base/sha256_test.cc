@@ -1,4 +1,4 @@
-// Against the examples of FIPS 180-2, whole and in pieces.
+// Method: the examples of FIPS 180-2, whole and in pieces; of RFC 4231 for HMAC.
 #include "base/sha256.h"
 
 #include <gtest/gtest.h>
@@ -33,6 +33,15 @@ TEST(Sha256, BeginsAnewAfterEachSum) {
     sum.Add("abc", 3);
     EXPECT_EQ(sum.Hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   }
+}
+
+TEST(HmacSha256, IsTheRfcs) {
+  const auto first_byte = [](std::string_view key, std::string_view message) {
+    return HmacSha256(key, message).value_or(Sha256::Digest{})[0];
+  };
+  EXPECT_EQ(first_byte(std::string(20, '\x0b'), "Hi There"), 0xb0);
+  EXPECT_EQ(first_byte("Jefe", "what do ya want for nothing?"), 0x5b);
+  EXPECT_EQ(first_byte(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"), 0x60);
 }
 
 }  // namespace
