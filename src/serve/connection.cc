@@ -182,6 +182,7 @@ void Connection::BeginExchange() {
   matched_ = nullptr;
   principal_.reset();
   key_.clear();
+  signature_.reset();
   answer_begun_ = answer_complete_ = wants_writable_ = false;
   status_ = 0;
 }
@@ -228,7 +229,7 @@ Status Connection::CheckHead() {
   matched_ = match.route;
   route_ = match.route->pattern;
   if (matched_->needs_key) {
-    BP_ASSIGN_OR_RETURN(principal_, services_.admission.Authenticate(CredentialsOf(head)));
+    BP_RETURN_IF_ERROR(Authenticate(head));
     key_ = principal_->key;
     const uint64_t body_bytes_max = principal_->caps.body_bytes_max;
     if (body_bytes_max != 0) BP_RETURN_IF_ERROR(reader_->LowerBodyMax(body_bytes_max));
@@ -236,10 +237,29 @@ Status Connection::CheckHead() {
   return Status::Ok();
 }
 
+// A signature covers the body, which is still to come: until then the principal is who the request claims to be. A
+// server without keys lets everyone in, whatever they sign with.
+Status Connection::Authenticate(const HttpRequest& head) {
+  const std::string credentials = CredentialsOf(head);
+  if (!services_.options.has_keys || !IsSigV4(credentials)) {
+    BP_ASSIGN_OR_RETURN(principal_, services_.admission.Authenticate(credentials));
+    return Status::Ok();
+  }
+  BP_ASSIGN_OR_RETURN(SigV4Claim claim, ReadSigV4(head, services_.clock.UnixSeconds()));
+  BP_ASSIGN_OR_RETURN(AccessKey key, services_.admission.FindAccessKey(claim.access_key_id));
+  principal_ = std::move(key.principal);
+  signature_ = {.claim = std::move(claim), .secret = std::move(key.secret)};
+  return Status::Ok();
+}
+
 void Connection::HandleRequest(std::string rest) {
   phase_ = Phase::kHandling;
   ClearDeadline();
   read_ahead_ = std::move(rest);
+  if (const auto signature = std::exchange(signature_, std::nullopt)) {
+    const Status verified = VerifySigV4(signature->claim, signature->secret, reader_->request());
+    if (!verified.ok()) return Respond(error_writer_(verified, request_id_));
+  }
   Exchange exchange{.request = std::move(reader_->request()),
                     .id = id_,
                     .request_id = request_id_,

@@ -30,6 +30,7 @@
 #include "serve/router.h"
 #include "serve/server.h"
 #include "serve/server_metrics.h"
+#include "serve/sigv4.h"
 
 namespace bedplate {
 
@@ -93,6 +94,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void Feed(std::string_view bytes);
   bool AcceptHead();  // false: already answered
   Status CheckHead();
+  Status Authenticate(const HttpRequest& head);
   void HandleRequest(std::string rest);
   void BeginExchange();
   void RespondError(const Status& status);
@@ -132,6 +134,11 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   ErrorWriter error_writer_;
   std::optional<Principal> principal_;
   std::string key_;  // its name
+  struct Signature {
+    SigV4Claim claim;
+    std::string secret;
+  };
+  std::optional<Signature> signature_;  // to be verified once the body is there
   const Route* matched_ = nullptr;
   std::string method_;
   std::string path_;

@@ -24,8 +24,9 @@ struct ReplyIdentity {
   std::string id;          // without the dialect's prefix
   std::string request_id;  // as in the answer's header
   int64_t created_unix_seconds = 0;
-  std::string model;        // as the client asked for it
-  std::string fingerprint;  // of weights and numerics
+  std::string model;                                                // as the client asked for it
+  std::string fingerprint;                                          // of weights and numerics
+  std::function<int64_t()> elapsed_ms = [] { return int64_t{0}; };  // since the request's head was complete
 };
 
 /// Encodes one answer. Appends to out; a streaming one as events come, another one only at the end.
@@ -39,6 +40,13 @@ class ReplyEncoder {
   virtual void OnDone(const Usage& total, std::string& out) = 0;
   /// A stream that has begun can't change its status: the error becomes part of it, and nothing follows.
   virtual void OnFailure(const Status& status, std::string& out) = 0;
+  /// Something that clients skip, for a stream that has nothing else to say.
+  virtual void OnPing(std::string& out) { out += ": ping\n\n"; }
+  /// The head's fields of a stream, and of a whole answer once it is done.
+  [[nodiscard]] virtual std::vector<HttpField> StreamFields() const {
+    return {{"content-type", "text/event-stream; charset=utf-8"}};
+  }
+  [[nodiscard]] virtual std::vector<HttpField> WholeFields() const { return {{"content-type", "application/json"}}; }
 };
 
 struct Call {

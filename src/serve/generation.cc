@@ -196,11 +196,15 @@ Status Generation::Submit() {
     return StatusOf(*refusal);
   }
   begun.permit = std::get<std::unique_ptr<Permit>>(std::move(admitted));
-  begun.encoder = call.make_encoder({.id = exchange_.id,
-                                     .request_id = exchange_.request_id,
-                                     .created_unix_seconds = services_.clock.UnixSeconds(),
-                                     .model = call.model,
-                                     .fingerprint = model.fingerprint});
+  begun.encoder =
+      call.make_encoder({.id = exchange_.id,
+                         .request_id = exchange_.request_id,
+                         .created_unix_seconds = services_.clock.UnixSeconds(),
+                         .model = call.model,
+                         .fingerprint = model.fingerprint,
+                         .elapsed_ms = [&clock = services_.clock, started = exchange_.started] {
+                           return std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now() - started).count();
+                         }});
   for (PreparedRequest& request : preparation_.requests) {
     begun.parts.push_back({.events = MakeStream(), .usage = {}});
     const Status submitted = model.engine->Submit(std::move(request), begun.parts.back().events);
@@ -306,12 +310,10 @@ Usage Generation::TotalUsage() const {
 }
 
 HttpResponse Generation::StreamHead() const {
+  HttpResponse head{.status = 200, .fields = begun_.encoder->StreamFields(), .body = {}};
   // X-Accel-Buffering: proxies such as nginx would otherwise hold tokens back.
-  return WithLimits({.status = 200,
-                     .fields = {{"content-type", "text/event-stream; charset=utf-8"},
-                                {"cache-control", "no-cache"},
-                                {"x-accel-buffering", "no"}},
-                     .body = {}});
+  head.fields.insert(head.fields.end(), {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
+  return WithLimits(std::move(head));
 }
 
 HttpResponse Generation::WithLimits(HttpResponse response) const {
@@ -330,7 +332,7 @@ void Generation::Deliver(ResponseSink& sink, const std::string& out, bool done) 
     }
     if (done) sink.Finish();
   } else if (done) {
-    sink.Respond(WithLimits({.status = 200, .fields = {{"content-type", "application/json"}}, .body = out}));
+    sink.Respond(WithLimits({.status = 200, .fields = begun_.encoder->WholeFields(), .body = out}));
   }
   if (done) End();
 }
@@ -341,7 +343,9 @@ void Generation::OnTick() {
     const auto sink = sink_.lock();
     if (!sink || sink->blocked()) return;
     if (!std::exchange(streaming_, true)) sink->StartStream(StreamHead());
-    sink->Send(": ping\n\n");
+    std::string ping;
+    begun_.encoder->OnPing(ping);
+    sink->Send(ping);
   });
 }
 

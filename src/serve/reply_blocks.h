@@ -1,9 +1,12 @@
 #pragma once
-/// What a choice has said, put together from its deltas: for answers that are given whole.
+/// What a choice has said, put together from its deltas: for answers that are given whole. And what dialects that
+/// answer in blocks write into them.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "request/event.h"
 #include "request/request.h"
 
@@ -58,5 +61,16 @@ class ReplyBlocks {
 
   std::vector<ReplyBlock> blocks_;
 };
+
+/// A call's arguments as an object. One that the model has cut off or botched is kept as text:
+/// {"INVALID_JSON": "{\"city"}.
+struct CallInputValue {
+  Json json;
+  bool well_formed = true;
+};
+CallInputValue CallInput(const ToolCall& call);
+
+/// Clients send reasoning back with its signature; ours says what it was made from, and is not asked for.
+std::string ReasoningSignature(std::string_view reasoning);
 
 }  // namespace bedplate

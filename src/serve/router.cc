@@ -4,8 +4,12 @@ namespace bedplate {
 namespace {
 
 bool Fits(std::string_view pattern, std::string_view path) {
-  if (!pattern.ends_with("/*")) return pattern == path;
-  return path.starts_with(pattern.substr(0, pattern.size() - 1));
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == path;
+  const std::string_view before = pattern.substr(0, star), after = pattern.substr(star + 1);
+  // At least a byte for the star, but for the catch-all and a prefix's own path.
+  const size_t least = before.size() + after.size() + (after.empty() ? 0 : 1);
+  return path.size() >= least && path.starts_with(before) && path.ends_with(after);
 }
 
 }  // namespace

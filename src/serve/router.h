@@ -19,8 +19,10 @@ namespace bedplate {
 using Handler = std::function<std::shared_ptr<Activity>(Exchange exchange, const std::shared_ptr<ResponseSink>& sink)>;
 
 struct Route {
-  std::string method;   // "GET" answers HEAD too
-  std::string pattern;  // a path, or a prefix when it ends with "/*"; "/*" alone catches what no other route has
+  std::string method;  // "GET" answers HEAD too
+  /// A path, or a prefix when it ends with "/*"; "/*" alone catches what no other route has. A "/*/" inside stands for
+  /// one or more segments: "/model/*/converse".
+  std::string pattern;
   bool needs_key = true;
   Handler handler;
 };

@@ -1,9 +1,14 @@
 #include "serve/routes.h"
 
+#include "base/cat.h"
 #include "base/json.h"
 #include "serve/anthropic/encode.h"
 #include "serve/anthropic/errors.h"
 #include "serve/anthropic/models.h"
+#include "serve/bedrock/converse_encode.h"
+#include "serve/bedrock/errors.h"
+#include "serve/bedrock/model_id.h"
+#include "serve/bedrock/models.h"
 #include "serve/console_answer.h"
 #include "serve/counting.h"
 #include "serve/http_codec.h"
@@ -30,14 +35,31 @@ HttpResponse ErrorFor(const Exchange& exchange, const Status& status) {
   return ErrorWriterFor(exchange.request)(status, exchange.request_id);
 }
 
+constexpr std::string_view kOpenAi = "/openai", kAnthropic = "/anthropic";
+
 bool WantsAnthropic(const HttpRequest& head) {
-  const std::string_view path = head.path;
+  std::string_view path = head.path;
+  if (path.starts_with("/anthropic/")) path.remove_prefix(kAnthropic.size());
   return head.Find("anthropic-version") != nullptr || path == "/v1/messages" || path.starts_with("/v1/messages/");
+}
+
+// Under its own path, and under the one that it has on Bedrock's host.
+void AddTwice(std::string_view prefix, const Route& route, Router& router) {
+  router.Add(route);
+  Route prefixed = route;
+  prefixed.pattern = Cat(prefix, route.pattern);
+  router.Add(std::move(prefixed));
 }
 
 Handler Generating(const GenerationServices& services, const Dialect& dialect) {
   return [&services, &dialect](Exchange exchange, const std::shared_ptr<ResponseSink>& sink) {
     return StartGeneration(services, dialect, std::move(exchange), sink);
+  };
+}
+
+Handler Counting(const GenerationServices& services, const Dialect& dialect, std::string (*encode)(uint32_t)) {
+  return [&services, &dialect, encode](Exchange exchange, const std::shared_ptr<ResponseSink>& sink) {
+    return StartCounting(services, dialect, std::move(exchange), sink, encode);
   };
 }
 
@@ -57,7 +79,8 @@ HttpResponse ModelList(const GenerationServices& services, const Exchange& excha
 // Ids may hold slashes, sent as they are or as %2F.
 HttpResponse OneModel(const GenerationServices& services, const Exchange& exchange) {
   const std::string_view path = exchange.request.path;
-  const auto id = PercentDecode(path.substr(std::string_view("/v1/models/").size()));
+  constexpr std::string_view kModels = "/v1/models/";
+  const auto id = PercentDecode(path.substr(path.find(kModels) + kModels.size()));
   if (!id) {
     return ErrorFor(exchange, Status::InvalidArgument("the model's name is not percent-encoded correctly"));
   }
@@ -68,25 +91,63 @@ HttpResponse OneModel(const GenerationServices& services, const Exchange& exchan
 
 void AddModelRoutes(const RouteServices& services, Router& router) {
   const GenerationServices& generation = services.generation;
-  router.Add({.method = "GET", .pattern = "/v1/models", .handler = Simple([&generation](const Exchange& exchange) {
-                                                          return ModelList(generation, exchange);
-                                                        })});
-  router.Add({.method = "GET", .pattern = "/v1/models/*", .handler = Simple([&generation](const Exchange& exchange) {
-                                                            return OneModel(generation, exchange);
-                                                          })});
+  AddTwice(kOpenAi,
+           {.method = "GET", .pattern = "/v1/models", .handler = Simple([&generation](const Exchange& exchange) {
+                                                        return ModelList(generation, exchange);
+                                                      })},
+           router);
+  AddTwice(kOpenAi,
+           {.method = "GET", .pattern = "/v1/models/*", .handler = Simple([&generation](const Exchange& exchange) {
+                                                          return OneModel(generation, exchange);
+                                                        })},
+           router);
 }
 
 void AddGeneratingRoutes(const RouteServices& services, Router& router) {
   const GenerationServices& generation = services.generation;
-  router.Add({.method = "POST", .pattern = "/v1/chat/completions", .handler = Generating(generation, services.chat)});
-  router.Add({.method = "POST", .pattern = "/v1/completions", .handler = Generating(generation, services.completions)});
-  router.Add({.method = "POST", .pattern = "/v1/messages", .handler = Generating(generation, services.messages)});
-  router.Add({.method = "POST",
-              .pattern = "/v1/messages/count_tokens",
-              .handler = [&generation, &dialect = services.count_tokens](Exchange exchange,
-                                                                         const std::shared_ptr<ResponseSink>& sink) {
-                return StartCounting(generation, dialect, std::move(exchange), sink, &anthropic::EncodeTokenCount);
-              }});
+  const auto post = [](std::string pattern, Handler handler) {
+    return Route{.method = "POST", .pattern = std::move(pattern), .handler = std::move(handler)};
+  };
+  AddTwice(kOpenAi, post("/v1/chat/completions", Generating(generation, services.chat)), router);
+  AddTwice(kOpenAi, post("/v1/completions", Generating(generation, services.completions)), router);
+  AddTwice(kAnthropic, post("/v1/messages", Generating(generation, services.messages)), router);
+  AddTwice(kAnthropic,
+           post("/v1/messages/count_tokens", Counting(generation, services.count_tokens, &anthropic::EncodeTokenCount)),
+           router);
+}
+
+HttpResponse FoundationModels(const GenerationServices& services, const Exchange& exchange) {
+  Result<std::string> list =
+      bedrock::EncodeFoundationModels(services.models.AllFor(exchange.principal), exchange.request.query);
+  return list.ok() ? JsonResponse(*std::move(list)) : ErrorFor(exchange, list.status());
+}
+
+HttpResponse FoundationModel(const GenerationServices& services, const Exchange& exchange) {
+  const Result<std::string> id = bedrock::ModelIdOf(exchange.request.path);
+  if (!id.ok()) return ErrorFor(exchange, id.status());
+  const Result<ServedModel> model = services.models.FindFor(exchange.principal, *id);
+  return model.ok() ? JsonResponse(bedrock::EncodeFoundationModel(*model)) : ErrorFor(exchange, model.status());
+}
+
+void AddBedrockRoutes(const RouteServices& services, Router& router) {
+  const GenerationServices& generation = services.generation;
+  const auto post = [&](std::string pattern, Handler handler) {
+    router.Add({.method = "POST", .pattern = std::move(pattern), .handler = std::move(handler)});
+  };
+  const bedrock::Dialects& dialects = services.bedrock;
+  post("/model/*/converse", Generating(generation, dialects.converse));
+  post("/model/*/converse-stream", Generating(generation, dialects.converse_stream));
+  post("/model/*/invoke", Generating(generation, dialects.invoke));
+  post("/model/*/invoke-with-response-stream", Generating(generation, dialects.invoke_stream));
+  post("/model/*/count-tokens", Counting(generation, dialects.count_tokens, &bedrock::EncodeTokenCount));
+  router.Add(
+      {.method = "GET", .pattern = "/foundation-models", .handler = Simple([&generation](const Exchange& exchange) {
+                                                           return FoundationModels(generation, exchange);
+                                                         })});
+  router.Add(
+      {.method = "GET", .pattern = "/foundation-models/*", .handler = Simple([&generation](const Exchange& exchange) {
+                                                             return FoundationModel(generation, exchange);
+                                                           })});
 }
 
 void AddHealthRoutes(const RouteServices& services, Router& router) {
@@ -132,12 +193,14 @@ HttpResponse ConsoleResponse(const Exchange& exchange) {
 }  // namespace
 
 ErrorWriter ErrorWriterFor(const HttpRequest& head) {
+  if (bedrock::IsBedrockPath(head.path)) return &bedrock::ErrorResponse;
   return WantsAnthropic(head) ? &anthropic::ErrorResponse : &openai::ErrorResponse;
 }
 
 void AddRoutes(const RouteServices& services, Router& router) {
   AddGeneratingRoutes(services, router);
   AddModelRoutes(services, router);
+  AddBedrockRoutes(services, router);
   AddHealthRoutes(services, router);
   router.Add({.method = "GET", .pattern = "/*", .needs_key = false, .handler = Simple([](const Exchange& exchange) {
                                                                       return ConsoleResponse(exchange);

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "serve/bedrock/dialects.h"
 #include "serve/generation.h"
 #include "serve/router.h"
 #include "serve/server_metrics.h"
@@ -16,10 +17,12 @@ struct RouteServices {
   const Dialect& completions;
   const Dialect& messages;
   const Dialect& count_tokens;
+  const bedrock::Dialects& bedrock;
 };
 
-/// The dialect whose errors a request gets: Anthropic's under /v1/messages and where it sends that API's version,
-/// OpenAI's elsewhere.
+/// The dialect whose errors a request gets: Bedrock's on Bedrock's paths, Anthropic's under
+/// /v1/messages and where it sends that API's version, OpenAI's elsewhere. As on Bedrock's host, OpenAI's API is under
+/// /openai and Anthropic's Messages under /anthropic, too.
 ErrorWriter ErrorWriterFor(const HttpRequest& head);
 
 /// services and what it refers to outlive the router.

@@ -58,6 +58,7 @@ struct Server::Impl {
         completions(openai::CompletionsDialect({.prompts_max = options.prompts_max})),
         messages(anthropic::MessagesDialect()),
         count_tokens(anthropic::CountTokensDialect()),
+        bedrock(bedrock::MakeDialects()),
         context(std::make_shared<asio::io_context>(static_cast<int>(options.io_threads))),
         acceptor(asio::make_strand(*context)),
         accept_timer(acceptor.get_executor()),
@@ -84,7 +85,8 @@ struct Server::Impl {
                .chat = chat,
                .completions = completions,
                .messages = messages,
-               .count_tokens = count_tokens},
+               .count_tokens = count_tokens,
+               .bedrock = bedrock},
               router);
   }
 
@@ -109,6 +111,7 @@ struct Server::Impl {
   const Dialect completions;
   const Dialect messages;
   const Dialect count_tokens;
+  const bedrock::Dialects bedrock;
   std::shared_ptr<asio::io_context> context;  // shared with the posters that engines hold
   asio::basic_socket_acceptor<asio::ip::tcp, Strand> acceptor;
   StrandTimer accept_timer;  // after an error such as too many open files

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Drives the server with the official SDKs, unmodified: OpenAI's, and Anthropic's in Python and TypeScript, each in its
-# newest major and the first. Ends with `N passed, N failed`, over all of them.
+# Drives the server with the official SDKs, unmodified: OpenAI's; Anthropic's in Python and TypeScript, each in its
+# newest major and the first; Amazon's boto3 and client-bedrock-runtime. Ends with `N passed, N failed`, over all of them.
 #   tests/clients/run.sh [NAME...]      only the Python tests whose name contains one of these
 #   BEDPLATE_URL=http://...             a running server instead of one of our own
 set -euo pipefail

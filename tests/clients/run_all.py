@@ -20,6 +20,8 @@ SUITES = [
     ("openai, Python", [sys.executable, "openai_test.py"], {}),
     ("anthropic, Python", [sys.executable, "anthropic_test.py"], {}),
     ("anthropic, Python, first major", [sys.executable, "anthropic_test.py"], {"PYTHONPATH": str(FIRST_MAJORS)}),
+    ("boto3", [sys.executable, "bedrock_test.py"], {}),
+    ("@aws-sdk/client-bedrock-runtime", ["node", "bedrock_test.mjs"], {}),
     ("anthropic, TypeScript", TYPESCRIPT, {"ANTHROPIC_SDK": "@anthropic-ai/sdk"}),
     ("anthropic, TypeScript, first major", TYPESCRIPT, {"ANTHROPIC_SDK": "anthropic-sdk-first-major"}),
 ]

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/cat.h"
+#include "serve/conversation.h"
 
 namespace bedplate::anthropic {
 namespace {
@@ -33,11 +34,6 @@ Status ForEachBlock(const Json::Array& blocks, const std::string& path, Visit vi
     BP_RETURN_IF_ERROR(visit(fields, type, at));
   }
   return Status::Ok();
-}
-
-void AddLine(std::string_view more, std::string& text) {
-  if (!text.empty() && !more.empty()) text += "\n";
-  text += more;
 }
 
 // A string, or blocks of text.
@@ -189,23 +185,6 @@ Status ReadTurn(const Json& turn, const std::string& path, Version version, Chat
   return Status::Ok();
 }
 
-// Anthropic takes turns of one role for one turn; many templates insist on it.
-void JoinTurns(std::vector<Message>& messages) {
-  std::vector<Message> joined;
-  for (Message& message : messages) {
-    const bool joins = !joined.empty() && joined.back().role == message.role && message.role != "tool";
-    if (!joins) {
-      joined.push_back(std::move(message));
-      continue;
-    }
-    Message& last = joined.back();
-    AddLine(message.content, last.content);
-    AddLine(message.reasoning, last.reasoning);
-    for (ToolCall& call : message.tool_calls) last.tool_calls.push_back(std::move(call));
-  }
-  messages = std::move(joined);
-}
-
 }  // namespace
 
 Status ReadConversation(const FieldReader& fields, Version version, ChatPrompt& prompt) {
@@ -219,17 +198,7 @@ Status ReadConversation(const FieldReader& fields, Version version, ChatPrompt& 
   for (size_t i = 0; i < messages->as_array().size(); ++i) {
     BP_RETURN_IF_ERROR(ReadTurn(messages->as_array()[i], Cat("messages[", i, "]"), version, prompt));
   }
-  JoinTurns(prompt.messages);
-  // An assistant's turn at the end is what the answer begins with.
-  Message& last = prompt.messages.back();
-  if (last.role == "assistant" && last.tool_calls.empty()) {
-    prompt.answer_begin = std::move(last.content);
-    prompt.messages.pop_back();
-    if (prompt.messages.empty()) {
-      return Status::InvalidArgument("messages: a user's message is required").WithParam("messages");
-    }
-  }
-  return Status::Ok();
+  return FinishConversation(prompt);
 }
 
 }  // namespace bedplate::anthropic

@@ -5,7 +5,6 @@
 
 #include "base/cat.h"
 #include "base/json.h"
-#include "base/sha256.h"
 #include "serve/anthropic/errors.h"
 #include "serve/reply_blocks.h"
 
@@ -38,11 +37,6 @@ StopReason StopReasonOf(const ChoiceFinished& finished, const Usage& usage, uint
   }
   if (finished.stop_string.empty()) return {"end_turn", {}};
   return {"stop_sequence", finished.stop_string};
-}
-
-// Clients send thinking back with its signature; ours says what it was made from, and is not asked for.
-std::string Signature(Sha256& hash) {
-  return hash.Hex().value_or("unsigned");
 }
 
 Json MessageJson(const ReplyIdentity& identity, Json::Array content, Json stop_reason, Json stop_sequence,
@@ -101,11 +95,8 @@ class MessagesStream final : public ReplyEncoder {
         BeginBlock(ReplyBlock::Kind::kText, {{"type", "text"}, {"text", ""}}, out);
         return AppendDelta("text_delta", "text", piece.text, out);
       case OutputPiece::Kind::kReasoning:
-        if (BeginBlock(ReplyBlock::Kind::kReasoning, {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}},
-                       out)) {
-          thought_.emplace();
-        }
-        thought_->Add(piece.text.data(), piece.text.size());
+        BeginBlock(ReplyBlock::Kind::kReasoning, {{"type", "thinking"}, {"thinking", ""}, {"signature", ""}}, out);
+        thought_ += piece.text;
         return AppendDelta("thinking_delta", "thinking", piece.text, out);
       case OutputPiece::Kind::kCallBegin:
         EndBlock(out);  // a call is a block of its own
@@ -119,18 +110,20 @@ class MessagesStream final : public ReplyEncoder {
     }
   }
 
-  // False: one of that kind is open.
-  bool BeginBlock(ReplyBlock::Kind kind, Json::Object start, std::string& out) {
-    if (open_ == kind) return false;
+  // Unless one of that kind is open.
+  void BeginBlock(ReplyBlock::Kind kind, Json::Object start, std::string& out) {
+    if (open_ == kind) return;
     EndBlock(out);
     AppendEvent("content_block_start", {{"index", Number(index_)}, {"content_block", std::move(start)}}, out);
     if (index_ == 0) AppendEvent("ping", {}, out);
     open_ = kind;
-    return true;
   }
   void EndBlock(std::string& out) {
     if (!open_.has_value()) return;
-    if (open_ == ReplyBlock::Kind::kReasoning) AppendDelta("signature_delta", "signature", Signature(*thought_), out);
+    if (open_ == ReplyBlock::Kind::kReasoning) {
+      AppendDelta("signature_delta", "signature", ReasoningSignature(thought_), out);
+      thought_.clear();
+    }
     AppendEvent("content_block_stop", {{"index", Number(index_)}}, out);
     open_.reset();
     ++index_;
@@ -146,33 +139,22 @@ class MessagesStream final : public ReplyEncoder {
   const ReplyIdentity identity_;
   uint64_t index_ = 0;  // of the block that is open, or comes next
   std::optional<ReplyBlock::Kind> open_;
-  std::optional<Sha256> thought_;
+  std::string thought_;
   ChoiceFinished finished_;
 };
-
-// A call's input must be an object; one that the model has cut off or botched is kept as its text.
-Json InputJson(const std::string& arguments) {
-  Result<Json> input = ParseJson(arguments.empty() ? "{}" : arguments);
-  if (input.ok() && input->is_object()) return std::move(*input);
-  return Json::Object{{"INVALID_JSON", arguments}};
-}
 
 Json BlockJson(const ReplyBlock& block) {
   switch (block.kind) {
     case ReplyBlock::Kind::kText:
       return Json::Object{{"type", "text"}, {"text", block.text}};
-    case ReplyBlock::Kind::kReasoning: {
-      Sha256 hash;
-      hash.Add(block.text.data(), block.text.size());
-      return Json::Object{{"type", "thinking"}, {"thinking", block.text}, {"signature", Signature(hash)}};
-    }
+    case ReplyBlock::Kind::kReasoning:
+      return Json::Object{
+          {"type", "thinking"}, {"thinking", block.text}, {"signature", ReasoningSignature(block.text)}};
     case ReplyBlock::Kind::kCall:
       break;
   }
-  return Json::Object{{"type", "tool_use"},
-                      {"id", block.call.id},
-                      {"name", block.call.name},
-                      {"input", InputJson(block.call.arguments)}};
+  return Json::Object{
+      {"type", "tool_use"}, {"id", block.call.id}, {"name", block.call.name}, {"input", CallInput(block.call).json}};
 }
 
 class MessagesWhole final : public ReplyEncoder {

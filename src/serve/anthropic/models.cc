@@ -7,7 +7,7 @@
 
 #include "base/cat.h"
 #include "base/json.h"
-#include "serve/http_codec.h"
+#include "serve/query.h"
 
 namespace bedplate::anthropic {
 namespace {
@@ -33,18 +33,6 @@ Json ModelJson(const ServedModel& served) {
                       {"created_at", Rfc3339(model.created_unix_seconds)},
                       {"max_input_tokens", static_cast<int64_t>(served.engine->context_tokens_max())},
                       {"max_tokens", static_cast<int64_t>(served.engine->context_tokens_max())}};
-}
-
-// The value of a parameter, decoded; none where it is absent.
-std::optional<std::string> QueryValue(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    const size_t equals = pair.find('=');
-    if (equals != std::string_view::npos && pair.substr(0, equals) == name)
-      return PercentDecode(pair.substr(equals + 1));
-  }
-  return std::nullopt;
 }
 
 Result<size_t> PageSize(std::string_view query) {

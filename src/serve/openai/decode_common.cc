@@ -36,24 +36,6 @@ Status ReadPositive(const FieldReader& fields, std::string_view name, double hig
   return Status::Ok();
 }
 
-Status ReadSampling(const FieldReader& fields, SamplingParams& sampling) {
-  BP_RETURN_IF_ERROR(ReadFloat(fields, "temperature", 0, 2, sampling.temperature));
-  // top_p 0 is legal at OpenAI: the smallest set of tokens, which is one.
-  BP_RETURN_IF_ERROR(ReadPositive(fields, "top_p", 1, std::numeric_limits<float>::min(), sampling.top_p));
-  BP_RETURN_IF_ERROR(ReadFloat(fields, "min_p", 0, 1, sampling.min_p));
-  BP_RETURN_IF_ERROR(ReadPositive(fields, "typical_p", 1, std::nullopt, sampling.typical_p));
-  BP_RETURN_IF_ERROR(ReadPositive(fields, "repetition_penalty", 10, std::nullopt, sampling.repetition_penalty));
-  BP_RETURN_IF_ERROR(ReadFloat(fields, "frequency_penalty", -2, 2, sampling.frequency_penalty));
-  BP_RETURN_IF_ERROR(ReadFloat(fields, "presence_penalty", -2, 2, sampling.presence_penalty));
-  // Elsewhere -1 (vLLM) and 0 (llama.cpp) both stand for "all".
-  BP_ASSIGN_OR_RETURN(const auto top_k, fields.Int("top_k", -1, kTokenMax));
-  if (top_k) sampling.top_k = *top_k < 0 ? 0 : static_cast<uint32_t>(*top_k);
-  BP_ASSIGN_OR_RETURN(const auto seed,
-                      fields.Int("seed", std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()));
-  if (seed) sampling.seed = static_cast<uint64_t>(*seed);
-  return Status::Ok();
-}
-
 Status ReadLogitBias(const FieldReader& fields, SamplingParams& sampling) {
   const Json* bias = fields.Get("logit_bias");
   if (bias == nullptr) return Status::Ok();
@@ -117,9 +99,26 @@ Status CheckIsObject(const Json& body) {
   return Status::InvalidArgument(Cat("The request's body must be a JSON object, but is ", body.kind(), "."));
 }
 
+Status ReadSampling(const FieldReader& fields, SamplingParams& sampling) {
+  BP_RETURN_IF_ERROR(ReadFloat(fields, "temperature", 0, 2, sampling.temperature));
+  // top_p 0 is legal at OpenAI: the smallest set of tokens, which is one.
+  BP_RETURN_IF_ERROR(ReadPositive(fields, "top_p", 1, std::numeric_limits<float>::min(), sampling.top_p));
+  BP_RETURN_IF_ERROR(ReadFloat(fields, "min_p", 0, 1, sampling.min_p));
+  BP_RETURN_IF_ERROR(ReadPositive(fields, "typical_p", 1, std::nullopt, sampling.typical_p));
+  BP_RETURN_IF_ERROR(ReadPositive(fields, "repetition_penalty", 10, std::nullopt, sampling.repetition_penalty));
+  BP_RETURN_IF_ERROR(ReadFloat(fields, "frequency_penalty", -2, 2, sampling.frequency_penalty));
+  BP_RETURN_IF_ERROR(ReadFloat(fields, "presence_penalty", -2, 2, sampling.presence_penalty));
+  // Elsewhere -1 (vLLM) and 0 (llama.cpp) both stand for "all".
+  BP_ASSIGN_OR_RETURN(const auto top_k, fields.Int("top_k", -1, kTokenMax));
+  if (top_k) sampling.top_k = *top_k < 0 ? 0 : static_cast<uint32_t>(*top_k);
+  BP_ASSIGN_OR_RETURN(const auto seed,
+                      fields.Int("seed", std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()));
+  if (seed) sampling.seed = static_cast<uint64_t>(*seed);
+  return ReadLogitBias(fields, sampling);
+}
+
 Status ReadCommon(const FieldReader& fields, Request& request) {
   BP_RETURN_IF_ERROR(ReadSampling(fields, request.sampling));
-  BP_RETURN_IF_ERROR(ReadLogitBias(fields, request.sampling));
   BP_RETURN_IF_ERROR(ReadStops(fields, request));
   BP_ASSIGN_OR_RETURN(const auto choices, fields.Int("n", 1, 128));
   if (choices) request.choices = static_cast<uint32_t>(*choices);

@@ -17,6 +17,8 @@ struct StreamChoice {
 };
 
 Status CheckIsObject(const Json& body);
+/// How tokens are drawn: temperature, top_p and the extensions, seed, logit_bias. What is absent stays as it is.
+Status ReadSampling(const FieldReader& fields, SamplingParams& sampling);
 /// sampling, n, stop, seed, logit_bias and the extensions, into request.
 Status ReadCommon(const FieldReader& fields, Request& request);
 Result<StreamChoice> ReadStream(const FieldReader& fields);
