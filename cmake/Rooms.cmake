@@ -24,6 +24,14 @@ function(bp_compile_as_room TARGET PREFIX SUFFIX)
   bp_precompile(${TARGET} ${PREFIX}${FIRST}${SUFFIX} ${ARGN})
 endfunction()
 
+# bp_compile_together(TARGET): several files at a time, for builds of everything: a third less work, since what the files
+# have in common is parsed and instantiated once. So names in the anonymous namespaces of a room's files must differ.
+function(bp_compile_together TARGET)
+  if(BEDPLATE_UNITY)
+    set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  endif()
+endfunction()
+
 function(bp_room NAME)
   cmake_parse_arguments(ROOM "" "" "DEPS;LIBS" ${ARGN})
   set(DIR ${CMAKE_SOURCE_DIR}/src/${NAME})
@@ -58,6 +66,7 @@ function(bp_room NAME)
     add_library(bp_${NAME} STATIC ${SOURCES})
     target_link_libraries(bp_${NAME} PUBLIC bp_flags ${ROOM_DEPS} ${ROOM_LIBS})
     bp_compile_as_room(bp_${NAME} bp_ "" ${BP_PRECOMPILED})
+    bp_compile_together(bp_${NAME})
   else()
     add_library(bp_${NAME} INTERFACE)
     target_link_libraries(bp_${NAME} INTERFACE bp_flags ${ROOM_DEPS} ${ROOM_LIBS})

@@ -24,13 +24,13 @@ Status SystemError(std::string_view doing, const std::filesystem::path& path, in
 
 /// Maps a file at a multiple of a huge page, so that the system can use huge pages where the page cache holds them.
 void* MapReadOnly(int fd, size_t size) {
-  constexpr size_t kHugePage = size_t{2} << 20;
-  if (size < kHugePage) return ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-  const size_t room = size + kHugePage;
+  constexpr size_t kMapUnit = size_t{2} << 20;
+  if (size < kMapUnit) return ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  const size_t room = size + kMapUnit;
   void* const raw = ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (raw == MAP_FAILED) return raw;
   auto* const begin = static_cast<std::byte*>(raw);
-  std::byte* const start = begin + (kHugePage - reinterpret_cast<uintptr_t>(raw) % kHugePage) % kHugePage;
+  std::byte* const start = begin + (kMapUnit - reinterpret_cast<uintptr_t>(raw) % kMapUnit) % kMapUnit;
   void* const data = ::mmap(start, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
   const int error = errno;
   if (data == MAP_FAILED) {

@@ -22,7 +22,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct BenchOptions {
   ModelOptions model;
   std::vector<uint32_t> prompts = {512};
   std::vector<uint32_t> streams = {1};
@@ -38,7 +38,7 @@ struct Options {
   bool rounds_from_stdin = false;
 };
 
-std::vector<Workload> Workloads(const Options& options) {
+std::vector<Workload> Workloads(const BenchOptions& options) {
   std::vector<Workload> all;
   for (const uint32_t prompt : options.prompts) all.push_back({Workload::Kind::kPrefill, prompt, 1, 0});
   if (options.generate == 0) return all;
@@ -62,7 +62,7 @@ Status CheckFits(std::span<const Workload> workloads, uint32_t context) {
 }
 
 // A rival that can't be installed or started is a line in the report, not the end of it.
-Status AddRivals(const Options& options, RivalSetup setup, std::vector<std::unique_ptr<Contestant>>& contestants,
+Status AddRivals(const BenchOptions& options, RivalSetup setup, std::vector<std::unique_ptr<Contestant>>& contestants,
                  BenchReport& report) {
   for (const std::string& name : options.against) BP_RETURN_IF_ERROR(FindRival(name).status());
   for (const std::string& name : options.against) {
@@ -78,7 +78,7 @@ Status AddRivals(const Options& options, RivalSetup setup, std::vector<std::uniq
   return Status::Ok();
 }
 
-Status RunModel(const Options& options) {
+Status RunModel(const BenchOptions& options) {
   const std::vector<Workload> workloads = Workloads(options);
   BP_ASSIGN_OR_RETURN(const Isa isa, options.model.ChosenIsa());
   BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(options.model.model));
@@ -135,7 +135,7 @@ std::string EngineRoundJson(const EngineRound& round) {
 }
 
 // Whole requests through the engine. Prints a JSON line a round: for each line on standard input, or --rounds of them.
-Status RunEngine(const Options& options) {
+Status RunEngine(const BenchOptions& options) {
   BP_ASSIGN_OR_RETURN(LoadedModel model, OpenModel(options.model, {.cache_packed = false}));
   const SystemClock clock;
   const EngineLoad load{
@@ -155,7 +155,7 @@ Status RunEngine(const Options& options) {
   return Status::Ok();
 }
 
-Status RunServer(const Options& options) {
+Status RunServer(const BenchOptions& options) {
   if (options.prompts.size() != 1 || options.streams.size() != 1) {
     return Status::InvalidArgument("with --url, --prompt and --streams take one value each");
   }
@@ -170,7 +170,7 @@ Status RunServer(const Options& options) {
   return RunLoadCommand(std::move(load));
 }
 
-Status Run(const Options& options) {
+Status RunBench(const BenchOptions& options) {
   if (!options.load.target.url.empty()) return RunServer(options);
   if (options.model.model.empty()) return Status::InvalidArgument("name a MODEL, or a server with --url");
   return options.engine ? RunEngine(options) : RunModel(options);
@@ -179,9 +179,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddBenchCommand(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchOptions>();
   CommandLine command = program.Add("bench", "Measure a model's speed on this machine, beside its limit and its rivals",
-                                    [options] { return Run(*options); });
+                                    [options] { return RunBench(*options); });
   command.Add(
       "MODEL", &options->model.model,
       "a model's name, a .gguf file or a Hugging Face folder; with --url: the server's name for it, if not the first");

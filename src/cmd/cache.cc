@@ -14,7 +14,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct ClearOptions {
   bool clear = false;
   bool json = false;
 };
@@ -58,7 +58,7 @@ void Print(const std::filesystem::path& folder, const std::vector<File>& files) 
   fmt::print("{} in {}\n", MemorySizeText(sum), folder.string());
 }
 
-Status Run(const Options& options) {
+Status RunCache(const ClearOptions& options) {
   BP_ASSIGN_OR_RETURN(const std::filesystem::path packed_folder, PackedCacheFolder());
   BP_ASSIGN_OR_RETURN(const std::filesystem::path page_folder, PageCacheFolder());
   if (options.clear) {
@@ -85,9 +85,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddCacheCommand(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ClearOptions>();
   CommandLine command = program.Add("cache", "List the packed weights, tokenizers and prompts that are kept",
-                                    [options] { return Run(*options); });
+                                    [options] { return RunCache(*options); });
   command.Add("--clear", &options->clear,
               "remove all that is not in use; models make their own again, and prompts are computed again");
   command.Add("--json", &options->json, "print one JSON object");

@@ -26,7 +26,7 @@ namespace {
 // What the engine takes of a machine that nobody gave a --memory for, at most.
 constexpr size_t kDefaultEngineBytesMax = size_t{2} << 30;
 
-struct Options {
+struct ChatOptions {
   ModelOptions model;
   std::string prompt;
   std::string memory;
@@ -192,7 +192,7 @@ Status AnswerOnce(Engine& engine, ChatSession& session, const std::string& promp
   return answer.stopped ? Status::Cancelled("stopped by Ctrl-C") : Status::Ok();
 }
 
-Status Run(const Options& options) {
+Status RunChat(const ChatOptions& options) {
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
   std::string prompt = options.prompt;
   if (prompt.empty() && !terminal) {
@@ -224,9 +224,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddChatCommand(Program& program) {
-  auto options = std::make_shared<Options>();
-  CommandLine command =
-      program.Add("chat", "Talk to a model in this terminal, or through a pipe", [options] { return Run(*options); });
+  auto options = std::make_shared<ChatOptions>();
+  CommandLine command = program.Add("chat", "Talk to a model in this terminal, or through a pipe",
+                                    [options] { return RunChat(*options); });
   SamplingParams& sampling = options->settings.sampling;
   options->model.AddTo(command);
   options->model.AddChatTemplateTo(command);

@@ -14,7 +14,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct CommandLineTestOptions {
   std::string model;
   std::string memory = "none";
   std::string kind = "plain";
@@ -31,11 +31,11 @@ class CommandLineTest : public testing::Test {
   struct Outcome {
     int status = 0;
     std::string errors;
-    std::optional<Options> ran;
+    std::optional<CommandLineTestOptions> ran;
   };
 
-  Outcome Run(std::vector<std::string> arguments) {
-    Options options;
+  Outcome RunCommandLineTest(std::vector<std::string> arguments) {
+    CommandLineTestOptions options;
     Outcome outcome;
     Program program("about", "1.2.3", "footer");
     CommandLine go = program.Add("go", "goes", [&] {
@@ -68,8 +68,8 @@ class CommandLineTest : public testing::Test {
 };
 
 TEST_F(CommandLineTest, FlagsReachTheirTargets) {
-  const Outcome outcome = Run({"go", "--streams", "1,8,32", "m", "--threads=3", "-t", "0.5", "--seed",
-                               "18446744073709551615", "--json", "--kind", "fancy"});
+  const Outcome outcome = RunCommandLineTest({"go", "--streams", "1,8,32", "m", "--threads=3", "-t", "0.5", "--seed",
+                                              "18446744073709551615", "--json", "--kind", "fancy"});
   ASSERT_TRUE(outcome.ran) << outcome.errors;
   EXPECT_EQ(outcome.ran->model, "m");
   EXPECT_EQ(outcome.ran->streams, (std::vector<uint32_t>{1, 8, 32}));
@@ -85,17 +85,17 @@ TEST_F(CommandLineTest, FlagsReachTheirTargets) {
 TEST_F(CommandLineTest, FlagsThenEnvironmentThenFile) {
   const auto file = std::filesystem::temp_directory_path() / Cat("bedplate_command_", ::getpid(), ".toml");
   ASSERT_TRUE(WriteFileAtomically(file, "memory = \"1GiB\"\nthreads = 5\nno_prefix_cache = true\n").ok());
-  Outcome outcome = Run({"go", "m", "--config", file.string()});
+  Outcome outcome = RunCommandLineTest({"go", "m", "--config", file.string()});
   ASSERT_TRUE(outcome.ran) << outcome.errors;
   EXPECT_EQ(outcome.ran->memory, "1GiB");
   EXPECT_EQ(outcome.ran->threads, 5u);
   EXPECT_TRUE(outcome.ran->no_prefix_cache);
   environment_ = {{"BEDPLATE_CONFIG", file.string()}, {"BEDPLATE_MEMORY", "2GiB"}, {"BEDPLATE_THREADS", ""}};
-  outcome = Run({"go", "m"});
+  outcome = RunCommandLineTest({"go", "m"});
   ASSERT_TRUE(outcome.ran) << outcome.errors;
   EXPECT_EQ(outcome.ran->memory, "2GiB");
   EXPECT_EQ(outcome.ran->threads, 5u);
-  outcome = Run({"go", "m", "--memory", "3GiB", "--threads", "6"});
+  outcome = RunCommandLineTest({"go", "m", "--memory", "3GiB", "--threads", "6"});
   EXPECT_EQ(outcome.ran->memory, "3GiB");
   EXPECT_EQ(outcome.ran->threads, 6u);
   std::filesystem::remove(file);
@@ -120,20 +120,20 @@ TEST_F(CommandLineTest, WrongValuesSayWhereAndWhatIsAllowed) {
       {{}, {"subcommand"}},
   };
   for (const auto& one : cases) {
-    const Outcome outcome = Run(one.arguments);
+    const Outcome outcome = RunCommandLineTest(one.arguments);
     EXPECT_EQ(outcome.status, 2);
     EXPECT_FALSE(outcome.ran);
     for (const std::string& said : one.said) EXPECT_NE(outcome.errors.find(said), std::string::npos) << outcome.errors;
   }
   environment_ = {{"BEDPLATE_THREADS", "many"}};
-  const Outcome outcome = Run({"go", "m"});
+  const Outcome outcome = RunCommandLineTest({"go", "m"});
   EXPECT_EQ(outcome.status, 2);
   EXPECT_NE(outcome.errors.find("BEDPLATE_THREADS is \"many\""), std::string::npos) << outcome.errors;
 }
 
 TEST_F(CommandLineTest, AFailedCommandEndsWithItsReason) {
   result_ = Status::NotFound("no such thing");
-  const Outcome outcome = Run({"go", "m"});
+  const Outcome outcome = RunCommandLineTest({"go", "m"});
   EXPECT_EQ(outcome.status, 1);
   EXPECT_EQ(outcome.errors, "bedplate: no such thing\n");
 }
@@ -141,7 +141,7 @@ TEST_F(CommandLineTest, AFailedCommandEndsWithItsReason) {
 TEST_F(CommandLineTest, TheDataFolderIsHandedOn) {
   const char* const before = std::getenv("BEDPLATE_DATA");
   const std::string kept = before == nullptr ? "" : before;
-  EXPECT_EQ(Run({"go", "m", "--data", "/some/folder"}).status, 0);
+  EXPECT_EQ(RunCommandLineTest({"go", "m", "--data", "/some/folder"}).status, 0);
   EXPECT_STREQ(std::getenv("BEDPLATE_DATA"), "/some/folder");
   before == nullptr ? ::unsetenv("BEDPLATE_DATA") : ::setenv("BEDPLATE_DATA", kept.c_str(), 1);
 }

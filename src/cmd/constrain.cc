@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kWalkTokensMax = 600;
 
-struct Options {
+struct ConstrainOptions {
   std::string model;
 };
 
@@ -209,7 +209,7 @@ std::string AnswerLine(const Tokenizer& tokenizer, const std::shared_ptr<const T
   return body;
 }
 
-Status Run(const Options& options) {
+Status RunConstrain(const ConstrainOptions& options) {
   BP_ASSIGN_OR_RETURN(const ModelFile file, OpenModelFile(options.model));
   BP_ASSIGN_OR_RETURN(const TextSide text, LoadTextSide(file));
   const auto trie = std::make_shared<const TokenTrie>(*text.tokenizer);
@@ -237,9 +237,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddConstrainCommand(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ConstrainOptions>();
   CommandLine command = program.Add("constrain", "Say what a JSON schema, regex, grammar or choice allows",
-                                    [options] { return Run(*options); });
+                                    [options] { return RunConstrain(*options); });
   command.Add("MODEL", &options->model, "a model's name, file or folder; a vocabulary-only file will do",
               {.required = true});
   command.Footer(

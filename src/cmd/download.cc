@@ -9,13 +9,14 @@
 #include <optional>
 #include <thread>
 
+#include "base/ascii.h"
 #include "base/cat.h"
 
 namespace bedplate {
 namespace {
 
 using Curl = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
-using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
+using CurlHeaders = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 
 bool IsLoopback(std::string_view address) {
   for (const std::string_view host : {"http://127.0.0.1", "http://localhost", "http://[::1]"}) {
@@ -26,13 +27,7 @@ bool IsLoopback(std::string_view address) {
   return false;
 }
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
-std::string Escaped(std::string_view path) {
+std::string PathEscaped(std::string_view path) {
   std::string out;
   for (const char c : path) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -83,7 +78,7 @@ void TakeHeaderLine(std::string_view line, Transfer* t) {
   }
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  const std::string name = Lower(line.substr(0, colon));
+  const std::string name = AsciiLower(line.substr(0, colon));
   std::string_view value = line.substr(colon + 1);
   while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
   if (name == "etag" && !value.starts_with("W/")) t->etag = value;  // a weak one can't vouch for a range
@@ -163,7 +158,7 @@ Attempt Try(const DownloadRequest& request, PartialFile* file) {
   // Bytes without a validator, or of another address, can't be trusted to belong to the same file.
   const bool resumes = file->size() > 0 && file->source() == request.address && !file->validator().empty();
   char error[CURL_ERROR_SIZE] = "";
-  Headers headers(nullptr, curl_slist_free_all);
+  CurlHeaders headers(nullptr, curl_slist_free_all);
   curl_easy_setopt(curl.get(), CURLOPT_URL, request.address.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, IsLoopback(request.address) ? "http,https" : "https");
   curl_easy_setopt(curl.get(), CURLOPT_REDIR_PROTOCOLS_STR, IsLoopback(request.address) ? "http,https" : "https");
@@ -241,8 +236,8 @@ Result<std::string> AddressOf(std::string_view source) {
     const char* endpoint = std::getenv("HF_ENDPOINT");
     std::string base = endpoint == nullptr || *endpoint == '\0' ? "https://huggingface.co" : endpoint;
     while (base.ends_with('/')) base.pop_back();
-    return AddressOf(
-        Cat(base, "/", Escaped(repository), "/resolve/", Escaped(revision), "/", Escaped(rest.substr(colon + 1))));
+    return AddressOf(Cat(base, "/", PathEscaped(repository), "/resolve/", PathEscaped(revision), "/",
+                         PathEscaped(rest.substr(colon + 1))));
   }
   if (source.starts_with("https://")) return std::string(source);
   if (source.starts_with("http://")) {

@@ -18,7 +18,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct InspectOptions {
   std::string model;
   bool json = false;
   bool tensors = false;
@@ -126,7 +126,7 @@ void PrintTokenizer(const TokenizerData& t) {
   }
 }
 
-void Print(const Inspection& i, const Options& options) {
+void Print(const Inspection& i, const InspectOptions& options) {
   Line("file", i.file.path().string());
   Line("format", i.file.is_gguf() ? Cat("GGUF version ", i.file.gguf_version(),
                                         i.file.files().size() > 1 ? Cat(", ", i.file.files().size(), " parts") : "")
@@ -192,7 +192,7 @@ void WriteConfig(const ModelConfig& c, JsonWriter& w) {
   w.Bool(c.tied_embeddings);
 }
 
-std::string ToJson(const Inspection& i, const Options& options) {
+std::string ToJson(const Inspection& i, const InspectOptions& options) {
   std::string out;
   JsonWriter w(out);
   w.BeginObject();
@@ -290,7 +290,7 @@ std::string ToJson(const Inspection& i, const Options& options) {
   return out;
 }
 
-Status Run(const Options& options) {
+Status RunInspect(const InspectOptions& options) {
   BP_ASSIGN_OR_RETURN(const std::filesystem::path path, ResolveModel(options.model));
   BP_ASSIGN_OR_RETURN(const ModelFile file, ModelFile::Open(path));
   const Inspection inspection(file);
@@ -305,9 +305,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddInspectCommand(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   CommandLine command = program.Add("inspect", "Show what a model file holds and what running it takes",
-                                    [options] { return Run(*options); });
+                                    [options] { return RunInspect(*options); });
   command.Add("MODEL", &options->model, "a model's name, a .gguf file, or a Hugging Face folder", {.required = true});
   command.Add("--tensors", &options->tensors, "list every tensor");
   command.Add("--json", &options->json, "print one JSON object");

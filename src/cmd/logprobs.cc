@@ -16,7 +16,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct LogprobsOptions {
   ModelOptions model;
   std::string file;
   uint32_t top = 5;
@@ -52,7 +52,7 @@ Result<std::vector<TokenId>> TokensOf(const Json& value, std::string_view where)
 }
 
 // {"sequences":[{"tokens":[...],"candidates":[[ids of position 0's successor],...]}]} -> a line per sequence.
-Status ScoreCandidates(const Options& options, LoadedModel& loaded, const VectorKernels& kernels,
+Status ScoreCandidates(const LogprobsOptions& options, LoadedModel& loaded, const VectorKernels& kernels,
                        const std::string& input) {
   BP_ASSIGN_OR_RETURN(const Json root, ParseJson(input));
   const Json* sequences = root.Find("sequences");
@@ -102,7 +102,8 @@ Status ScoreCandidates(const Options& options, LoadedModel& loaded, const Vector
   return Status::Ok();
 }
 
-Status ScoreText(const Options& options, LoadedModel& loaded, const VectorKernels& kernels, const std::string& input) {
+Status ScoreText(const LogprobsOptions& options, LoadedModel& loaded, const VectorKernels& kernels,
+                 const std::string& input) {
   Tokenizer::EncodeOptions encode;
   encode.add_bos = !options.no_bos;
   const std::vector<TokenId> tokens = loaded.tokenizer->Encode(input, encode);
@@ -148,7 +149,7 @@ Status ScoreText(const Options& options, LoadedModel& loaded, const VectorKernel
   return Status::Ok();
 }
 
-Status Run(const Options& options) {
+Status RunLogprobs(const LogprobsOptions& options) {
   BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
   BP_ASSIGN_OR_RETURN(const std::string input, ReadInput(options.file));
   BP_ASSIGN_OR_RETURN(const Isa isa, options.model.ChosenIsa());
@@ -159,9 +160,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddLogprobsCommand(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogprobsOptions>();
   CommandLine command = program.Add("logprobs", "Print the log-probabilities of each position of a text, as JSON",
-                                    [options] { return Run(*options); });
+                                    [options] { return RunLogprobs(*options); });
   options->model.AddTo(command);
   command.Add("FILE", &options->file, "the text; - reads standard input", {.required = true});
   command.Add("--top", &options->top, "alternatives to show at each position", {.max = 1000});

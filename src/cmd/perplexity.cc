@@ -15,14 +15,14 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct PerplexityOptions {
   ModelOptions model;
   std::string file;
   uint32_t context = 512;
   bool json = false;
 };
 
-Status Run(const Options& options) {
+Status RunPerplexity(const PerplexityOptions& options) {
   BP_ASSIGN_OR_RETURN(LoadedModel loaded, OpenModel(options.model));
   BP_ASSIGN_OR_RETURN(const std::string input, ReadInput(options.file));
   BP_ASSIGN_OR_RETURN(const Isa isa, options.model.ChosenIsa());
@@ -88,9 +88,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddPerplexityCommand(Program& program) {
-  auto options = std::make_shared<Options>();
-  CommandLine command =
-      program.Add("perplexity", "Measure how well a model predicts a text", [options] { return Run(*options); });
+  auto options = std::make_shared<PerplexityOptions>();
+  CommandLine command = program.Add("perplexity", "Measure how well a model predicts a text",
+                                    [options] { return RunPerplexity(*options); });
   options->model.AddTo(command);
   command.Add("FILE", &options->file, "the text; - reads standard input", {.required = true});
   command.Add("--context", &options->context, "tokens in a window", {.min = 8, .max = 1 << 20});

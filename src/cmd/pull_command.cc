@@ -19,7 +19,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct PullArguments {
   std::string source;
   std::string name;
   std::string sha256;
@@ -130,7 +130,7 @@ void PrintSummary(const PulledModel& model, bool json) {
   }
 }
 
-Result<PulledModel> Pull(const Options& options, const PullOptions& pull) {
+Result<PulledModel> Pull(const PullArguments& options, const PullOptions& pull) {
   if (const CatalogueModel* model = FindInCatalogue(options.source)) return PullFromCatalogue(*model, pull);
   if (options.source.find(':') == std::string::npos) {
     std::string names;
@@ -149,7 +149,7 @@ Result<PulledModel> Pull(const Options& options, const PullOptions& pull) {
   return PullFromAddress(options.source, name, options.sha256, pull);
 }
 
-Status Run(const Options& options) {
+Status RunPull(const PullArguments& options) {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return Status::Internal("libcurl cannot start");
   BP_ASSIGN_OR_RETURN(const std::filesystem::path data, DataFolder());
   Reporter reporter(options.source, options.json);
@@ -230,8 +230,8 @@ Status RunModels(bool json) {
 }  // namespace
 
 void AddPullCommand(Program& program) {
-  auto options = std::make_shared<Options>();
-  CommandLine command = program.Add("pull", "Fetch a model and check it", [options] { return Run(*options); });
+  auto options = std::make_shared<PullArguments>();
+  CommandLine command = program.Add("pull", "Fetch a model and check it", [options] { return RunPull(*options); });
   command.Add("MODEL", &options->source,
               "a name of the catalogue (bedplate models), hf:OWNER/REPO:FILE.gguf, or an https address",
               {.required = true});

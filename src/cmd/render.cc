@@ -13,13 +13,13 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct RenderOptions {
   std::string model;
   std::string template_path;
   bool json = false;
 };
 
-Status Run(const Options& options) {
+Status RunRender(const RenderOptions& options) {
   if (options.model.empty() == options.template_path.empty()) {
     return Status::InvalidArgument("give either MODEL or --template FILE");
   }
@@ -67,9 +67,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddRenderCommand(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RenderOptions>();
   CommandLine command = program.Add("render", "Turn chat messages (JSON on standard input) into a prompt",
-                                    [options] { return Run(*options); });
+                                    [options] { return RunRender(*options); });
   command.Add("MODEL", &options->model, "a model whose own chat template is used");
   command.Add("--template", &options->template_path, "a Jinja file to use instead");
   command.Add("--json", &options->json, "print segments with where they come from, rather than text");

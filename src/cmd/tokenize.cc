@@ -11,7 +11,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct TokenizeOptions {
   std::string model;
   bool no_bos = false;
   bool special = false;
@@ -42,7 +42,7 @@ Status TokenizeLines(const Tokenizer& tokenizer, const std::string& input, Token
   return Status::Ok();
 }
 
-Status Run(const Options& options) {
+Status RunTokenize(const TokenizeOptions& options) {
   BP_ASSIGN_OR_RETURN(const ModelFile file, OpenModelFile(options.model));
   BP_ASSIGN_OR_RETURN(const TextSide text, LoadTextSide(file));
   BP_ASSIGN_OR_RETURN(const std::string input, ReadInput("-"));
@@ -57,9 +57,9 @@ Status Run(const Options& options) {
 }  // namespace
 
 void AddTokenizeCommand(Program& program) {
-  auto options = std::make_shared<Options>();
-  CommandLine command =
-      program.Add("tokenize", "Turn text on standard input into token ids", [options] { return Run(*options); });
+  auto options = std::make_shared<TokenizeOptions>();
+  CommandLine command = program.Add("tokenize", "Turn text on standard input into token ids",
+                                    [options] { return RunTokenize(*options); });
   command.Add("MODEL", &options->model, "a model's name, file or folder; a vocabulary-only file will do",
               {.required = true});
   command.Add("--no-bos", &options->no_bos, "leave out the beginning-of-text token that the model asks for");

@@ -14,7 +14,7 @@
 namespace bedplate {
 namespace {
 
-constexpr double kNewest = 1.0 / 8;  // weight of the newest measurement of a step's time
+constexpr double kNewestStep = 1.0 / 8;  // weight of the newest measurement of a step's time
 // A sequence for which there were no pages is not tried again before it has written so many more tokens.
 constexpr uint32_t kTokensWithoutPages = 64;
 
@@ -188,7 +188,7 @@ void DraftModel::Step(bool guess) {
     }
   }
   const double seconds = std::chrono::duration<double>(clock_.Now() - start).count();
-  if (guess && seconds > 0) step_seconds_ += (step_seconds_ == 0 ? 1 : kNewest) * (seconds - step_seconds_);
+  if (guess && seconds > 0) step_seconds_ += (step_seconds_ == 0 ? 1 : kNewestStep) * (seconds - step_seconds_);
 }
 
 /// The counts are those of what is known: penalties for guesses of this step are left out, which costs acceptance only.

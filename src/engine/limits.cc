@@ -22,48 +22,48 @@ struct Range {
   bool least_excluded = false;
 };
 
-Status Invalid(std::string_view name, std::string what, std::string reason) {
+Status BadParameter(std::string_view name, std::string what, std::string reason) {
   return Status::InvalidArgument(Cat("Invalid '", name, "': ", what))
       .WithParam(std::string(name))
       .WithReason(std::move(reason));
 }
 
 Status CheckDecimal(const Range& range, float value) {
-  if (std::isnan(value)) return Invalid(range.name, "not a number.", "invalid_value");
+  if (std::isnan(value)) return BadParameter(range.name, "not a number.", "invalid_value");
   if (value > range.most) {
-    return Invalid(
+    return BadParameter(
         range.name,
         Cat("decimal above maximum value. Expected a value <= ", range.most, ", but got ", value, " instead."),
         "decimal_above_max_value");
   }
   if (value < range.least || (range.least_excluded && value == range.least)) {
-    return Invalid(range.name,
-                   Cat("decimal below minimum value. Expected a value ",
-                       range.least_excluded ? "> " : ">= ", range.least, ", but got ", value, " instead."),
-                   "decimal_below_min_value");
+    return BadParameter(range.name,
+                        Cat("decimal below minimum value. Expected a value ",
+                            range.least_excluded ? "> " : ">= ", range.least, ", but got ", value, " instead."),
+                        "decimal_below_min_value");
   }
   return Status::Ok();
 }
 
 Status CheckInteger(std::string_view name, uint64_t value, uint64_t least, uint64_t most) {
   if (value > most) {
-    return Invalid(name,
-                   Cat("integer above maximum value. Expected a value <= ", most, ", but got ", value, " instead."),
-                   "integer_above_max_value");
+    return BadParameter(
+        name, Cat("integer above maximum value. Expected a value <= ", most, ", but got ", value, " instead."),
+        "integer_above_max_value");
   }
   if (value < least) {
-    return Invalid(name,
-                   Cat("integer below minimum value. Expected a value >= ", least, ", but got ", value, " instead."),
-                   "integer_below_min_value");
+    return BadParameter(
+        name, Cat("integer below minimum value. Expected a value >= ", least, ", but got ", value, " instead."),
+        "integer_below_min_value");
   }
   return Status::Ok();
 }
 
 Status CheckToken(std::string_view name, TokenId token, uint32_t vocabulary) {
   if (token.value >= 0 && static_cast<uint32_t>(token.value) < vocabulary) return Status::Ok();
-  return Invalid(name,
-                 Cat("token id ", token.value, " is not in the model's vocabulary; ids are 0 to ", vocabulary - 1, "."),
-                 "invalid_value");
+  return BadParameter(
+      name, Cat("token id ", token.value, " is not in the model's vocabulary; ids are 0 to ", vocabulary - 1, "."),
+      "invalid_value");
 }
 
 Status CheckSampling(const SamplingParams& p, uint32_t vocabulary) {
@@ -83,26 +83,26 @@ Status CheckSampling(const SamplingParams& p, uint32_t vocabulary) {
 
 Status CheckStops(const Request& request, uint32_t vocabulary) {
   if (request.stop_strings.size() > kStopStringsMost) {
-    return Invalid("stop",
-                   Cat("array too long. Expected an array with maximum length ", kStopStringsMost,
-                       ", but got an array with length ", request.stop_strings.size(), " instead."),
-                   "array_above_max_length");
+    return BadParameter("stop",
+                        Cat("array too long. Expected an array with maximum length ", kStopStringsMost,
+                            ", but got an array with length ", request.stop_strings.size(), " instead."),
+                        "array_above_max_length");
   }
   for (const std::string& stop : request.stop_strings) {
     if (stop.empty())
-      return Invalid("stop", "a stop string is empty; each must have at least one character.", "empty_string");
+      return BadParameter("stop", "a stop string is empty; each must have at least one character.", "empty_string");
     if (stop.size() > kStopStringBytesMost) {
-      return Invalid(
+      return BadParameter(
           "stop",
           Cat("string too long. Expected at most ", kStopStringBytesMost, " bytes, but got ", stop.size(), " instead."),
           "string_above_max_length");
     }
   }
   if (request.stop_tokens.size() > kStopTokensMost) {
-    return Invalid("stop_token_ids",
-                   Cat("array too long. Expected an array with maximum length ", kStopTokensMost,
-                       ", but got an array with length ", request.stop_tokens.size(), " instead."),
-                   "array_above_max_length");
+    return BadParameter("stop_token_ids",
+                        Cat("array too long. Expected an array with maximum length ", kStopTokensMost,
+                            ", but got an array with length ", request.stop_tokens.size(), " instead."),
+                        "array_above_max_length");
   }
   for (const TokenId token : request.stop_tokens) BP_RETURN_IF_ERROR(CheckToken("stop_token_ids", token, vocabulary));
   return Status::Ok();
@@ -120,7 +120,8 @@ Status CheckLimits(const Request& request, uint32_t vocabulary) {
   BP_RETURN_IF_ERROR(CheckInteger("n", request.choices, 1, kChoicesMost));
   BP_RETURN_IF_ERROR(CheckStops(request, vocabulary));
   if (request.ignore_end_of_generation && (request.constraint.has_value() || ForcesCall(request))) {
-    return Invalid("ignore_eos", "an output that is held to a format ends where the format does.", "invalid_value");
+    return BadParameter("ignore_eos", "an output that is held to a format ends where the format does.",
+                        "invalid_value");
   }
   if (request.logprobs_top.has_value()) {
     BP_RETURN_IF_ERROR(CheckInteger("top_logprobs", *request.logprobs_top, 0, kLogprobsTopMost));

@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace bedplate {
-namespace {
-
-bool Penalises(const SamplingParams& p) {
-  return p.repetition_penalty != 1.0f || p.frequency_penalty != 0.0f || p.presence_penalty != 0.0f;
-}
-
-}  // namespace
-
 Sequence::Sequence(LiveRequest& owner, uint32_t choice_index, const Tokenizer& tokenizer)
     : request(owner),
       rank{.due = owner.arrived_at - owner.request().priority * kPriorityWorth,

@@ -25,9 +25,6 @@ constexpr float kLogprobLowest = -9999.0f;  // what OpenAI's API writes for "ver
 bool Narrows(const SamplingParams& p, size_t row) {
   return (p.top_k > 0 && p.top_k < row) || p.top_p < 1.0f || p.min_p > 0.0f || p.typical_p < 1.0f;
 }
-bool Penalises(const SamplingParams& p) {
-  return p.repetition_penalty != 1.0f || p.frequency_penalty != 0.0f || p.presence_penalty != 0.0f;
-}
 
 /// The order of vector_kernels.h: element i goes to partial i mod 16, then one tree.
 float StridedSum(std::span<const float> x) {

@@ -7,8 +7,14 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "request/request.h"
 
 namespace bedplate {
+
+/// Whether a draw with these parameters needs counts at all.
+inline bool Penalises(const SamplingParams& p) {
+  return p.repetition_penalty != 1.0f || p.frequency_penalty != 0.0f || p.presence_penalty != 0.0f;
+}
 
 class TokenCounts {
  public:

@@ -6,7 +6,7 @@
 namespace bedplate {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"scalar", "avx2", "avx512", "avx512vnni"};
+constexpr std::array<std::string_view, 4> kIsaNames = {"scalar", "avx2", "avx512", "avx512vnni"};
 
 bool CpuHas(Isa isa) {
   // __builtin_cpu_supports also asks XGETBV whether the system saves the registers.
@@ -47,12 +47,12 @@ const Supported& FindSupported() {
 }  // namespace
 
 std::string_view IsaName(Isa isa) {
-  return kNames[static_cast<size_t>(isa)];
+  return kIsaNames[static_cast<size_t>(isa)];
 }
 
 std::optional<Isa> ParseIsa(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<Isa>(i);
+  for (size_t i = 0; i < kIsaNames.size(); ++i) {
+    if (kIsaNames[i] == name) return static_cast<Isa>(i);
   }
   return std::nullopt;
 }

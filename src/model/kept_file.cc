@@ -21,7 +21,7 @@ namespace {
 
 constexpr uint64_t kBytesOffset = 4096;
 
-struct Header {
+struct KeptHeader {
   char magic[8] = {'B', 'P', 'K', 'E', 'P', 'T', '0', '1'};
   uint64_t fingerprint = 0;
   char content[64] = {};
@@ -31,19 +31,19 @@ struct Header {
   uint64_t bytes_hash = 0;
   uint64_t header_hash = 0;  // of all that comes before
 };
-static_assert(sizeof(Header) == 232 && std::has_unique_object_representations_v<Header>);
-constexpr size_t kFixedBytes = offsetof(Header, bytes);
+static_assert(sizeof(KeptHeader) == 232 && std::has_unique_object_representations_v<KeptHeader>);
+constexpr size_t kKeptFixedBytes = offsetof(KeptHeader, bytes);
 
-Header HeaderFor(const KeptKey& key) {
-  BP_CHECK(key.content.size() == sizeof Header{}.content);
-  Header header;
+KeptHeader HeaderFor(const KeptKey& key) {
+  BP_CHECK(key.content.size() == sizeof KeptHeader{}.content);
+  KeptHeader header;
   header.fingerprint = key.fingerprint;
   std::memcpy(header.content, key.content.data(), sizeof header.content);
   return header;
 }
 
-uint64_t HashOf(const Header& header) {
-  return XXH3_64bits(&header, offsetof(Header, header_hash));
+uint64_t KeptHashOf(const KeptHeader& header) {
+  return XXH3_64bits(&header, offsetof(KeptHeader, header_hash));
 }
 
 }  // namespace
@@ -61,11 +61,11 @@ Result<SharedBytes> OpenKeptFile(const std::filesystem::path& path, const KeptKe
   const auto wrong = [&](std::string_view what) { return Status::DataLoss(Cat(path.string(), " ", what)); };
   const std::span<const std::byte> all = file.bytes();
   if (all.size() < kBytesOffset) return wrong("is too short");
-  const Header wanted = HeaderFor(key);
-  Header header;
+  const KeptHeader wanted = HeaderFor(key);
+  KeptHeader header;
   std::memcpy(&header, all.data(), sizeof header);
-  if (std::memcmp(&header, &wanted, kFixedBytes) != 0) return wrong("was not made from this model by this build");
-  if (header.header_hash != HashOf(header)) return wrong("has a damaged header");
+  if (std::memcmp(&header, &wanted, kKeptFixedBytes) != 0) return wrong("was not made from this model by this build");
+  if (header.header_hash != KeptHashOf(header)) return wrong("has a damaged header");
   const std::span<const std::byte> bytes = all.subspan(kBytesOffset);
   if (bytes.size() != header.bytes) return wrong(Cat("holds ", bytes.size(), " bytes; it should ", header.bytes));
   if (header.bytes_hash != ChunkHash(bytes.data(), bytes.size())) return wrong("holds damaged bytes");
@@ -73,11 +73,11 @@ Result<SharedBytes> OpenKeptFile(const std::filesystem::path& path, const KeptKe
 }
 
 Status WriteKeptFile(int descriptor, const KeptKey& key, std::span<const std::byte> bytes, std::string_view label) {
-  Header header = HeaderFor(key);
+  KeptHeader header = HeaderFor(key);
   header.bytes = bytes.size();
   label.copy(header.label, sizeof header.label - 1);
   header.bytes_hash = ChunkHash(bytes.data(), bytes.size());
-  header.header_hash = HashOf(header);
+  header.header_hash = KeptHashOf(header);
   BP_RETURN_IF_ERROR(WriteAt(descriptor, bytes, kBytesOffset));
   BP_RETURN_IF_ERROR(WriteAt(descriptor, std::as_bytes(std::span(&header, 1)), 0));
   if (::fsync(descriptor) != 0) return Status::IoError(Cat("cannot sync: ", std::strerror(errno)));
@@ -86,8 +86,8 @@ Status WriteKeptFile(int descriptor, const KeptKey& key, std::span<const std::by
 
 std::string KeptFileLabel(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  Header header;
-  if (!in.read(reinterpret_cast<char*>(&header), sizeof header) || header.header_hash != HashOf(header)) return "";
+  KeptHeader header;
+  if (!in.read(reinterpret_cast<char*>(&header), sizeof header) || header.header_hash != KeptHashOf(header)) return "";
   return {header.label, ::strnlen(header.label, sizeof header.label)};
 }
 

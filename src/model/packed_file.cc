@@ -26,7 +26,7 @@ constexpr uint64_t kChunkBytes = uint64_t{4} << 20;
 constexpr uint64_t kReadAheadChunks = 8;
 constexpr uint64_t kAlign = 64;
 
-struct Header {
+struct PackedHeader {
   char magic[8] = {'B', 'P', 'P', 'A', 'C', 'K', 'E', 'D'};
   uint32_t version = kVersion;
   uint32_t places = 0;
@@ -40,8 +40,8 @@ struct Header {
   uint64_t tables_hash = 0;
   uint64_t header_hash = 0;  // of all that comes before
 };
-static_assert(sizeof(Header) == 256 && std::is_trivially_copyable_v<Header>);
-constexpr size_t kFixedBytes = offsetof(Header, label);
+static_assert(sizeof(PackedHeader) == 256 && std::is_trivially_copyable_v<PackedHeader>);
+constexpr size_t kPackedFixedBytes = offsetof(PackedHeader, label);
 
 struct PlaceRecord {
   uint64_t name_hash, offset, bytes;
@@ -64,7 +64,7 @@ uint64_t TablesBytes(const PackedPlan& plan) {
 /// On a huge page's edge, so that a file system with large folios (ext4 from Linux 6.16 on, xfs, btrfs) lets the data
 /// be mapped by huge pages: 40 instead of 80 ms to bring in a gigabyte, and 9 % more bytes a second afterwards.
 uint64_t DataOffset(const PackedPlan& plan) {
-  return RoundUp(sizeof(Header) + TablesBytes(plan), plan.bytes < kHugePage ? kPage : kHugePage);
+  return RoundUp(sizeof(PackedHeader) + TablesBytes(plan), plan.bytes < kHugePage ? kPage : kHugePage);
 }
 
 std::vector<PlaceRecord> RecordsOf(const PackedPlan& plan) {
@@ -76,9 +76,9 @@ std::vector<PlaceRecord> RecordsOf(const PackedPlan& plan) {
   return records;
 }
 
-Header HeaderFor(const KeptKey& key, const PackedPlan& plan) {
-  BP_CHECK(key.content.size() == sizeof Header{}.content);
-  Header header;
+PackedHeader HeaderFor(const KeptKey& key, const PackedPlan& plan) {
+  BP_CHECK(key.content.size() == sizeof PackedHeader{}.content);
+  PackedHeader header;
   header.places = static_cast<uint32_t>(plan.places.size());
   header.fingerprint = key.fingerprint;
   std::memcpy(header.content, key.content.data(), sizeof header.content);
@@ -87,8 +87,8 @@ Header HeaderFor(const KeptKey& key, const PackedPlan& plan) {
   return header;
 }
 
-uint64_t HashOf(const Header& header) {
-  return XXH3_64bits(&header, offsetof(Header, header_hash));
+uint64_t PackedHashOf(const PackedHeader& header) {
+  return XXH3_64bits(&header, offsetof(PackedHeader, header_hash));
 }
 
 /// Whether every chunk has its hash.
@@ -148,11 +148,11 @@ Result<OpenedPackedFile> OpenPackedFile(const std::filesystem::path& path, const
   if (file.bytes().size() != PackedFileBytes(plan)) {
     return wrong(Cat("has ", file.bytes().size(), " bytes; it should have ", PackedFileBytes(plan)));
   }
-  const Header wanted = HeaderFor(key, plan);
-  Header header;
+  const PackedHeader wanted = HeaderFor(key, plan);
+  PackedHeader header;
   std::memcpy(&header, bytes, sizeof header);
-  if (std::memcmp(&header, &wanted, kFixedBytes) != 0) return wrong("is not the packed form of this model");
-  if (header.header_hash != HashOf(header)) return wrong("has a damaged header");
+  if (std::memcmp(&header, &wanted, kPackedFixedBytes) != 0) return wrong("is not the packed form of this model");
+  if (header.header_hash != PackedHashOf(header)) return wrong("has a damaged header");
   if (header.tables_hash != XXH3_64bits(bytes + sizeof header, TablesBytes(plan))) return wrong("has damaged tables");
   const std::vector<PlaceRecord> records = RecordsOf(plan);
   const size_t records_bytes = records.size() * sizeof(PlaceRecord);
@@ -168,7 +168,7 @@ Result<OpenedPackedFile> OpenPackedFile(const std::filesystem::path& path, const
 Status WritePackedFile(int descriptor, const KeptKey& key, const PackedPlan& plan, const std::byte* data,
                        std::string_view label, const std::atomic<bool>& stop) {
   const std::vector<PlaceRecord> records = RecordsOf(plan);
-  Header header = HeaderFor(key, plan);
+  PackedHeader header = HeaderFor(key, plan);
   std::vector<uint64_t> hashes;
   for (uint64_t at = 0; at < plan.bytes; at += kChunkBytes) {
     if (stop.load()) return Status::Cancelled("the program is ending");
@@ -182,7 +182,7 @@ Status WritePackedFile(int descriptor, const KeptKey& key, const PackedPlan& pla
   std::memcpy(tables.data() + records_bytes, hashes.data(), hashes.size() * sizeof(uint64_t));
   label.copy(header.label, sizeof header.label - 1);
   header.tables_hash = XXH3_64bits(tables.data(), tables.size());
-  header.header_hash = HashOf(header);
+  header.header_hash = PackedHashOf(header);
   BP_RETURN_IF_ERROR(WriteAt(descriptor, std::as_bytes(std::span(tables)), sizeof header));
   BP_RETURN_IF_ERROR(WriteAt(descriptor, std::as_bytes(std::span(&header, 1)), 0));
   if (::fsync(descriptor) != 0) return Status::IoError(Cat("cannot sync: ", std::strerror(errno)));
@@ -191,8 +191,9 @@ Status WritePackedFile(int descriptor, const KeptKey& key, const PackedPlan& pla
 
 std::string PackedFileLabel(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  Header header;
-  if (!in.read(reinterpret_cast<char*>(&header), sizeof header) || header.header_hash != HashOf(header)) return "";
+  PackedHeader header;
+  if (!in.read(reinterpret_cast<char*>(&header), sizeof header) || header.header_hash != PackedHashOf(header))
+    return "";
   return {header.label, ::strnlen(header.label, sizeof header.label)};
 }
 

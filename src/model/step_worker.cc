@@ -15,9 +15,9 @@ uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads) {
   return std::clamp((tiles / (threads * 12) + 1) / 2 * 2, 2u, 32u);
 }
 
-constexpr size_t kAlign = 64;
+constexpr size_t kScratchAlign = 64;
 size_t Aligned(size_t bytes) {
-  return (bytes + kAlign - 1) / kAlign * kAlign;
+  return (bytes + kScratchAlign - 1) / kScratchAlign * kScratchAlign;
 }
 
 // Hands out 64-byte aligned parts of one allocation; with no base it only adds up.

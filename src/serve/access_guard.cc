@@ -2,31 +2,24 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/cat.h"
 
 namespace bedplate {
 namespace {
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // "[::1]:8080" -> "::1", "localhost:1" -> "localhost".
 std::string HostOf(std::string_view authority) {
-  if (authority.starts_with('[')) return Lower(authority.substr(1, authority.find(']') - 1));
-  return Lower(authority.substr(0, authority.rfind(':')));
+  if (authority.starts_with('[')) return AsciiLower(authority.substr(1, authority.find(']') - 1));
+  return AsciiLower(authority.substr(0, authority.rfind(':')));
 }
 
 }  // namespace
 
 AccessGuard::AccessGuard(const ListenAddress& listen, std::vector<std::string> allowed_hosts) {
-  for (const std::string& host : allowed_hosts) hosts_.push_back(Lower(host));
+  for (const std::string& host : allowed_hosts) hosts_.push_back(AsciiLower(host));
   if (listen.is_loopback()) hosts_.insert(hosts_.end(), {"localhost", "127.0.0.1", "::1"});
-  if (!hosts_.empty()) hosts_.push_back(Lower(listen.host));
+  if (!hosts_.empty()) hosts_.push_back(AsciiLower(listen.host));
 }
 
 Status AccessGuard::Check(const HttpRequest& request) const {
@@ -41,7 +34,7 @@ Status AccessGuard::Check(const HttpRequest& request) const {
   if (origin != nullptr) {
     const size_t scheme = origin->find("://");
     const bool same = scheme != std::string::npos && host != nullptr &&
-                      Lower(std::string_view(*origin).substr(scheme + 3)) == Lower(*host);
+                      AsciiLower(std::string_view(*origin).substr(scheme + 3)) == AsciiLower(*host);
     if (!same) {
       return Status(StatusCode::kPermissionDenied,
                     Cat("pages of '", origin->substr(0, 200), "' may not call this server from a browser"))

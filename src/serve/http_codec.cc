@@ -5,6 +5,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "base/ascii.h"
 #include "base/cat.h"
 
 namespace bedplate {
@@ -12,14 +13,6 @@ namespace {
 
 namespace http = boost::beast::http;
 using BeastView = boost::beast::string_view;
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 // RFC 9110, 5.6.2.
 bool IsTokenChar(char c) {
@@ -49,7 +42,7 @@ class HeadParser final : public http::basic_parser<true> {
       error = http::error::header_limit;
       return;
     }
-    request_.fields.push_back({Lower({name.data(), name.size()}), std::string(value.data(), value.size())});
+    request_.fields.push_back({AsciiLower({name.data(), name.size()}), std::string(value.data(), value.size())});
   }
   void on_response_impl(int, BeastView, int, Error&) override {}
   void on_header_impl(Error&) override {}
@@ -76,7 +69,7 @@ Status BodyTooLarge(uint64_t asked, size_t allowed, bool at_least) {
 // "/path?query", "http://host/path?query" or "*" into path and query.
 Status SplitTarget(std::string_view target, HttpRequest& request) {
   if (!target.starts_with('/') && target != "*") {
-    const std::string lower = Lower(target.substr(0, std::min<size_t>(target.size(), 8)));
+    const std::string lower = AsciiLower(target.substr(0, std::min<size_t>(target.size(), 8)));
     const size_t scheme = lower.starts_with("http://") ? 7 : lower.starts_with("https://") ? 8 : 0;
     if (scheme == 0) return BadRequest("the target must start with '/'");
     const size_t path = target.find_first_of("/?", scheme);
@@ -155,7 +148,7 @@ Status HttpRequestReader::ParseHead() {
   if (request_.Find("transfer-encoding") != nullptr) {
     if (!request_.http_1_1) return BadRequest("HTTP/1.0 has no Transfer-Encoding");
     if (parser.content_length()) return BadRequest("both Content-Length and Transfer-Encoding are given");
-    if (Lower(*request_.Find("transfer-encoding")) != "chunked" || !parser.chunked()) {
+    if (AsciiLower(*request_.Find("transfer-encoding")) != "chunked" || !parser.chunked()) {
       return Status::Unimplemented("Transfer-Encoding other than chunked is not supported");
     }
     chunks_.emplace();
@@ -165,7 +158,7 @@ Status HttpRequestReader::ParseHead() {
   if (length_ > limits_.body_bytes_max) return BodyTooLarge(length_, limits_.body_bytes_max, false);
   request_.has_body = chunks_ || length_ > 0;
   if (const std::string* expect = request_.Find("expect"); expect != nullptr && request_.http_1_1) {
-    if (Lower(*expect) != "100-continue") {
+    if (AsciiLower(*expect) != "100-continue") {
       return Status::InvalidArgument("only 'Expect: 100-continue' is supported")
           .WithReason(std::string(kReasonExpectation));
     }

@@ -17,7 +17,7 @@ using Kind = ParsedPiece::Kind;
 
 constexpr std::string_view kHead = "call:";
 constexpr size_t kNameBytesMax = 256;
-constexpr size_t kDepthMax = 128;
+constexpr size_t kCallDepthMax = 128;
 
 class GemmaCallReader final : public CallReader {
  public:
@@ -121,7 +121,7 @@ class GemmaCallReader final : public CallReader {
 
   void PushValue(char c) {
     if (TrimLeft(word_).empty() && (c == '{' || c == '[')) {
-      if (open_.size() == kDepthMax) return Break(c);
+      if (open_.size() == kCallDepthMax) return Break(c);
       return Open(c);
     }
     if (c != ',' && !Closes(c)) {

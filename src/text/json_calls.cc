@@ -15,7 +15,7 @@ namespace {
 
 using Kind = ParsedPiece::Kind;
 
-bool IsSpace(char c) {
+bool IsWhiteSpace(char c) {
   return kWhiteSpace.find(c) != std::string_view::npos;
 }
 
@@ -72,7 +72,7 @@ void JsonCall::Capture(char c, std::vector<ParsedPiece>& out) {
 JsonCall::State JsonCall::Push(char c, std::vector<ParsedPiece>& out) {
   const bool outermost = scanner_.depth() == 1;
   const bool begins_key = outermost && scanner_.expects_key() && c == '"';
-  const bool begins_value = outermost && scanner_.expects_value() && !IsSpace(c);
+  const bool begins_value = outermost && scanner_.expects_value() && !IsWhiteSpace(c);
   if (!scanner_.Push(c)) return State::kBad;
   if (begins_key) member_ = Member::kKey;
   if (begins_value) {
@@ -182,7 +182,7 @@ class JsonCallsReader final : public CallReader {
       return PushCall(c, out);
     }
     const bool opens = c == '[' && !array_ && calls_ == 0;
-    if (!opens && !IsSpace(c)) return GiveUp(out);
+    if (!opens && !IsWhiteSpace(c)) return GiveUp(out);
     array_ = array_ || opens;
     raw_ += c;
     return Verdict::kMore;
@@ -224,7 +224,7 @@ class JsonCallsReader final : public CallReader {
       return Verdict::kDone;
     }
     if (!Trim(raw_).empty()) return Verdict::kOver;  // the marker's beginning may begin another one
-    if (IsSpace(c) || c == '}') return Verdict::kMore;
+    if (IsWhiteSpace(c) || c == '}') return Verdict::kMore;
     if (array_ && c == ']') return close_.empty() ? Verdict::kDone : Verdict::kMore;
     if (c == ',' || c == ';') {
       state_ = State::kBefore;

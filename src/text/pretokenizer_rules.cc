@@ -1,8 +1,9 @@
 #include "text/pretokenizer_rules.h"
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
+
+#include "text/code_ranges.h"
 
 namespace bedplate {
 namespace {
@@ -112,9 +113,6 @@ size_t CasedWord(Letters text) {
   return RunIn(text, 0, kUpperLikeSet);
 }
 
-struct CodeRange {
-  uint32_t first, last;
-};
 // The cased letters as deepseek-llm's file lists them, ascending.
 constexpr CodeRange kDeepSeekLetters[] = {
     {0x41, 0x5A},       {0x61, 0x7A},       {0xB5, 0xB5},       {0xC0, 0xD6},       {0xD8, 0xF6},
@@ -138,13 +136,6 @@ constexpr CodeRange kDeepSeekLetters[] = {
 constexpr CodeRange kDeepSeekPunctuation[] = {
     {0x21, 0x2F}, {0x3A, 0x7E}, {0x2018, 0x201F}, {0x3000, 0x3002}, {0xFF01, 0xFF0F}, {0xFF1A, 0xFF5E},
 };
-
-template <size_t kCount>
-bool InRanges(const CodeRange (&ranges)[kCount], uint32_t code) {
-  const CodeRange* after = std::upper_bound(std::begin(ranges), std::end(ranges), code,
-                                            [](uint32_t c, const CodeRange& range) { return c < range.first; });
-  return after != std::begin(ranges) && code <= std::prev(after)->last;
-}
 
 /// \s?X+ : the space is given back where no X follows it, which matters where X holds white space itself.
 template <class Predicate>

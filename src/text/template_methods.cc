@@ -12,12 +12,12 @@
 namespace bedplate::jinja {
 namespace {
 
-constexpr size_t kNowhere = std::string_view::npos;
+constexpr size_t kNoHit = std::string_view::npos;
 
 // ---- str: case and kind
 
 template <Text (*Map)(const Text&)>
-Value Mapped(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+Value MappedSelf(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const Parameters none(interpreter, "method", arguments, {});
   return interpreter.run().Grow(self.text().footprint()) ? Value::Of(Map(self.text())) : Value();
 }
@@ -134,7 +134,7 @@ Value RemoveAffix(Interpreter& interpreter, const Value& self, const Arguments& 
 
 // Charges a search from the right, which may compare the needle at every place.
 size_t FindLast(Run& run, std::string_view haystack, std::string_view needle) {
-  return run.Step(haystack.size() / 64 * std::max<size_t>(needle.size(), 1)) ? haystack.rfind(needle) : kNowhere;
+  return run.Step(haystack.size() / 64 * std::max<size_t>(needle.size(), 1)) ? haystack.rfind(needle) : kNoHit;
 }
 
 template <bool kLast, bool kMustExist>
@@ -146,19 +146,19 @@ Value FindMethodOf(Interpreter& interpreter, const Value& self, const Arguments&
     run.Fail("must be str, not NoneType");
     return {};
   }
-  size_t hit = kNowhere;
+  size_t hit = kNoHit;
   const auto window = WindowOf(run, self.text(), parameters);
   if (window && run.Step(self.text().size() / 16)) {
     const std::string_view bytes = self.text().bytes().substr(0, window->end);
     if (kLast) {
       hit = FindLast(run, bytes.substr(window->begin), needle->bytes());
-      if (hit != kNowhere) hit += window->begin;
+      if (hit != kNoHit) hit += window->begin;
     } else {
       hit = FindText(bytes, needle->bytes(), window->begin);
     }
   }
-  if (hit == kNowhere && kMustExist) run.Fail("substring not found");
-  return Value::Int(hit == kNowhere ? -1 : static_cast<int64_t>(CountChars(self.text().bytes().substr(0, hit))));
+  if (hit == kNoHit && kMustExist) run.Fail("substring not found");
+  return Value::Int(hit == kNoHit ? -1 : static_cast<int64_t>(CountChars(self.text().bytes().substr(0, hit))));
 }
 
 Value CountInText(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
@@ -174,7 +174,7 @@ Value CountInText(Interpreter& interpreter, const Value& self, const Arguments& 
   const std::string_view bytes = self.text().bytes().substr(window->begin, window->end - window->begin);
   if (needle->empty()) return Value::Int(static_cast<int64_t>(CountChars(bytes)) + 1);
   int64_t count = 0;
-  for (size_t at = 0; (at = FindText(bytes, needle->bytes(), at)) != kNowhere && run.Step(); at += needle->size())
+  for (size_t at = 0; (at = FindText(bytes, needle->bytes(), at)) != kNoHit && run.Step(); at += needle->size())
     ++count;
   return Value::Int(count);
 }
@@ -191,10 +191,6 @@ Value ReplaceMethod(Interpreter& interpreter, const Value& self, const Arguments
 }
 
 // ---- str: parts
-
-Value List(Run& run, std::vector<Value> items) {
-  return MakeSequence(run, Kind::kList, std::move(items));
-}
 
 bool PutPiece(Run& run, std::vector<Value>& out, const Text& text, size_t begin, size_t end) {
   if (!run.Grow(end - begin + sizeof(TextObject) + sizeof(Value))) return false;
@@ -242,7 +238,7 @@ std::vector<Value> SplitAt(Run& run, const Text& text, std::string_view separato
   size_t at = 0;
   while (splits_max < 0 || static_cast<int64_t>(out.size()) < splits_max) {
     const size_t hit = FindText(text.bytes(), separator, at);
-    if (hit == kNowhere || !PutPiece(run, out, text, at, hit)) break;
+    if (hit == kNoHit || !PutPiece(run, out, text, at, hit)) break;
     at = hit + separator.size();
   }
   PutPiece(run, out, text, at, text.size());
@@ -255,7 +251,7 @@ std::vector<Value> SplitAtFromRight(Run& run, const Text& text, std::string_view
   if (!run.Step(text.size() / 64 * separator.size())) return out;
   while (splits_max < 0 || static_cast<int64_t>(out.size()) < splits_max) {
     const size_t hit = text.bytes().substr(0, end).rfind(separator);
-    if (hit == kNowhere || !PutPiece(run, out, text, hit + separator.size(), end)) break;
+    if (hit == kNoHit || !PutPiece(run, out, text, hit + separator.size(), end)) break;
     end = hit;
   }
   PutPiece(run, out, text, 0, end);
@@ -271,15 +267,15 @@ Value Split(Interpreter& interpreter, const Value& self, const Arguments& argume
   const int64_t splits_max = parameters.ok() ? parameters.Integer(1, -1) : -1;
   if (run.failed() || !run.Step(self.text().size() / 16)) return {};
   if (separator == nullptr) {
-    return List(run, kFromRight ? SplitAtSpaceFromRight(run, self.text(), splits_max)
-                                : SplitAtSpace(run, self.text(), splits_max));
+    return MakeList(run, kFromRight ? SplitAtSpaceFromRight(run, self.text(), splits_max)
+                                    : SplitAtSpace(run, self.text(), splits_max));
   }
   if (separator->empty()) {
     run.Fail("empty separator");
     return {};
   }
-  return List(run, kFromRight ? SplitAtFromRight(run, self.text(), separator->bytes(), splits_max)
-                              : SplitAt(run, self.text(), separator->bytes(), splits_max));
+  return MakeList(run, kFromRight ? SplitAtFromRight(run, self.text(), separator->bytes(), splits_max)
+                                  : SplitAt(run, self.text(), separator->bytes(), splits_max));
 }
 
 template <bool kFromRight>
@@ -296,7 +292,7 @@ Value Partition(Interpreter& interpreter, const Value& self, const Arguments& ar
   const size_t hit =
       kFromRight ? FindLast(run, text.bytes(), separator->bytes()) : FindText(text.bytes(), separator->bytes());
   std::vector<Value> out = {Value::Of(""), Value::Of(""), Value::Of("")};
-  if (hit == kNowhere) {
+  if (hit == kNoHit) {
     out[kFromRight ? 2 : 0] = self;
   } else {
     out[0] = Value::Of(text.Slice(0, hit));
@@ -325,7 +321,7 @@ Value SplitLines(Interpreter& interpreter, const Value& self, const Arguments& a
     begin = at = next;
   }
   if (begin < bytes.size()) PutPiece(run, out, self.text(), begin, bytes.size());
-  return List(run, std::move(out));
+  return MakeList(run, std::move(out));
 }
 
 Value JoinMethod(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
@@ -404,8 +400,8 @@ Value FormatMethod(Interpreter& interpreter, const Value& self, const Arguments&
 }
 
 constexpr NamedFunction kTextMethods[] = {
-    {"capitalize", Mapped<Capitalize>},
-    {"casefold", Mapped<Lower>},
+    {"capitalize", MappedSelf<Capitalize>},
+    {"casefold", MappedSelf<Lower>},
     {"center", Justify<0>},
     {"count", CountInText},
     {"endswith", HasAffix<false>},
@@ -426,7 +422,7 @@ constexpr NamedFunction kTextMethods[] = {
     {"isupper", IsCase<true>},
     {"join", JoinMethod},
     {"ljust", Justify<-1>},
-    {"lower", Mapped<Lower>},
+    {"lower", MappedSelf<Lower>},
     {"lstrip", StripMethod<true, false>},
     {"partition", Partition<false>},
     {"removeprefix", RemoveAffix<true>},
@@ -442,9 +438,9 @@ constexpr NamedFunction kTextMethods[] = {
     {"splitlines", SplitLines},
     {"startswith", HasAffix<true>},
     {"strip", StripMethod<true, true>},
-    {"swapcase", Mapped<SwapCase>},
-    {"title", Mapped<Title>},
-    {"upper", Mapped<Upper>},
+    {"swapcase", MappedSelf<SwapCase>},
+    {"title", MappedSelf<Title>},
+    {"upper", MappedSelf<Upper>},
     {"zfill", ZeroFill},
 };
 

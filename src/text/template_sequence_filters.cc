@@ -13,10 +13,6 @@
 namespace bedplate::jinja {
 namespace {
 
-Value List(Run& run, std::vector<Value> items) {
-  return MakeSequence(run, Kind::kList, std::move(items));
-}
-
 Arguments Skip(const Arguments& arguments, size_t count) {
   Arguments out;
   out.named = arguments.named;
@@ -49,7 +45,7 @@ class Key {
     if (paths_.size() == 1) return Fold(FollowPath(interpreter_, item, paths_[0], otherwise));
     std::vector<Value> values;
     for (const Value& path : paths_) values.push_back(Fold(FollowPath(interpreter_, item, path, otherwise)));
-    return List(interpreter_.run(), std::move(values));
+    return MakeList(interpreter_.run(), std::move(values));
   }
 
  private:
@@ -128,7 +124,7 @@ Value Join(Interpreter& interpreter, const Value& self, const Arguments& argumen
 }
 
 Value ListFilter(Interpreter& interpreter, const Value& self, const Arguments&) {
-  return List(interpreter.run(), Items(interpreter.run(), self));
+  return MakeList(interpreter.run(), Items(interpreter.run(), self));
 }
 
 Value ItemsFilter(Interpreter& interpreter, const Value& self, const Arguments&) {
@@ -150,7 +146,7 @@ Value Reverse(Interpreter& interpreter, const Value& self, const Arguments&) {
   std::vector<Value> items = Items(run, self);
   std::reverse(items.begin(), items.end());
   if (self.is_text()) return Value::Of(JoinTexts(interpreter, {}, items));
-  if (self.Is(Kind::kIterator)) return List(run, std::move(items));
+  if (self.Is(Kind::kIterator)) return MakeList(run, std::move(items));
   return MakeIterator(run, std::move(items), "list_reverseiterator");
 }
 
@@ -211,7 +207,7 @@ Value Sort(Interpreter& interpreter, const Value& self, const Arguments& argumen
   const Parameters parameters(interpreter, "sort", arguments, {"reverse", "case_sensitive", "attribute"});
   if (!parameters.ok()) return {};
   const Key key(interpreter, parameters[2], parameters.Flag(1, false));
-  return List(run, Sorted(interpreter, Items(run, self), key, parameters.Flag(0, false)));
+  return MakeList(run, Sorted(interpreter, Items(run, self), key, parameters.Flag(0, false)));
 }
 
 Value DictSort(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
@@ -230,7 +226,7 @@ Value DictSort(Interpreter& interpreter, const Value& self, const Arguments& arg
     if (run.failed()) return {};
     keyed.push_back({key.Of(by_value ? value : name), MakeSequence(run, Kind::kTuple, {name, value})});
   }
-  return List(run, SortByKey(run, std::move(keyed), parameters.Flag(2, false)));
+  return MakeList(run, SortByKey(run, std::move(keyed), parameters.Flag(2, false)));
 }
 
 Value Unique(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
@@ -301,9 +297,10 @@ Value GroupBy(Interpreter& interpreter, const Value& self, const Arguments& argu
     const size_t begin = i;
     for (; i < sorted.size() && Equal(run, key.Of(sorted[i], otherwise), name); ++i) members.push_back(sorted[i]);
     if (i == begin) break;  // not equal to itself: only when the run failed, or for NaN
-    groups.push_back(MakeSequence(run, Kind::kTuple, {exact.Of(members[0], otherwise), List(run, members)}, "group"));
+    groups.push_back(
+        MakeSequence(run, Kind::kTuple, {exact.Of(members[0], otherwise), MakeList(run, members)}, "group"));
   }
-  return List(run, std::move(groups));
+  return MakeList(run, std::move(groups));
 }
 
 Value Batch(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
@@ -315,14 +312,14 @@ Value Batch(Interpreter& interpreter, const Value& self, const Arguments& argume
   std::vector<Value> batches;
   std::vector<Value> batch;
   for (const Value& item : Items(run, self)) {
-    if (static_cast<int64_t>(batch.size()) == size) batches.push_back(List(run, std::exchange(batch, {})));
+    if (static_cast<int64_t>(batch.size()) == size) batches.push_back(MakeList(run, std::exchange(batch, {})));
     batch.push_back(item);
   }
   if (!batch.empty()) {
     if (fill && size > static_cast<int64_t>(batch.size()) && run.Grow(static_cast<uint64_t>(size) * sizeof(Value))) {
       batch.resize(static_cast<size_t>(size), *parameters[1]);
     }
-    batches.push_back(List(run, std::move(batch)));
+    batches.push_back(MakeList(run, std::move(batch)));
   }
   return MakeIterator(run, std::move(batches));
 }
@@ -343,13 +340,13 @@ Value SliceFilter(Interpreter& interpreter, const Value& self, const Arguments& 
     const int64_t size = count / slices + (i < count % slices ? 1 : 0);
     std::vector<Value> part(items.begin() + at, items.begin() + at + size);
     if (fill && i >= count % slices) part.push_back(*parameters[1]);
-    out.push_back(List(run, std::move(part)));
+    out.push_back(MakeList(run, std::move(part)));
     at += size;
   }
   return MakeIterator(run, std::move(out));
 }
 
-constexpr NamedFunction kFilters[] = {
+constexpr NamedFunction kSequenceFilters[] = {
     {"batch", Batch},
     {"dictsort", DictSort},
     {"first", First},
@@ -375,9 +372,9 @@ constexpr NamedFunction kFilters[] = {
 }  // namespace
 
 Function FindSequenceFilter(std::string_view name) {
-  const auto* it =
-      std::find_if(std::begin(kFilters), std::end(kFilters), [&](const NamedFunction& f) { return f.name == name; });
-  return it != std::end(kFilters) ? it->function : nullptr;
+  const auto* it = std::find_if(std::begin(kSequenceFilters), std::end(kSequenceFilters),
+                                [&](const NamedFunction& f) { return f.name == name; });
+  return it != std::end(kSequenceFilters) ? it->function : nullptr;
 }
 
 }  // namespace bedplate::jinja

@@ -10,7 +10,7 @@ namespace bedplate::jinja {
 namespace {
 
 constexpr size_t kIndexFrom = 9;  // below that, looking at every entry is faster than hashing
-constexpr size_t kNowhere = SIZE_MAX;
+constexpr size_t kNoEntry = SIZE_MAX;
 
 size_t HashText(std::string_view bytes) {
   return std::hash<std::string_view>()(bytes);
@@ -102,32 +102,32 @@ size_t Dict::Locate(Run& run, size_t hash, Same same) const {
     for (size_t i = 0; i < entries.size(); ++i) {
       if (same(entries[i].first)) return i;
     }
-    return kNowhere;
+    return kNoEntry;
   }
   const auto [first, last] = index_.equal_range(hash);
   for (auto it = first; it != last; ++it) {
-    if (!run.Step()) return kNowhere;
+    if (!run.Step()) return kNoEntry;
     if (same(entries[it->second].first)) return it->second;
   }
-  return kNowhere;
+  return kNoEntry;
 }
 
 const Value* Dict::Find(Run& run, const Value& key) const {
   const size_t at = Locate(run, Hash(run, key), [&](const Value& candidate) { return Equal(run, candidate, key); });
-  return at == kNowhere ? nullptr : &entries[at].second;
+  return at == kNoEntry ? nullptr : &entries[at].second;
 }
 
 const Value* Dict::Find(Run& run, std::string_view key) const {
   const size_t hash = index_.empty() ? 0 : HashText(key);
   const size_t at =
       Locate(run, hash, [&](const Value& candidate) { return candidate.is_text() && candidate.text().bytes() == key; });
-  return at == kNowhere ? nullptr : &entries[at].second;
+  return at == kNoEntry ? nullptr : &entries[at].second;
 }
 
 void Dict::Set(Run& run, Value key, Value value) {
   const size_t hash = Hash(run, key);
   const size_t at = Locate(run, hash, [&](const Value& candidate) { return Equal(run, candidate, key); });
-  if (at != kNowhere) {
+  if (at != kNoEntry) {
     entries[at].second = std::move(value);
     return;
   }

@@ -186,6 +186,9 @@ std::string_view TypeName(const Value& value);
 
 /// A container of these; fails when it would nest deeper than kContainerDepthMax or cost too much.
 Value MakeSequence(Run& run, Kind kind, std::vector<Value> items, std::string repr_name = {});
+inline Value MakeList(Run& run, std::vector<Value> items) {
+  return MakeSequence(run, Kind::kList, std::move(items));
+}
 Value MakeIterator(Run& run, std::vector<Value> items, std::string repr_name = "generator");
 Value MakeDict(Run& run, std::vector<std::pair<Value, Value>> entries);
 

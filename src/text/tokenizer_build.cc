@@ -94,9 +94,9 @@ void AppendTokenBytes(const TokenizerSpec& spec, size_t id, std::string& bytes) 
   }
 }
 
-class Builder {
+class TokenizerBuilder {
  public:
-  explicit Builder(const TokenizerSpec& spec) : spec_(spec) {}
+  explicit TokenizerBuilder(const TokenizerSpec& spec) : spec_(spec) {}
 
   Result<TokenParts> Build() {
     FillFacts();
@@ -210,7 +210,7 @@ class Builder {
 
 Result<TokenTables> BuildTokenTables(const TokenizerSpec& spec) {
   BP_RETURN_IF_ERROR(CheckSpec(spec));
-  BP_ASSIGN_OR_RETURN(const TokenParts parts, Builder(spec).Build());
+  BP_ASSIGN_OR_RETURN(const TokenParts parts, TokenizerBuilder(spec).Build());
   return WriteTokenTables(parts);
 }
 

@@ -4,12 +4,10 @@
 #include <array>
 #include <iterator>
 
+#include "text/code_ranges.h"
+
 namespace bedplate {
 namespace {
-
-struct CodeRange {
-  uint32_t first, last;
-};
 
 #include "text/unicode_tables.inc"
 
@@ -42,13 +40,6 @@ constexpr auto kAsciiClass = [] {
   }
   return classes;
 }();
-
-template <size_t kCount>
-bool InRanges(const CodeRange (&ranges)[kCount], uint32_t code) {
-  const CodeRange* after = std::upper_bound(std::begin(ranges), std::end(ranges), code,
-                                            [](uint32_t c, const CodeRange& range) { return c < range.first; });
-  return after != std::begin(ranges) && code <= std::prev(after)->last;
-}
 
 }  // namespace
 

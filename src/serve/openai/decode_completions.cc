@@ -64,7 +64,7 @@ Result<std::vector<Prompt>> ReadPrompts(const FieldReader& fields, const Complet
   return prompts;
 }
 
-Status ReadLimits(const FieldReader& fields, Request& request) {
+Status ReadCompletionLimits(const FieldReader& fields, Request& request) {
   BP_ASSIGN_OR_RETURN(const auto echo, fields.Bool("echo"));
   request.echo = echo.value_or(false);
   BP_ASSIGN_OR_RETURN(const auto most, fields.Int("max_tokens", request.echo ? 0 : 1, INT32_MAX));
@@ -101,7 +101,7 @@ Result<Call> DecodeCompletions(const Json& body, const CompletionsLimits& limits
   BP_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, ReadPrompts(fields, limits));
   Request request;
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
-  BP_RETURN_IF_ERROR(ReadLimits(fields, request));
+  BP_RETURN_IF_ERROR(ReadCompletionLimits(fields, request));
   BP_RETURN_IF_ERROR(RefuseUnsupported(fields, request));
   BP_RETURN_IF_ERROR(ReadConstraint(fields, request));
   // Every choice carries the prompt's text and log-probabilities again, so their number bounds the answer's size.

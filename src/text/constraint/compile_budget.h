@@ -4,7 +4,14 @@
 
 #include <cstdint>
 
+#include "base/status.h"
+
 namespace bedplate {
+
+/// What is refused when an automaton outgrows the states it may have.
+inline Status TooManyStates() {
+  return Status::InvalidArgument("it needs more states than a constraint may have");
+}
 
 class CompileBudget {
  public:

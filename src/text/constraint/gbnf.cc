@@ -16,28 +16,28 @@
 namespace bedplate {
 namespace {
 
-constexpr uint32_t kDepthMax = 200;
+constexpr uint32_t kGbnfDepthMax = 200;
 constexpr uint32_t kUnrolled = 4;  // repetitions up to this count are written out
 
-struct Node {
+struct GbnfNode {
   enum class Kind : uint8_t { kText, kChars, kRule, kSequence, kEither, kRepeat };
   Kind kind = Kind::kSequence;
   std::string text{};  // kText; kRule: its name
   CodeSet chars{};
-  std::vector<Node> parts{};  // kRepeat: one
+  std::vector<GbnfNode> parts{};  // kRepeat: one
   uint32_t least = 0;
   uint32_t most = 0;
   uint32_t line = 0;
 };
 
-class Parser {
+class GbnfParser {
  public:
   struct Rule {
     std::string name;
-    Node body;
+    GbnfNode body;
   };
 
-  explicit Parser(std::string_view text) : text_(text) {}
+  explicit GbnfParser(std::string_view text) : text_(text) {}
 
   Result<std::vector<Rule>> Parse() {
     std::vector<Rule> rules;
@@ -87,11 +87,11 @@ class Parser {
     return std::string(text_.substr(begin, at_ - begin));
   }
 
-  Result<Node> Either(uint32_t depth) {
-    if (depth > kDepthMax) return Wrong(Cat("groups are more than ", kDepthMax, " deep"));
-    Node either{.kind = Node::Kind::kEither, .line = Line()};
+  Result<GbnfNode> Either(uint32_t depth) {
+    if (depth > kGbnfDepthMax) return Wrong(Cat("groups are more than ", kGbnfDepthMax, " deep"));
+    GbnfNode either{.kind = GbnfNode::Kind::kEither, .line = Line()};
     do {
-      BP_ASSIGN_OR_RETURN(Node sequence, Sequence(depth));
+      BP_ASSIGN_OR_RETURN(GbnfNode sequence, Sequence(depth));
       either.parts.push_back(std::move(sequence));
     } while (Take("|"));
     return either;
@@ -107,42 +107,42 @@ class Parser {
     return next;
   }
 
-  Result<Node> Sequence(uint32_t depth) {
-    Node sequence{.kind = Node::Kind::kSequence, .line = Line()};
+  Result<GbnfNode> Sequence(uint32_t depth) {
+    GbnfNode sequence{.kind = GbnfNode::Kind::kSequence, .line = Line()};
     for (Skip(); at_ < text_.size() && Peek() != '|' && Peek() != ')' && !AtNextRule(); Skip()) {
-      BP_ASSIGN_OR_RETURN(Node item, Item(depth));
+      BP_ASSIGN_OR_RETURN(GbnfNode item, Item(depth));
       BP_ASSIGN_OR_RETURN(item, Repeated(std::move(item)));
       sequence.parts.push_back(std::move(item));
     }
     return sequence;
   }
 
-  Result<Node> Item(uint32_t depth) {
-    Node node{.kind = Node::Kind::kText, .line = Line()};
+  Result<GbnfNode> Item(uint32_t depth) {
+    GbnfNode node{.kind = GbnfNode::Kind::kText, .line = Line()};
     if (Take("\"")) {
       while (!Take("\"")) {
         BP_ASSIGN_OR_RETURN(const uint32_t code, Char("a string without its closing quote"));
         AppendUtf8(code, node.text);
       }
     } else if (Take("[")) {
-      node.kind = Node::Kind::kChars;
+      node.kind = GbnfNode::Kind::kChars;
       BP_ASSIGN_OR_RETURN(node.chars, Class());
     } else if (Take(".")) {
-      node.kind = Node::Kind::kChars;
+      node.kind = GbnfNode::Kind::kChars;
       node.chars = CodeSet::All();
     } else if (Take("(")) {
       if (Peek() == '=' || Peek() == '!') return Wrong("look-ahead is not supported");
       BP_ASSIGN_OR_RETURN(node, Either(depth + 1));
       if (!Take(")")) return Wrong("a '(' without its ')'");
     } else {
-      node.kind = Node::Kind::kRule;
+      node.kind = GbnfNode::Kind::kRule;
       node.text = Name();
       if (node.text.empty()) return Wrong("expected a string, a class, a name or a group");
     }
     return node;
   }
 
-  Result<Node> Repeated(Node item) {
+  Result<GbnfNode> Repeated(GbnfNode item) {
     for (;;) {
       uint32_t least = 0, most = Grammar::kUnbounded;
       if (Take("*")) {
@@ -155,7 +155,7 @@ class Parser {
       } else {
         return item;
       }
-      Node repeat{.kind = Node::Kind::kRepeat, .least = least, .most = most, .line = Line()};
+      GbnfNode repeat{.kind = GbnfNode::Kind::kRepeat, .least = least, .most = most, .line = Line()};
       repeat.parts.push_back(std::move(item));
       item = std::move(repeat);
     }
@@ -263,57 +263,57 @@ class Parser {
   size_t at_ = 0;
 };
 
-class Builder {
+class GbnfBuilder {
  public:
-  Builder(Grammar& grammar, CompileBudget& budget) : grammar_(grammar), budget_(budget) {}
+  GbnfBuilder(Grammar& grammar, CompileBudget& budget) : grammar_(grammar), budget_(budget) {}
 
-  Result<RuleNumber> Build(const std::vector<Parser::Rule>& rules) {
-    for (const Parser::Rule& rule : rules) {
+  Result<RuleNumber> Build(const std::vector<GbnfParser::Rule>& rules) {
+    for (const GbnfParser::Rule& rule : rules) {
       if (!rules_.emplace(rule.name, grammar_.AddRule(rule.name)).second) {
         return Status::InvalidArgument(Cat("in the grammar: the rule '", rule.name, "' stands twice"));
       }
     }
-    for (const Parser::Rule& rule : rules) BP_RETURN_IF_ERROR(AddRule(rule));
+    for (const GbnfParser::Rule& rule : rules) BP_RETURN_IF_ERROR(AddRule(rule));
     const auto root = rules_.find("root");
     if (root == rules_.end()) return Status::InvalidArgument("in the grammar: there is no rule 'root'");
     return root->second;
   }
 
  private:
-  Status AddRule(const Parser::Rule& rule) {
+  Status AddRule(const GbnfParser::Rule& rule) {
     const StateNumber start = grammar_.start(rules_.at(rule.name)), end = grammar_.AddState();
     grammar_.MakeFinal(end);
-    for (const Node& alternative : rule.body.parts) {
-      const bool itself = !alternative.parts.empty() && alternative.parts.front().kind == Node::Kind::kRule &&
+    for (const GbnfNode& alternative : rule.body.parts) {
+      const bool itself = !alternative.parts.empty() && alternative.parts.front().kind == GbnfNode::Kind::kRule &&
                           alternative.parts.front().text == rule.name;
       if (!itself) {
         BP_RETURN_IF_ERROR(Add(alternative, start, end));
         continue;
       }
-      Node rest = alternative;
+      GbnfNode rest = alternative;
       rest.parts.erase(rest.parts.begin());
       if (!rest.parts.empty()) BP_RETURN_IF_ERROR(Add(rest, end, end));
     }
     return Status::Ok();
   }
 
-  Status Add(const Node& node, StateNumber from, StateNumber to) {
+  Status Add(const GbnfNode& node, StateNumber from, StateNumber to) {
     if (grammar_.full() || !budget_.Spend(10)) {
       return Status::InvalidArgument("the grammar needs more states than a constraint may have");
     }
     switch (node.kind) {
-      case Node::Kind::kText:
+      case GbnfNode::Kind::kText:
         grammar_.Text(from, node.text, to);
         return Status::Ok();
-      case Node::Kind::kChars:
+      case GbnfNode::Kind::kChars:
         grammar_.Chars(from, node.chars, to);
         return Status::Ok();
-      case Node::Kind::kEither:
-        for (const Node& part : node.parts) BP_RETURN_IF_ERROR(Add(part, from, to));
+      case GbnfNode::Kind::kEither:
+        for (const GbnfNode& part : node.parts) BP_RETURN_IF_ERROR(Add(part, from, to));
         return Status::Ok();
-      case Node::Kind::kRepeat:
+      case GbnfNode::Kind::kRepeat:
         return AddRepeat(node, from, to);
-      case Node::Kind::kRule: {
+      case GbnfNode::Kind::kRule: {
         const auto rule = rules_.find(node.text);
         if (rule == rules_.end()) {
           return Status::InvalidArgument(
@@ -322,10 +322,10 @@ class Builder {
         grammar_.Calls(from, rule->second, to);
         return Status::Ok();
       }
-      case Node::Kind::kSequence:
+      case GbnfNode::Kind::kSequence:
         break;
     }
-    for (const Node& part : node.parts) {
+    for (const GbnfNode& part : node.parts) {
       const StateNumber next = grammar_.AddState();
       BP_RETURN_IF_ERROR(Add(part, from, next));
       from = next;
@@ -334,8 +334,8 @@ class Builder {
     return Status::Ok();
   }
 
-  Status AddRepeat(const Node& node, StateNumber from, StateNumber to) {
-    const Node& part = node.parts.front();
+  Status AddRepeat(const GbnfNode& node, StateNumber from, StateNumber to) {
+    const GbnfNode& part = node.parts.front();
     if (node.most == 0) {
       grammar_.Jump(from, to);
       return Status::Ok();
@@ -374,8 +374,8 @@ class Builder {
 }  // namespace
 
 Result<RuleNumber> AddGbnf(Grammar& grammar, std::string_view text, CompileBudget& budget) {
-  BP_ASSIGN_OR_RETURN(const std::vector<Parser::Rule> rules, Parser(text).Parse());
-  return Builder(grammar, budget).Build(rules);
+  BP_ASSIGN_OR_RETURN(const std::vector<GbnfParser::Rule> rules, GbnfParser(text).Parse());
+  return GbnfBuilder(grammar, budget).Build(rules);
 }
 
 }  // namespace bedplate

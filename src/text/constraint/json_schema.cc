@@ -18,7 +18,6 @@
 namespace bedplate {
 namespace {
 
-constexpr uint32_t kUnbounded = Grammar::kUnbounded;
 constexpr size_t kCountedStatesMax = 20'000;  // of one object's or array's product of counts
 
 class SchemaRules {
@@ -159,7 +158,7 @@ class SchemaRules {
         continue;
       }
       const uint32_t least = array.least > read ? array.least - read : 0;
-      const uint32_t most = array.most == ArrayShape::kUnbounded ? kUnbounded : array.most - read;
+      const uint32_t most = array.most == ArrayShape::kUnbounded ? Grammar::kUnbounded : array.most - read;
       if (least == 0) grammar_.Jump(after, close);
       if (most > 0) {
         grammar_.Repeats(after, {.rule = Next(array.items), .least = std::max(least, 1u), .most = most, .to = close});

@@ -37,10 +37,6 @@ const ByteDfa& AnyNumber() {
   return kAny;
 }
 
-Status TooLarge() {
-  return Status::InvalidArgument("it needs more states than a constraint may have");
-}
-
 void DigitEdge(ByteDfa& dfa, uint32_t from, char low, char high, uint32_t to) {
   if (low <= high) dfa.states[from].edges.push_back({static_cast<uint8_t>(low), static_cast<uint8_t>(high), to});
 }
@@ -200,7 +196,7 @@ std::string Decimal::Text() const {
 }
 
 Result<NumberSet> NumberSet::Taken(MaybeDfa dfa) {
-  if (!dfa.has_value()) return TooLarge();
+  if (!dfa.has_value()) return TooManyStates();
   return NumberSet(*std::move(dfa));
 }
 
@@ -317,7 +313,7 @@ Result<ByteDfa> NumberSet::Spellings(DfaLimits limits) const {
     nfa.Jumps(n + s, zeros);
   }
   MaybeDfa dfa = nfa.Determinise(0, final, limits);
-  if (!dfa.has_value()) return TooLarge();
+  if (!dfa.has_value()) return TooManyStates();
   return *std::move(dfa);
 }
 

@@ -16,15 +16,15 @@
 namespace bedplate {
 namespace {
 
-constexpr uint32_t kUnbounded = UINT32_MAX;
-constexpr uint32_t kDepthMax = 200;        // of groups
+constexpr uint32_t kRegexDepthMax = 200;   // of groups
+constexpr uint32_t kNoMost = UINT32_MAX;   // of rounds
 constexpr size_t kNfaStatesMax = 300'000;  // counted repetitions copy their part
 
-struct Node {
+struct RegexNode {
   enum class Kind : uint8_t { kChars, kSequence, kEither, kRepeat, kStart, kEnd, kLook };
   Kind kind = Kind::kSequence;
   CodeSet chars{};
-  std::vector<Node> parts{};  // kRepeat and kLook: one
+  std::vector<RegexNode> parts{};  // kRepeat and kLook: one
   uint32_t least = 0;
   uint32_t most = 0;
   bool negative = false;  // kLook
@@ -75,12 +75,12 @@ std::optional<CodeSet> Property(std::string_view name) {
   return out;
 }
 
-class Parser {
+class RegexParser {
  public:
-  explicit Parser(std::string_view pattern) : text_(pattern) {}
+  explicit RegexParser(std::string_view pattern) : text_(pattern) {}
 
-  Result<Node> Parse() {
-    BP_ASSIGN_OR_RETURN(Node node, Either(0));
+  Result<RegexNode> Parse() {
+    BP_ASSIGN_OR_RETURN(RegexNode node, Either(0));
     if (!AtEnd()) return Wrong("a ')' without its '('");
     return node;
   }
@@ -97,30 +97,30 @@ class Parser {
     return Status::InvalidArgument(Cat("in the regular expression, at byte ", at_, ": ", what));
   }
 
-  Result<Node> Either(uint32_t depth) {
-    if (depth > kDepthMax) return Wrong(Cat("groups more than ", kDepthMax, " deep"));
-    Node either{.kind = Node::Kind::kEither, .at = at_};
+  Result<RegexNode> Either(uint32_t depth) {
+    if (depth > kRegexDepthMax) return Wrong(Cat("groups more than ", kRegexDepthMax, " deep"));
+    RegexNode either{.kind = RegexNode::Kind::kEither, .at = at_};
     do {
-      BP_ASSIGN_OR_RETURN(Node sequence, Sequence(depth));
+      BP_ASSIGN_OR_RETURN(RegexNode sequence, Sequence(depth));
       either.parts.push_back(std::move(sequence));
     } while (Take("|"));
     if (either.parts.size() == 1) return std::move(either.parts.front());
     return either;
   }
 
-  Result<Node> Sequence(uint32_t depth) {
-    Node sequence{.kind = Node::Kind::kSequence, .at = at_};
+  Result<RegexNode> Sequence(uint32_t depth) {
+    RegexNode sequence{.kind = RegexNode::Kind::kSequence, .at = at_};
     while (!AtEnd() && Peek() != '|' && Peek() != ')') {
-      BP_ASSIGN_OR_RETURN(Node atom, Atom(depth));
+      BP_ASSIGN_OR_RETURN(RegexNode atom, Atom(depth));
       BP_ASSIGN_OR_RETURN(atom, Quantified(std::move(atom)));
       sequence.parts.push_back(std::move(atom));
     }
     return sequence;
   }
 
-  Result<Node> Quantified(Node atom) {
+  Result<RegexNode> Quantified(RegexNode atom) {
     for (bool first = true;; first = false) {
-      uint32_t least = 0, most = kUnbounded;
+      uint32_t least = 0, most = kNoMost;
       if (Take("*")) {
       } else if (Take("+")) {
         least = 1;
@@ -132,13 +132,13 @@ class Parser {
       } else {
         return atom;
       }
-      if (!first || atom.kind == Node::Kind::kStart || atom.kind == Node::Kind::kEnd ||
-          atom.kind == Node::Kind::kLook) {
+      if (!first || atom.kind == RegexNode::Kind::kStart || atom.kind == RegexNode::Kind::kEnd ||
+          atom.kind == RegexNode::Kind::kLook) {
         return Wrong("nothing to repeat before a quantifier");
       }
       if (Take("+")) return Wrong("possessive quantifiers are not supported");
       static_cast<void>(Take("?"));  // lazy: the same language
-      Node repeat{.kind = Node::Kind::kRepeat, .least = least, .most = most, .at = at_};
+      RegexNode repeat{.kind = RegexNode::Kind::kRepeat, .least = least, .most = most, .at = at_};
       repeat.parts.push_back(std::move(atom));
       atom = std::move(repeat);
     }
@@ -149,14 +149,13 @@ class Parser {
     const size_t before = at_++;
     const std::optional<uint64_t> low = Number();
     std::optional<uint64_t> high = low;
-    if (low.has_value() && Take(",")) high = Peek() == '}' ? std::optional<uint64_t>(kUnbounded) : Number();
+    if (low.has_value() && Take(",")) high = Peek() == '}' ? std::optional<uint64_t>(kNoMost) : Number();
     if (!low.has_value() || !high.has_value() || !Take("}")) {
       at_ = before;
       return false;
     }
     if (*high < *low) return Wrong("a repetition's bounds are out of order");
-    if (*low > 1'000'000 || (*high > 1'000'000 && *high != kUnbounded))
-      return Wrong("a repetition's bound is too large");
+    if (*low > 1'000'000 || (*high > 1'000'000 && *high != kNoMost)) return Wrong("a repetition's bound is too large");
     least = static_cast<uint32_t>(*low);
     most = static_cast<uint32_t>(*high);
     return true;
@@ -171,12 +170,12 @@ class Parser {
     return value;
   }
 
-  Result<Node> Atom(uint32_t depth) {
-    Node node{.kind = Node::Kind::kChars, .at = at_};
+  Result<RegexNode> Atom(uint32_t depth) {
+    RegexNode node{.kind = RegexNode::Kind::kChars, .at = at_};
     if (Take("^")) {
-      node.kind = Node::Kind::kStart;
+      node.kind = RegexNode::Kind::kStart;
     } else if (Take("$")) {
-      node.kind = Node::Kind::kEnd;
+      node.kind = RegexNode::Kind::kEnd;
     } else if (Take(".")) {
       node.chars = LineEnds().Complement();
     } else if (Take("(")) {
@@ -194,8 +193,8 @@ class Parser {
     return node;
   }
 
-  Result<Node> Group(uint32_t depth) {
-    Node look{.kind = Node::Kind::kLook, .at = at_ - 1};
+  Result<RegexNode> Group(uint32_t depth) {
+    RegexNode look{.kind = RegexNode::Kind::kLook, .at = at_ - 1};
     bool is_look = false;
     if (Take("?=")) {
       is_look = true;
@@ -211,10 +210,10 @@ class Parser {
     } else if (Peek() == '?') {
       return Wrong("flags and other groups that begin with '(?' are not supported");
     }
-    BP_ASSIGN_OR_RETURN(Node inner, Either(depth + 1));
+    BP_ASSIGN_OR_RETURN(RegexNode inner, Either(depth + 1));
     if (!Take(")")) return Wrong("a '(' without its ')'");
     if (!is_look) {
-      Node group{.kind = Node::Kind::kSequence, .at = inner.at};
+      RegexNode group{.kind = RegexNode::Kind::kSequence, .at = inner.at};
       group.parts.push_back(std::move(inner));
       return group;
     }
@@ -381,12 +380,12 @@ class Parser {
   size_t at_ = 0;
 };
 
-class Builder {
+class RegexBuilder {
  public:
-  Builder(RegexOptions options, DfaLimits limits) : options_(options), limits_(limits) {}
+  RegexBuilder(RegexOptions options, DfaLimits limits) : options_(options), limits_(limits) {}
 
   /// The pattern whole, or with a match somewhere.
-  Result<ByteDfa> Language(const Node& node, bool whole) {
+  Result<ByteDfa> Language(const RegexNode& node, bool whole) {
     ByteNfa nfa;
     const uint32_t start = nfa.Add(), final = nfa.Add();
     if (whole) {
@@ -415,35 +414,35 @@ class Builder {
     nfa.Chars(from, set, to);
   }
 
-  Status Add(ByteNfa& nfa, const Node& node, uint32_t from, uint32_t to) {
+  Status Add(ByteNfa& nfa, const RegexNode& node, uint32_t from, uint32_t to) {
     if (nfa.states.size() > kNfaStatesMax || !limits_.budget.Spend(8)) {
       return Status::InvalidArgument("the regular expression needs more states than a constraint may have");
     }
     switch (node.kind) {
-      case Node::Kind::kChars:
+      case RegexNode::Kind::kChars:
         Chars(nfa, from, node.chars, to);
         return Status::Ok();
-      case Node::Kind::kStart:
+      case RegexNode::Kind::kStart:
         nfa.Jumps(from, to, ByteNfa::Empty::kAtStart);
         return Status::Ok();
-      case Node::Kind::kEnd:
+      case RegexNode::Kind::kEnd:
         nfa.Jumps(from, to, ByteNfa::Empty::kAtEnd);
         return Status::Ok();
-      case Node::Kind::kEither:
-        for (const Node& part : node.parts) BP_RETURN_IF_ERROR(Add(nfa, part, from, to));
+      case RegexNode::Kind::kEither:
+        for (const RegexNode& part : node.parts) BP_RETURN_IF_ERROR(Add(nfa, part, from, to));
         return Status::Ok();
-      case Node::Kind::kSequence:
+      case RegexNode::Kind::kSequence:
         return AddSequence(nfa, node, from, to);
-      case Node::Kind::kRepeat:
+      case RegexNode::Kind::kRepeat:
         return AddRepeat(nfa, node, from, to);
-      case Node::Kind::kLook:
+      case RegexNode::Kind::kLook:
         break;
     }
     return Status::InvalidArgument(Cat("in the regular expression, at byte ", node.at,
                                        ": a look-ahead is only supported at the beginning, after ^"));
   }
 
-  Status AddSequence(ByteNfa& nfa, const Node& node, uint32_t from, uint32_t to) {
+  Status AddSequence(ByteNfa& nfa, const RegexNode& node, uint32_t from, uint32_t to) {
     for (size_t i = 0; i < node.parts.size(); ++i) {
       const uint32_t next = nfa.Add();
       BP_RETURN_IF_ERROR(Add(nfa, node.parts[i], from, next));
@@ -453,15 +452,15 @@ class Builder {
     return Status::Ok();
   }
 
-  Status AddRepeat(ByteNfa& nfa, const Node& node, uint32_t from, uint32_t to) {
-    const Node& part = node.parts.front();
+  Status AddRepeat(ByteNfa& nfa, const RegexNode& node, uint32_t from, uint32_t to) {
+    const RegexNode& part = node.parts.front();
     uint32_t at = from;
     for (uint32_t i = 0; i < node.least; ++i) {
       const uint32_t next = nfa.Add();
       BP_RETURN_IF_ERROR(Add(nfa, part, at, next));
       at = next;
     }
-    if (node.most == kUnbounded) {
+    if (node.most == kNoMost) {
       const uint32_t loop = nfa.Add();
       nfa.Jumps(at, loop);
       BP_RETURN_IF_ERROR(Add(nfa, part, loop, loop));
@@ -483,13 +482,13 @@ class Builder {
 };
 
 /// The look-aheads that stand at the beginning, after ^: taken out of the pattern.
-std::vector<Node> TakeLooks(Node& pattern) {
-  std::vector<Node> looks;
-  if (pattern.kind != Node::Kind::kSequence) return looks;
+std::vector<RegexNode> TakeLooks(RegexNode& pattern) {
+  std::vector<RegexNode> looks;
+  if (pattern.kind != RegexNode::Kind::kSequence) return looks;
   auto& parts = pattern.parts;
-  const bool anchored = !parts.empty() && parts.front().kind == Node::Kind::kStart;
+  const bool anchored = !parts.empty() && parts.front().kind == RegexNode::Kind::kStart;
   const size_t first = anchored ? 1 : 0;
-  while (anchored && parts.size() > first && parts[first].kind == Node::Kind::kLook) {
+  while (anchored && parts.size() > first && parts[first].kind == RegexNode::Kind::kLook) {
     looks.push_back(std::move(parts[first]));
     parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(first));
   }
@@ -499,18 +498,18 @@ std::vector<Node> TakeLooks(Node& pattern) {
 }  // namespace
 
 Result<ByteDfa> CompileRegex(std::string_view pattern, RegexOptions options, DfaLimits limits) {
-  BP_ASSIGN_OR_RETURN(Node node, Parser(pattern).Parse());
-  std::vector<Node> looks = TakeLooks(node);
-  Builder builder(options, limits);
+  BP_ASSIGN_OR_RETURN(RegexNode node, RegexParser(pattern).Parse());
+  std::vector<RegexNode> looks = TakeLooks(node);
+  RegexBuilder builder(options, limits);
   BP_ASSIGN_OR_RETURN(ByteDfa language, builder.Language(node, options.whole));
-  for (Node& look : looks) {
+  for (RegexNode& look : looks) {
     // What begins with the look-ahead's match: ^X, found somewhere.
-    Node anchored{.kind = Node::Kind::kSequence};
-    anchored.parts.push_back({.kind = Node::Kind::kStart});
+    RegexNode anchored{.kind = RegexNode::Kind::kSequence};
+    anchored.parts.push_back({.kind = RegexNode::Kind::kStart});
     anchored.parts.push_back(std::move(look.parts.front()));
     BP_ASSIGN_OR_RETURN(const ByteDfa ahead, builder.Language(anchored, false));
-    BP_ASSIGN_OR_RETURN(language, Builder::Taken(look.negative ? Subtract(language, ahead, limits)
-                                                               : Intersect(language, ahead, limits)));
+    BP_ASSIGN_OR_RETURN(language, RegexBuilder::Taken(look.negative ? Subtract(language, ahead, limits)
+                                                                    : Intersect(language, ahead, limits)));
   }
   return language;
 }

@@ -14,7 +14,7 @@
 namespace bedplate {
 namespace {
 
-constexpr uint32_t kDepthMax = 100;  // of schemas that are read one inside the other
+constexpr uint32_t kSchemaDepthMax = 100;  // of schemas that are read one inside the other
 
 /// Prefixes the place, unless a deeper one has.
 Status At(const SchemaDocument::Place& place, std::string_view keyword, const Status& status) {
@@ -121,8 +121,9 @@ Result<Shape> SchemaReader::Schema(const Place& place) {
     return At(place, "", Status::InvalidArgument("the schema refers to itself without a value in between"));
   }
   ++depth_;
-  Result<Shape> shape = Status::InvalidArgument(Cat(place.pointer, ": schemas are more than ", kDepthMax, " deep"));
-  if (depth_ <= kDepthMax) shape = Keywords(place);
+  Result<Shape> shape =
+      Status::InvalidArgument(Cat(place.pointer, ": schemas are more than ", kSchemaDepthMax, " deep"));
+  if (depth_ <= kSchemaDepthMax) shape = Keywords(place);
   --depth_;
   reading_.erase(place.schema);
   if (shape.ok()) known_.emplace(place.schema, *shape);

@@ -12,9 +12,6 @@ namespace {
 Status TooMany() {
   return Status::InvalidArgument("it has too many alternatives together with the rest of the schema");
 }
-Status TooLarge() {
-  return Status::InvalidArgument("it needs more states than a constraint may have");
-}
 
 bool IsEmpty(const ArrayShape& a) {
   if (a.least > a.most) return true;
@@ -241,7 +238,7 @@ Result<ObjectShape> ShapeAlgebra::AndObject(const ObjectShape& a, const ObjectSh
   for (const ObjectShape::Others& x : a.others) {
     for (const ObjectShape::Others& y : b.others) {
       MaybeDfa names = Intersect(x.names, y.names, limits_);
-      if (!names.has_value()) return TooLarge();
+      if (!names.has_value()) return TooManyStates();
       if (!names->IsEmpty()) out.others.push_back({.names = *std::move(names), .sub = subs_.And(x.sub, y.sub)});
     }
   }
@@ -309,13 +306,13 @@ Status ShapeAlgebra::NotObject(const ObjectShape& a, std::vector<ObjectShape>& o
     barred = barred.has_value() ? Subtract(*barred, others.names, limits_) : barred;
     if (others.sub != SubSchemas::kAnything) wrong.push_back({.names = others.names, .sub = subs_.Not(others.sub)});
   }
-  if (!barred.has_value()) return TooLarge();
+  if (!barred.has_value()) return TooManyStates();
   if (!barred->IsEmpty()) wrong.push_back({.names = *std::move(barred), .sub = SubSchemas::kAnything});
   for (const ObjectShape::Others& others : wrong) {
     std::vector<std::string> listed;
     for (const ObjectShape::Property& p : a.properties) listed.push_back(SpellInJson(p.name));
     const MaybeDfa names = Subtract(others.names, ByteDfa::AnyOf(listed), limits_);
-    if (!names.has_value()) return TooLarge();
+    if (!names.has_value()) return TooManyStates();
     if (names->IsEmpty()) continue;
     return Status::InvalidArgument(
         "it would have to ask for a property of any name, which can't be enforced; list the properties by name");

@@ -9,17 +9,12 @@ namespace bedplate {
 namespace {
 
 using Lengths = StringSet::Lengths;
-constexpr uint32_t kUnbounded = StringSet::kUnbounded;
-
-Status TooLarge() {
-  return Status::InvalidArgument("it needs more states than a constraint may have");
-}
 
 void Tidy(std::vector<Lengths>& all) {
   std::ranges::sort(all, {}, &Lengths::least);
   std::vector<Lengths> out;
   for (const Lengths& l : all) {
-    if (!out.empty() && (out.back().most == kUnbounded || l.least <= out.back().most + 1)) {
+    if (!out.empty() && (out.back().most == StringSet::kUnbounded || l.least <= out.back().most + 1)) {
       out.back().most = std::max(out.back().most, l.most);
     } else {
       out.push_back(l);
@@ -33,17 +28,17 @@ std::vector<Lengths> Complement(const std::vector<Lengths>& lengths) {
   uint32_t next = 0;
   for (const Lengths& l : lengths) {
     if (l.least > next) out.push_back({next, l.least - 1});
-    if (l.most == kUnbounded) return out;
+    if (l.most == StringSet::kUnbounded) return out;
     next = l.most + 1;
   }
-  out.push_back({next, kUnbounded});
+  out.push_back({next, StringSet::kUnbounded});
   return out;
 }
 
 /// Shortest spellings of texts of these lengths: the automaton of all, once for each character counted.
 MaybeDfa LengthDfa(Lengths lengths, DfaLimits limits) {
   const ByteDfa& all = ShortestJsonStrings();
-  const bool bounded = lengths.most != kUnbounded;
+  const bool bounded = lengths.most != StringSet::kUnbounded;
   const uint64_t copies = uint64_t{bounded ? lengths.most : lengths.least} + 1;
   const auto n = static_cast<uint32_t>(all.states.size());
   if (copies * n > limits.states_max * 2 || !limits.budget.Spend(copies * n * 4)) return std::nullopt;
@@ -68,13 +63,13 @@ MaybeDfa LengthDfa(Lengths lengths, DfaLimits limits) {
 }
 
 bool IsAll(Lengths l) {
-  return l.least == 0 && l.most == kUnbounded;
+  return l.least == 0 && l.most == StringSet::kUnbounded;
 }
 
 /// Those of the texts that have such a length.
 MaybeDfa OfLength(const ByteDfa& texts, Lengths lengths, DfaLimits limits) {
   const std::optional<uint64_t> longest = texts.LongestBytes();
-  if (longest.has_value() && *longest <= lengths.most) lengths.most = kUnbounded;
+  if (longest.has_value() && *longest <= lengths.most) lengths.most = StringSet::kUnbounded;
   if (IsAll(lengths) || texts.IsEmpty()) return texts;
   const MaybeDfa of_length = LengthDfa(lengths, limits);
   return of_length.has_value() ? Intersect(texts, *of_length, limits) : of_length;
@@ -117,7 +112,7 @@ Result<StringSet> StringSet::And(const StringSet& other, DfaLimits limits) const
       texts = part.has_value() ? Unite(*texts, *part, limits) : part;
     }
   }
-  if (!texts.has_value()) return TooLarge();
+  if (!texts.has_value()) return TooManyStates();
   out.texts_ = *std::move(texts);
   return out;
 }
@@ -130,7 +125,7 @@ Result<StringSet> StringSet::Or(const StringSet& other, DfaLimits limits) const 
   MaybeDfa texts = other.texts_.IsEmpty() ? texts_
                    : texts_.IsEmpty()     ? other.texts_
                                           : Unite(texts_, other.texts_, limits);
-  if (!texts.has_value()) return TooLarge();
+  if (!texts.has_value()) return TooManyStates();
   out.texts_ = *std::move(texts);
   return out;
 }
@@ -140,7 +135,7 @@ Result<StringSet> StringSet::Not(DfaLimits limits) const {
   out.lengths_ = Complement(lengths_);
   if (texts_.IsEmpty()) return out;
   MaybeDfa others = Subtract(ShortestJsonStrings(), texts_, limits);
-  if (!others.has_value()) return TooLarge();
+  if (!others.has_value()) return TooManyStates();
   return out.And(Only(*std::move(others)), limits);
 }
 
@@ -151,7 +146,7 @@ Result<ByteDfa> StringSet::AsTexts(DfaLimits limits) const {
     const MaybeDfa part = OfLength(ShortestJsonStrings(), l, limits);
     out = part.has_value() ? Unite(*out, *part, limits) : part;
   }
-  if (!out.has_value()) return TooLarge();
+  if (!out.has_value()) return TooManyStates();
   return *std::move(out);
 }
 

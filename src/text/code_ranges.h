@@ -1,0 +1,22 @@
+#pragma once
+/// Sets of code points as ascending, disjoint ranges, searched in logarithmic time.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+
+namespace bedplate {
+
+struct CodeRange {
+  uint32_t first, last;  // both included
+};
+
+template <size_t kCount>
+bool InRanges(const CodeRange (&ranges)[kCount], uint32_t code) {
+  const CodeRange* after = std::upper_bound(std::begin(ranges), std::end(ranges), code,
+                                            [](uint32_t c, const CodeRange& range) { return c < range.first; });
+  return after != std::begin(ranges) && code <= std::prev(after)->last;
+}
+
+}  // namespace bedplate
