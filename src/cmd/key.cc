@@ -15,7 +15,7 @@
 namespace bedplate {
 namespace {
 
-struct Options {
+struct KeyOptions {
   std::string action;
   NewKeyOptions key;
   std::string keys;
@@ -23,7 +23,7 @@ struct Options {
 };
 
 // The entry goes to stdout, so that it can be appended to a file, and what is told once to stderr.
-Status PrintNew(const Options& options) {
+Status PrintNew(const KeyOptions& options) {
   BP_ASSIGN_OR_RETURN(const NewKey key, MakeKey(options.key));
   if (options.json) {
     std::string out;
@@ -97,7 +97,7 @@ void PrintJson(const KeyFile& file) {
   fmt::print("{}\n", out);
 }
 
-Status PrintList(const Options& options) {
+Status PrintList(const KeyOptions& options) {
   if (options.keys.empty()) return Status::InvalidArgument("which key file? give --keys FILE");
   BP_ASSIGN_OR_RETURN(const KeyFile file, KeyFile::Load(options.keys));
   if (options.json) {
@@ -122,7 +122,7 @@ Status PrintList(const Options& options) {
 }  // namespace
 
 void AddKeyCommand(Program& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<KeyOptions>();
   CommandLine command = program.Add("key", "Make API keys, and list those of a key file", [options] {
     return options->action == "new" ? PrintNew(*options) : PrintList(*options);
   });

@@ -54,7 +54,7 @@ CharClass ClassOf(uint32_t code) {
 }
 
 bool IsSplitterDigit(uint32_t code) {
-  return ClassOf(code) == CharClass::kNumber || (code >= kMoreDigits[0].first && InRanges(kMoreDigits, code));
+  return ClassOf(code) == CharClass::kNumber || (code >= kMoreDigits[0].low && InRanges(kMoreDigits, code));
 }
 
 bool IsSplitterPunctuation(uint32_t code) {

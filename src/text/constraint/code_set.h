@@ -7,13 +7,9 @@
 #include <span>
 #include <vector>
 
-namespace bedplate {
+#include "text/code_ranges.h"
 
-struct CodeRange {
-  uint32_t low = 0;
-  uint32_t high = 0;  // included
-  bool operator==(const CodeRange&) const = default;
-};
+namespace bedplate {
 
 /// Ascending ranges that neither touch nor overlap; never a surrogate.
 class CodeSet {
