@@ -8,7 +8,7 @@
 namespace bedplate {
 namespace {
 
-std::string_view Trim(std::string_view text) {
+std::string_view TrimBlanks(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
@@ -17,7 +17,7 @@ std::string_view Trim(std::string_view text) {
 // Cuts the next comma-separated element off; no element of these lists holds a comma (our etags are hexadecimal).
 std::string_view NextElement(std::string_view& list) {
   const size_t comma = list.find(',');
-  const std::string_view element = Trim(list.substr(0, comma));
+  const std::string_view element = TrimBlanks(list.substr(0, comma));
   list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
   return element;
 }
@@ -29,7 +29,7 @@ bool IsGzip(std::string_view coding) {
 
 // "q=0", "q=0.0" and so on refuse a coding; every other weight allows it.
 bool IsRefused(std::string_view parameters) {
-  const std::string_view weight = Trim(parameters);
+  const std::string_view weight = TrimBlanks(parameters);
   if (!weight.starts_with("q=") && !weight.starts_with("Q=")) return false;
   const std::string_view value = weight.substr(2);
   return !value.empty() && value.find_first_not_of("0.") == std::string_view::npos;
@@ -40,7 +40,7 @@ bool AcceptsGzip(std::string_view accept_encoding) {
   while (!accept_encoding.empty()) {
     const std::string_view element = NextElement(accept_encoding);
     const size_t semicolon = element.find(';');
-    const std::string_view coding = Trim(element.substr(0, semicolon));
+    const std::string_view coding = TrimBlanks(element.substr(0, semicolon));
     const bool allowed = semicolon == std::string_view::npos || !IsRefused(element.substr(semicolon + 1));
     if (IsGzip(coding)) gzip = allowed;
     if (coding == "*") any = allowed;

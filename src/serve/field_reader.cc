@@ -82,4 +82,8 @@ Result<std::string> FieldReader::RequiredString(std::string_view name) const {
   return *value;
 }
 
+Status InvalidField(std::string path, std::string_view why) {
+  return Status::InvalidArgument(Cat(path, ": ", why)).WithParam(std::move(path));
+}
+
 }  // namespace bedplate

@@ -38,6 +38,9 @@ class FieldReader {
 
 /// The same for a value that is not a member, such as an array's element.
 Status WrongType(std::string path, std::string_view expected, const Json& got);
+
+/// A value of the right type that is wrong: "stopSequences: at most 16", with the path as param.
+Status InvalidField(std::string path, std::string_view why);
 Status Unsupported(std::string path, std::string message);  // reason "unsupported_parameter"
 
 }  // namespace bedplate

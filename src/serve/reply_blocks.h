@@ -12,6 +12,11 @@
 
 namespace bedplate {
 
+/// A count, as JSON has it.
+inline Json Number(uint64_t n) {
+  return static_cast<int64_t>(n);
+}
+
 struct ReplyBlock {
   enum class Kind : uint8_t { kText, kReasoning, kCall };
   Kind kind = Kind::kText;

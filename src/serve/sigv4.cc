@@ -9,6 +9,7 @@
 
 #include "base/cat.h"
 #include "base/sha256.h"
+#include "text/trim.h"
 
 namespace bedplate {
 namespace {
@@ -43,12 +44,6 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
     if (end == std::string_view::npos) return parts;
     text.remove_prefix(end + 1);
   }
-}
-
-std::string_view Trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
 }
 
 // "20261124T175900Z", strictly.

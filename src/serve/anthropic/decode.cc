@@ -15,15 +15,12 @@ namespace {
 
 constexpr size_t kStopSequencesMax = 16;
 
-Status Invalid(std::string path, std::string_view message) {
-  return Status::InvalidArgument(Cat(path, ": ", message)).WithParam(std::move(path));
-}
-
 Status ReadSampling(const FieldReader& fields, Version version, SamplingParams& sampling) {
   if (version == Version::k2026) {
     for (const std::string_view name : {"temperature", "top_p", "top_k"}) {
       if (fields.Get(name) == nullptr) continue;
-      return Invalid(std::string(name), "not accepted since anthropic-version 2026-10-21, at any value; leave it out.");
+      return InvalidField(std::string(name),
+                          "not accepted since anthropic-version 2026-10-21, at any value; leave it out.");
     }
     return Status::Ok();
   }
@@ -42,12 +39,12 @@ Status ReadStops(const FieldReader& fields, Request& request) {
   if (stops == nullptr) return Status::Ok();
   if (!stops->is_array()) return fields.WrongType("stop_sequences", "an array of strings", *stops);
   if (stops->as_array().size() > kStopSequencesMax) {
-    return Invalid("stop_sequences", Cat(stops->as_array().size(), " entries; allowed: ", kStopSequencesMax, "."));
+    return InvalidField("stop_sequences", Cat(stops->as_array().size(), " entries; allowed: ", kStopSequencesMax, "."));
   }
   for (const Json& stop : stops->as_array()) {
     if (!stop.is_string()) return WrongType("stop_sequences", "an array of strings", stop);
     if (stop.as_string().find_first_not_of(" \t\r\n") == std::string::npos) {
-      return Invalid("stop_sequences", "each stop sequence must contain more than white space.");
+      return InvalidField("stop_sequences", "each stop sequence must contain more than white space.");
     }
     request.stop_strings.push_back(stop.as_string());
   }
@@ -66,10 +63,11 @@ Result<Json> ReadTool(const Json& tool, const std::string& path) {
   BP_ASSIGN_OR_RETURN(const std::string name, fields.RequiredString("name"));
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   if (name.empty() || name.size() > 128 || name.find_first_not_of(kAllowed) != std::string::npos) {
-    return Invalid(Cat(path, ".name"), "1 to 128 letters, digits, '_' and '-' are allowed.");
+    return InvalidField(Cat(path, ".name"), "1 to 128 letters, digits, '_' and '-' are allowed.");
   }
   const Json* schema = fields.Get("input_schema");
-  if (schema == nullptr || !schema->is_object()) return Invalid(Cat(path, ".input_schema"), "an object is required.");
+  if (schema == nullptr || !schema->is_object())
+    return InvalidField(Cat(path, ".input_schema"), "an object is required.");
   Json::Object function{{"name", name}};
   BP_ASSIGN_OR_RETURN(const std::string* description, fields.String("description"));
   if (description != nullptr) function.emplace_back("description", *description);
@@ -95,9 +93,10 @@ Status ReadToolChoice(const FieldReader& fields, ChatPrompt& prompt) {
     prompt.tool_choice.kind = ToolChoice::Kind::kNamed;
     BP_ASSIGN_OR_RETURN(prompt.tool_choice.name, of_choice.RequiredString("name"));
   } else if (type != "auto") {
-    return Invalid("tool_choice.type", Cat("'", type.substr(0, 50), "'; allowed: auto, any, tool, none."));
+    return InvalidField("tool_choice.type", Cat("'", type.substr(0, 50), "'; allowed: auto, any, tool, none."));
   }
-  if (type != "auto" && prompt.tools.is_null()) return Invalid("tool_choice", "there are no tools to choose from.");
+  if (type != "auto" && prompt.tools.is_null())
+    return InvalidField("tool_choice", "there are no tools to choose from.");
   return Status::Ok();
 }
 
@@ -125,12 +124,12 @@ Status ReadFormat(const FieldReader& fields, std::string_view name, Request& req
   const FieldReader of_format(*format, fields.PathOf(name));
   BP_ASSIGN_OR_RETURN(const std::string type, of_format.RequiredString("type"));
   if (type != "json_schema") {
-    return Invalid(of_format.PathOf("type"), Cat("'", type.substr(0, 50), "'; allowed: json_schema."));
+    return InvalidField(of_format.PathOf("type"), Cat("'", type.substr(0, 50), "'; allowed: json_schema."));
   }
   const Json* schema = of_format.Get("schema");
-  if (schema == nullptr) return Invalid(of_format.PathOf("schema"), "Field required");
+  if (schema == nullptr) return InvalidField(of_format.PathOf("schema"), "Field required");
   if (!schema->is_object()) return of_format.WrongType("schema", "a JSON schema: an object", *schema);
-  if (request.constraint.has_value()) return Invalid(fields.PathOf(name), "output_config.format says it already.");
+  if (request.constraint.has_value()) return InvalidField(fields.PathOf(name), "output_config.format says it already.");
   request.constraint =
       Constraint{.form = JsonSchemaForm{.schema = *schema, .param = of_format.PathOf("schema")}, .after = {}};
   return Status::Ok();
@@ -143,7 +142,7 @@ Status ReadThinking(const FieldReader& fields, ChatPrompt& prompt, Request& requ
     const FieldReader of_thinking(*thinking, "thinking");
     BP_ASSIGN_OR_RETURN(const std::string type, of_thinking.RequiredString("type"));
     if (type != "enabled" && type != "disabled" && type != "adaptive") {
-      return Invalid("thinking.type", Cat("'", type.substr(0, 50), "'; allowed: enabled, adaptive, disabled."));
+      return InvalidField("thinking.type", Cat("'", type.substr(0, 50), "'; allowed: enabled, adaptive, disabled."));
     }
     prompt.reasoning_effort = type == "disabled" ? "none" : "medium";
   }
@@ -180,7 +179,7 @@ Result<Call> DecodeMessages(const Json& body, DecodeOptions options) {
   BP_RETURN_IF_ERROR(ReadFormat(fields, "output_format", request));  // its name in a beta
   MessagesReplyOptions reply;
   BP_ASSIGN_OR_RETURN(const auto output_max, fields.Int("max_tokens", 1, INT32_MAX));
-  if (!output_max.has_value() && !options.counting) return Invalid("max_tokens", "Field required");
+  if (!output_max.has_value() && !options.counting) return InvalidField("max_tokens", "Field required");
   if (!options.counting) {
     // Clients ask for more than small models hold; the answer then says that the context ended it.
     reply.output_tokens_max = static_cast<uint32_t>(*output_max);

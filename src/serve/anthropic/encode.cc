@@ -11,10 +11,6 @@
 namespace bedplate::anthropic {
 namespace {
 
-Json Number(uint64_t n) {
-  return static_cast<int64_t>(n);
-}
-
 Json UsageJson(const Usage& usage) {
   return Json::Object{{"input_tokens", Number(usage.prompt_tokens - usage.cached_tokens)},
                       {"cache_creation_input_tokens", 0},

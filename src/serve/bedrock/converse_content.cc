@@ -6,14 +6,11 @@
 #include "base/base64.h"
 #include "base/cat.h"
 #include "serve/conversation.h"
+#include "serve/field_reader.h"
 #include "text/template_unicode.h"
 
 namespace bedplate::bedrock {
 namespace {
-
-Status Invalid(std::string path, std::string_view message) {
-  return Status::InvalidArgument(Cat(path, ": ", message)).WithParam(std::move(path));
-}
 
 Status Refuse(const std::string& at, std::string_view kind, std::string_view why) {
   std::string path = Cat(at, ".", kind.substr(0, 50));
@@ -60,7 +57,7 @@ Result<std::string> ReadSource(const Json& source, const std::string& format, co
     }
     const auto bytes = value->is_string() ? DecodeBase64(value->as_string()) : std::nullopt;
     if (!bytes || jinja::FindInvalidUtf8(*bytes) < bytes->size())
-      return Invalid(Cat(at, ".bytes"), "not UTF-8 text in base64.");
+      return InvalidField(Cat(at, ".bytes"), "not UTF-8 text in base64.");
     text = *bytes;
   } else {
     return Refuse(at, *kind, "are not supported: nothing is fetched from elsewhere; send the text itself.");
@@ -75,7 +72,7 @@ Status AddDocument(const Json& value, const std::string& at, std::string& text) 
   BP_ASSIGN_OR_RETURN(const std::string name, fields.RequiredString("name"));
   BP_ASSIGN_OR_RETURN(const std::string* format, fields.String("format"));
   const Json* source = fields.Get("source");
-  if (source == nullptr) return Invalid(fields.PathOf("source"), "required.");
+  if (source == nullptr) return InvalidField(fields.PathOf("source"), "required.");
   BP_ASSIGN_OR_RETURN(const std::string content,
                       ReadSource(*source, format == nullptr ? "txt" : *format, fields.PathOf("source")));
   AddLine(name, text);
@@ -92,7 +89,7 @@ Result<std::string> RequiredName(const FieldReader& fields, std::string_view mem
            allowed.find(c) != std::string_view::npos;
   });
   if (!name.empty() && name.size() <= 64 && fits) return name;
-  return Invalid(fields.PathOf(member), Cat("1 to 64 letters, digits and any of ", allowed, " are allowed."));
+  return InvalidField(fields.PathOf(member), Cat("1 to 64 letters, digits and any of ", allowed, " are allowed."));
 }
 
 Status ReadToolResult(const Json& value, const std::string& at, ChatPrompt& prompt) {
@@ -103,7 +100,7 @@ Status ReadToolResult(const Json& value, const std::string& at, ChatPrompt& prom
   result.role = "tool";
   BP_ASSIGN_OR_RETURN(result.tool_call_id, RequiredName(fields, "toolUseId", "_.:-"));
   const Json* content = fields.Get("content");
-  if (content == nullptr) return Invalid(fields.PathOf("content"), "required.");
+  if (content == nullptr) return InvalidField(fields.PathOf("content"), "required.");
   BP_RETURN_IF_ERROR(ForEachBlock(*content, fields.PathOf("content"),
                                   [&](const std::string& kind, const Json& piece, const std::string& where) {
                                     if (kind == "text") return AddText(piece, where, result.content);
@@ -114,7 +111,7 @@ Status ReadToolResult(const Json& value, const std::string& at, ChatPrompt& prom
                                   }));
   BP_ASSIGN_OR_RETURN(const std::string* status, fields.String("status"));
   if (status != nullptr && *status != "success" && *status != "error") {
-    return Invalid(fields.PathOf("status"), Cat("'", status->substr(0, 50), "'; allowed: success, error."));
+    return InvalidField(fields.PathOf("status"), Cat("'", status->substr(0, 50), "'; allowed: success, error."));
   }
   if (status != nullptr && *status == "error" && !result.content.starts_with("Error")) {
     result.content = result.content.empty() ? "Error" : Cat("Error: ", result.content);
@@ -206,12 +203,12 @@ Status ReadTurn(const Json& turn, const std::string& path, ChatPrompt& prompt) {
   const FieldReader fields(turn, path);
   BP_ASSIGN_OR_RETURN(const std::string role, fields.RequiredString("role"));
   const Json* content = fields.Get("content");
-  if (content == nullptr) return Invalid(fields.PathOf("content"), "required.");
+  if (content == nullptr) return InvalidField(fields.PathOf("content"), "required.");
   const std::string at = fields.PathOf("content");
   if (role == "user") return ReadUserTurn(*content, at, prompt);
   if (role == "assistant") return ReadAssistantTurn(*content, at, prompt);
   if (role == "system") return ReadSystemTurn(*content, at, prompt);
-  return Invalid(fields.PathOf("role"), Cat("'", role.substr(0, 50), "'; allowed: user, assistant, system."));
+  return InvalidField(fields.PathOf("role"), Cat("'", role.substr(0, 50), "'; allowed: user, assistant, system."));
 }
 
 }  // namespace
@@ -226,13 +223,13 @@ Result<std::pair<const std::string*, const Json*>> ReadUnion(const Json& value, 
     ++members;
   }
   if (members == 1) return found;
-  return Invalid(path, Cat("it must have exactly one member, but has ", members, "."));
+  return InvalidField(path, Cat("it must have exactly one member, but has ", members, "."));
 }
 
 Status CheckCachePoint(const Json& value, const std::string& path) {
   const Json* type = value.Find("type");
   if (type != nullptr && type->is_string() && type->as_string() == "default") return Status::Ok();
-  return Invalid(Cat(path, ".cachePoint.type"), "allowed: default.");
+  return InvalidField(Cat(path, ".cachePoint.type"), "allowed: default.");
 }
 
 Status ReadConversation(const FieldReader& fields, ChatPrompt& prompt) {
@@ -243,7 +240,8 @@ Status ReadConversation(const FieldReader& fields, ChatPrompt& prompt) {
   const std::string path = fields.PathOf("messages");
   if (messages != nullptr && !messages->is_array())
     return fields.WrongType("messages", "an array of objects", *messages);
-  if (messages == nullptr || messages->as_array().empty()) return Invalid(path, "at least one message is required.");
+  if (messages == nullptr || messages->as_array().empty())
+    return InvalidField(path, "at least one message is required.");
   for (size_t i = 0; i < messages->as_array().size(); ++i) {
     BP_RETURN_IF_ERROR(ReadTurn(messages->as_array()[i], Cat(path, "[", i, "]"), prompt));
   }

@@ -6,16 +6,13 @@
 #include "base/cat.h"
 #include "serve/bedrock/converse_content.h"
 #include "serve/bedrock/converse_encode.h"
+#include "serve/field_reader.h"
 #include "serve/openai/decode_common.h"
 
 namespace bedplate::bedrock {
 namespace {
 
 constexpr size_t kStopSequencesMax = 16;
-
-Status Invalid(std::string path, std::string_view message) {
-  return Status::InvalidArgument(Cat(path, ": ", message)).WithParam(std::move(path));
-}
 
 // The member, which must be an object; nullptr where it is absent.
 Result<const Json*> Object(const FieldReader& fields, std::string_view name) {
@@ -30,11 +27,11 @@ Status ReadStops(const FieldReader& config, Request& request) {
   const std::string path = config.PathOf("stopSequences");
   if (!stops->is_array()) return WrongType(path, "an array of strings", *stops);
   if (stops->as_array().size() > kStopSequencesMax) {
-    return Invalid(path, Cat(stops->as_array().size(), " entries; allowed: ", kStopSequencesMax, "."));
+    return InvalidField(path, Cat(stops->as_array().size(), " entries; allowed: ", kStopSequencesMax, "."));
   }
   for (const Json& stop : stops->as_array()) {
     if (!stop.is_string()) return WrongType(path, "an array of strings", stop);
-    if (stop.as_string().empty()) return Invalid(path, "a stop sequence must not be empty.");
+    if (stop.as_string().empty()) return InvalidField(path, "a stop sequence must not be empty.");
     request.stop_strings.push_back(stop.as_string());
   }
   return Status::Ok();
@@ -65,12 +62,12 @@ Result<Json> ReadToolSpec(const Json& spec, const std::string& path) {
   BP_ASSIGN_OR_RETURN(const std::string name, fields.RequiredString("name"));
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
   if (name.empty() || name.size() > 64 || name.find_first_not_of(kAllowed) != std::string::npos) {
-    return Invalid(fields.PathOf("name"), "1 to 64 letters, digits, '_' and '-' are allowed.");
+    return InvalidField(fields.PathOf("name"), "1 to 64 letters, digits, '_' and '-' are allowed.");
   }
   BP_ASSIGN_OR_RETURN(const Json* holder, Object(fields, "inputSchema"));
   const Json* schema = holder == nullptr ? nullptr : holder->Find("json");
   if (schema == nullptr || !schema->is_object()) {
-    return Invalid(Cat(fields.PathOf("inputSchema"), ".json"), "a JSON schema, an object, is required.");
+    return InvalidField(Cat(fields.PathOf("inputSchema"), ".json"), "a JSON schema, an object, is required.");
   }
   Json::Object function{{"name", name}};
   BP_ASSIGN_OR_RETURN(const std::string* description, fields.String("description"));
@@ -92,7 +89,7 @@ Status ReadToolChoice(const FieldReader& config, ChatPrompt& prompt) {
     prompt.tool_choice.kind = ToolChoice::Kind::kNamed;
     BP_ASSIGN_OR_RETURN(prompt.tool_choice.name, FieldReader(*value, Cat(path, ".tool")).RequiredString("name"));
   } else {
-    return Invalid(path, Cat("'", kind->substr(0, 50), "'; allowed: auto, any, tool with a name."));
+    return InvalidField(path, Cat("'", kind->substr(0, 50), "'; allowed: auto, any, tool with a name."));
   }
   return Status::Ok();
 }
@@ -102,7 +99,8 @@ Status ReadToolConfig(const FieldReader& fields, ChatPrompt& prompt) {
   if (object == nullptr) return Status::Ok();
   const FieldReader config(*object, fields.PathOf("toolConfig"));
   const Json* tools = config.Get("tools");
-  if (tools == nullptr || !tools->is_array()) return Invalid(config.PathOf("tools"), "an array of tools is required.");
+  if (tools == nullptr || !tools->is_array())
+    return InvalidField(config.PathOf("tools"), "an array of tools is required.");
   Json::Array list;
   for (size_t i = 0; i < tools->as_array().size(); ++i) {
     const std::string path = Cat(config.PathOf("tools"), "[", i, "]");
@@ -117,7 +115,7 @@ Status ReadToolConfig(const FieldReader& fields, ChatPrompt& prompt) {
       return Unsupported(at, Cat(at, ": not supported: tools run in the client; give their toolSpec."));
     }
   }
-  if (list.empty()) return Invalid(config.PathOf("tools"), "at least one toolSpec is required.");
+  if (list.empty()) return InvalidField(config.PathOf("tools"), "at least one toolSpec is required.");
   prompt.tools = std::move(list);
   return ReadToolChoice(config, prompt);
 }
@@ -127,16 +125,16 @@ Status ReadTextFormat(const Json& format, const std::string& path, Request& requ
   const FieldReader fields(format, path);
   BP_ASSIGN_OR_RETURN(const std::string type, fields.RequiredString("type"));
   if (type != "json_schema") {
-    return Invalid(fields.PathOf("type"), Cat("'", type.substr(0, 50), "'; allowed: json_schema."));
+    return InvalidField(fields.PathOf("type"), Cat("'", type.substr(0, 50), "'; allowed: json_schema."));
   }
   BP_ASSIGN_OR_RETURN(const Json* structure, Object(fields, "structure"));
   const Json* definition = structure == nullptr ? nullptr : structure->Find("jsonSchema");
   const std::string at = Cat(fields.PathOf("structure"), ".jsonSchema");
-  if (definition == nullptr || !definition->is_object()) return Invalid(at, "required.");
+  if (definition == nullptr || !definition->is_object()) return InvalidField(at, "required.");
   BP_ASSIGN_OR_RETURN(const std::string text, FieldReader(*definition, at).RequiredString("schema"));
   Result<Json> schema = ParseJson(text);
   if (!schema.ok() || !(schema->is_object() || schema->is_bool())) {
-    return Invalid(Cat(at, ".schema"), "the string is no JSON schema.");
+    return InvalidField(Cat(at, ".schema"), "the string is no JSON schema.");
   }
   request.constraint =
       Constraint{.form = JsonSchemaForm{.schema = *std::move(schema), .param = Cat(at, ".schema")}, .after = {}};
@@ -161,8 +159,8 @@ Status ReadThinking(const FieldReader& fields, ChatPrompt& prompt) {
     const FieldReader of_thinking(*thinking, fields.PathOf(name));
     BP_ASSIGN_OR_RETURN(const std::string type, of_thinking.RequiredString("type"));
     if (type != "enabled" && type != "disabled" && type != "adaptive") {
-      return Invalid(of_thinking.PathOf("type"),
-                     Cat("'", type.substr(0, 50), "'; allowed: enabled, adaptive, disabled."));
+      return InvalidField(of_thinking.PathOf("type"),
+                          Cat("'", type.substr(0, 50), "'; allowed: enabled, adaptive, disabled."));
     }
     prompt.reasoning_effort = type == "disabled" ? "none" : "medium";
   }
@@ -203,7 +201,8 @@ Result<bool> WantsStopSequence(const FieldReader& fields) {
   bool wanted = false;
   for (const Json& path : paths->as_array()) {
     if (!path.is_string() || !path.as_string().starts_with('/')) {
-      return Invalid(fields.PathOf("additionalModelResponseFieldPaths"), "each must be a JSON Pointer: \"/name\".");
+      return InvalidField(fields.PathOf("additionalModelResponseFieldPaths"),
+                          "each must be a JSON Pointer: \"/name\".");
     }
     wanted = wanted || path.as_string() == "/stop_sequence";
   }

@@ -10,10 +10,6 @@
 namespace bedplate::bedrock {
 namespace {
 
-Json Number(uint64_t n) {
-  return static_cast<int64_t>(n);
-}
-
 Json UsageJson(const Usage& usage) {
   return Json::Object{{"inputTokens", Number(usage.prompt_tokens - usage.cached_tokens)},
                       {"outputTokens", Number(usage.output_tokens)},

@@ -10,15 +10,12 @@
 #include "serve/bedrock/event_message.h"
 #include "serve/bedrock/llama.h"
 #include "serve/openai/decode.h"
+#include "serve/reply_blocks.h"
 
 namespace bedplate::bedrock {
 namespace {
 
 constexpr std::string_view kAnthropicVersion = "bedrock-2023-05-31";
-
-Json Number(uint64_t n) {
-  return static_cast<int64_t>(n);
-}
 
 class InvokeWhole final : public ReplyEncoder {
  public:

@@ -7,6 +7,7 @@
 #include "base/cat.h"
 #include "serve/bedrock/errors.h"
 #include "serve/field_reader.h"
+#include "serve/reply_blocks.h"
 
 namespace bedplate::bedrock {
 namespace {
@@ -15,10 +16,6 @@ namespace {
 constexpr uint32_t kOutputTokensDefault = 512;
 constexpr float kTemperatureDefault = 0.5f;
 constexpr float kTopPDefault = 0.9f;
-
-Json Number(uint64_t n) {
-  return static_cast<int64_t>(n);
-}
 
 class LlamaEncoder final : public ReplyEncoder {
  public:
