@@ -32,7 +32,7 @@ esac
 packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config ca-certificates
   "$boost" libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libutf8proc-dev libcli11-dev libedit-dev
-  libtomlplusplus-dev libxxhash-dev
+  libtomlplusplus-dev libxxhash-dev libsqlite3-dev
 )
 if wants test || wants check; then
   packages+=(llvm-19 libclang-rt-19-dev libgtest-dev librapidcheck-dev libbenchmark-dev libsimde-dev git curl chromium)
