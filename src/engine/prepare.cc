@@ -1,5 +1,6 @@
 #include "engine/prepare.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -240,6 +241,73 @@ Status EncodePrediction(const LoadedModel& model, uint32_t context, PreparedRequ
   return Status::Ok();
 }
 
+Result<PreparedRequest> PrepareWhole(Request request, const LoadedModel& model, uint32_t context_tokens_max,
+                                     int64_t now_unix_seconds) {
+  PreparedRequest prepared;
+  prepared.request = std::move(request);
+  const bool chat = std::holds_alternative<ChatPrompt>(prepared.request.prompt);
+  BP_RETURN_IF_ERROR(
+      std::visit(PromptReader(model, context_tokens_max, now_unix_seconds, prepared), prepared.request.prompt));
+  BP_RETURN_IF_ERROR(CheckNotEmpty(model, chat, prepared.tokens));
+  BP_RETURN_IF_ERROR(CheckTokensKnown(model, prepared.tokens));
+  BP_RETURN_IF_ERROR(ResolveOutput(chat, context_tokens_max, prepared));
+  BP_RETURN_IF_ERROR(EncodePrediction(model, context_tokens_max, prepared));
+  return prepared;
+}
+
+/// A turn begins with a user's message. What stands before the first one belongs to it.
+std::vector<size_t> TurnsOf(const std::vector<Message>& messages) {
+  std::vector<size_t> turns;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].role == "user") turns.push_back(i);
+  }
+  return turns;
+}
+
+ChatPrompt WithoutOldest(const ChatPrompt& chat, size_t first_kept) {
+  ChatPrompt rest = chat;
+  std::vector<Message> kept;
+  for (size_t i = 0; i < rest.messages.size(); ++i) {
+    const bool system = rest.messages[i].role == "system" || rest.messages[i].role == "developer";
+    if (i >= first_kept || system) kept.push_back(std::move(rest.messages[i]));
+  }
+  rest.messages = std::move(kept);
+  return rest;
+}
+
+/// Without as few of the oldest turns as leave room for the answer: for the length that was asked for, an eighth of the
+/// context where none was, and never more than half of it. Each try renders and encodes, so there are few.
+Result<PreparedRequest> PrepareNewest(const Request& request, const LoadedModel& model, uint32_t context,
+                                      int64_t now_unix_seconds) {
+  const auto& chat = std::get<ChatPrompt>(request.prompt);
+  const std::vector<size_t> turns = TurnsOf(chat.messages);
+  const uint32_t room = std::min(request.output_tokens_max.value_or(context / 8), context / 2);
+  const auto without = [&](size_t dropped) {
+    Request rest = request;
+    if (dropped > 0) rest.prompt = WithoutOldest(chat, turns[dropped]);
+    return PrepareWhole(std::move(rest), model, context, now_unix_seconds);
+  };
+  const auto fits = [&](const Result<PreparedRequest>& prepared) {
+    return prepared.ok() ? prepared->tokens.size() + room <= context
+                         : prepared.status().reason() != "context_length_exceeded";  // dropping more is no help
+  };
+  Result<PreparedRequest> best = without(0);
+  if (fits(best) || turns.size() < 2) return best;
+  size_t too_few = 0, enough = turns.size() - 1;  // the last turn stays, whether it fits or not
+  best = without(enough);
+  while (enough - too_few > 1) {
+    const size_t middle = too_few + (enough - too_few) / 2;
+    Result<PreparedRequest> prepared = without(middle);
+    if (fits(prepared)) {
+      best = std::move(prepared);
+      enough = middle;
+    } else {
+      too_few = middle;
+    }
+  }
+  return best;
+}
+
 // A count beyond any context: what is longer isn't counted to its end.
 constexpr uint32_t kCountTokensMax = 1u << 24;
 
@@ -256,16 +324,9 @@ Result<uint32_t> CountPromptTokens(Request request, const LoadedModel& model, in
 Result<PreparedRequest> PrepareRequest(Request request, const LoadedModel& model, uint32_t context_tokens_max,
                                        int64_t now_unix_seconds) {
   BP_RETURN_IF_ERROR(CheckLimits(request, model.model->vocabulary()));
-  PreparedRequest prepared;
-  prepared.request = std::move(request);
-  const bool chat = std::holds_alternative<ChatPrompt>(prepared.request.prompt);
-  BP_RETURN_IF_ERROR(
-      std::visit(PromptReader(model, context_tokens_max, now_unix_seconds, prepared), prepared.request.prompt));
-  BP_RETURN_IF_ERROR(CheckNotEmpty(model, chat, prepared.tokens));
-  BP_RETURN_IF_ERROR(CheckTokensKnown(model, prepared.tokens));
-  BP_RETURN_IF_ERROR(ResolveOutput(chat, context_tokens_max, prepared));
-  BP_RETURN_IF_ERROR(EncodePrediction(model, context_tokens_max, prepared));
-  return prepared;
+  const auto* chat = std::get_if<ChatPrompt>(&request.prompt);
+  if (chat != nullptr && chat->drops_oldest) return PrepareNewest(request, model, context_tokens_max, now_unix_seconds);
+  return PrepareWhole(std::move(request), model, context_tokens_max, now_unix_seconds);
 }
 
 }  // namespace bedplate

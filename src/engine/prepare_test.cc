@@ -268,6 +268,41 @@ TEST_F(Prepare, AnOutputMayEndWithTheContext) {
   EXPECT_EQ(Run(request).status().reason(), "context_length_exceeded") << "there is no room for any";
 }
 
+TEST_F(Prepare, AsFewOfTheOldestTurnsGoAsNeeded) {
+  UseTemplate("{% for m in messages %}{{ m.content }}{% endfor %}");
+  const auto message = [](std::string role, std::string content) {
+    Message m = UserSays(std::move(content));
+    m.role = std::move(role);
+    return m;
+  };
+  std::vector<Message> messages = {message("system", "s")};
+  for (const char* letter : {"a", "b", "c", "d"}) {
+    messages.push_back(UserSays(std::string(9, *letter)));
+    messages.push_back(message("assistant", "e"));
+  }
+  messages.pop_back();
+  Request request = Chat(messages);  // 1 + 3 * 10 + 9 tokens of 50
+  request.echo = true;
+  const auto text_with = [&](uint32_t output_tokens, bool drops) {
+    request.output_tokens_max = output_tokens;
+    std::get<ChatPrompt>(request.prompt).drops_oldest = drops;
+    const auto prepared = Run(request);
+    return prepared.ok() ? prepared->prompt_text : prepared.status().reason();
+  };
+  const std::string a = std::string(9, 'a') + "e", b = std::string(9, 'b') + "e", c = std::string(9, 'c') + "e";
+  const std::string d(9, 'd');
+  EXPECT_EQ(text_with(10, true), "s" + a + b + c + d) << "all of it fits";
+  EXPECT_EQ(text_with(11, true), "s" + b + c + d);
+  EXPECT_EQ(text_with(21, true), "s" + c + d);
+  EXPECT_EQ(text_with(25, true), "s" + c + d) << "half of the context is the answer's at most";
+  EXPECT_EQ(text_with(11, false), "context_length_exceeded");
+  std::get<ChatPrompt>(request.prompt).messages = {message("system", "s"), UserSays(std::string(60, 'a')),
+                                                   UserSays("b")};
+  EXPECT_EQ(text_with(5, true), "sb") << "what fits is found beyond what can't even be counted";
+  std::get<ChatPrompt>(request.prompt).messages = {UserSays("a"), UserSays(std::string(60, 'b'))};
+  EXPECT_EQ(text_with(5, true), "context_length_exceeded") << "the last turn stays";
+}
+
 TEST_F(Prepare, AnAnswerMayBeBegun) {
   UseTemplate("{{ messages[0].content }}b");
   Request request = Chat({UserSays("a")});

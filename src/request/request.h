@@ -46,6 +46,7 @@ struct ChatPrompt {
   /// How much to think first: "none", or a word that the template knows; empty: as the model does by itself. Ignored
   /// where the template has no variable for it.
   std::string reasoning_effort = {};
+  bool drops_oldest = false;  // where it doesn't fit, as few of the oldest turns as needed go; no system message does
   std::string answer_begin = {};    // the answer goes on from this text, which is not part of the output; empty: none
   Json::Object template_arguments;  // extra variables for the template, such as enable_thinking; they win
 };
