@@ -16,6 +16,7 @@
 #include "cmd/model_options.h"
 #include "ledger/key_admission.h"
 #include "model/transformer.h"
+#include "objects/object_store.h"
 #include "serve/console_files.h"
 #include "serve/server.h"
 
@@ -187,6 +188,15 @@ Result<LoadedModel> LoadOne(OpenedModel opened, const Clock& clock) {
   return model;
 }
 
+// What clients come back for outlives the server: objects.sqlite3 in the data folder.
+Result<std::unique_ptr<ObjectStore>> OpenObjects() {
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path data, DataFolder());
+  std::error_code error;
+  std::filesystem::create_directories(data, error);
+  if (error) return Status::IoError(Cat("cannot make the data folder ", data.string(), ": ", error.message()));
+  return ObjectStore::Open(data / "objects.sqlite3", {});
+}
+
 void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines) {
   const std::string url = Cat("http://", server.address().ToString());
   const std::string& id = engines.front()->model().id;
@@ -228,6 +238,8 @@ Status Run(Options options) {
   server_options.work_threads = 2;  // one very long prompt must not hold up the preparation of others
   server_options.connections_max = RaiseDescriptorLimit(server_options.connections_max);
   SignalWatch::BlockSignals(gate.has_keys());
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> objects, OpenObjects());
+  server_options.objects = objects.get();
   std::vector<std::unique_ptr<Engine>> engines;  // outlives the server
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
                       Server::Create(server_options, {}, gate.admission(), clock));

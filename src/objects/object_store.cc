@@ -20,8 +20,7 @@ namespace {
 constexpr int kBusyWaitMs = 5000;
 constexpr char kSetUp[] =
     "PRAGMA journal_mode = WAL;"
-    "PRAGMA synchronous = NORMAL;"
-    "PRAGMA auto_vacuum = INCREMENTAL;";
+    "PRAGMA synchronous = NORMAL;";
 // 'BpOb', as bytes.
 constexpr int64_t kApplicationId = 0x42704F62;
 constexpr int64_t kForm = 1;

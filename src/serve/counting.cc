@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "base/cat.h"
-#include "base/caught.h"
+#include "serve/worker_answer.h"
 
 namespace bedplate {
 namespace {
@@ -19,35 +18,17 @@ Result<uint32_t> Count(const GenerationServices& services, const Dialect& dialec
   return tokens;
 }
 
-// Lives as long as the connection waits; the count itself needs nothing of it.
-class Counting final : public Activity {
- public:
-  void OnClientGone(bool) override {}
-  void OnWritable() override {}
-  void OnTick() override {}
-};
-
 }  // namespace
 
 std::shared_ptr<Activity> StartCounting(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
                                         const std::shared_ptr<ResponseSink>& sink, std::string (*encode)(uint32_t)) {
-  services.run_on_worker(
-      [&services, &dialect, encode, exchange = std::move(exchange), weak = std::weak_ptr(sink), post = sink->poster()] {
-        Result<uint32_t> count = Status::Internal("not counted");
-        try {
-          count = Count(services, dialect, exchange);
-        } catch (...) {
-          count = CaughtStatus();
-        }
-        HttpResponse response =
-            count.ok()
-                ? HttpResponse{.status = 200, .fields = {{"content-type", "application/json"}}, .body = encode(*count)}
-                : dialect.error_response(count.status(), exchange.request_id);
-        post([weak, response = std::move(response)]() mutable {
-          if (const auto to = weak.lock()) to->Respond(std::move(response));
-        });
-      });
-  return std::make_shared<Counting>();
+  std::string request_id = exchange.request_id;
+  return AnswerOnWorker(services, sink, dialect.error_response, std::move(request_id),
+                        [&services, dialect, encode, exchange = std::move(exchange)]() -> Result<HttpResponse> {
+                          BP_ASSIGN_OR_RETURN(const uint32_t count, Count(services, dialect, exchange));
+                          return HttpResponse{
+                              .status = 200, .fields = {{"content-type", "application/json"}}, .body = encode(count)};
+                        });
 }
 
 }  // namespace bedplate

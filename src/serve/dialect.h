@@ -34,6 +34,8 @@ struct ReplyIdentity {
 class ReplyEncoder {
  public:
   virtual ~ReplyEncoder() = default;
+  /// The engine has taken the call; events come later. What a stream says of that, if anything.
+  virtual void OnBegin(std::string&) {}
   /// PromptRead, OutputDelta or ChoiceFinished.
   virtual void OnEvent(size_t part, const Event& event, std::string& out) = 0;
   /// Every part has finished.

@@ -99,19 +99,19 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   template <class Piece>
   void Guarded(Piece piece) noexcept;
   void OnPrepared(const Status& status);
+  void Begin();
   void Pump();
   // Takes what the engine has told; false: a part failed, and failure says why.
   bool TakeEvents(std::string& out, Status& failure);
   void Account(Part& part, const Event& event);
   [[nodiscard]] Usage TotalUsage() const;
   void Deliver(ResponseSink& sink, const std::string& out, bool done);
-  [[nodiscard]] HttpResponse StreamHead() const;
   [[nodiscard]] HttpResponse WithLimits(HttpResponse response) const;
   void Fail(const Status& status);
   void End();
 
   const GenerationServices& services_;
-  const Dialect& dialect_;
+  const Dialect dialect_;
   Exchange exchange_;
   const std::weak_ptr<ResponseSink> sink_;  // the connection owns this
   const Poster post_;
@@ -248,7 +248,16 @@ void Generation::OnPrepared(const Status& status) {
   if (state_ == State::kEnded) return End();  // the client left meanwhile
   if (!status.ok()) return Fail(status);
   state_ = State::kRunning;
+  Begin();
   Pump();  // wakes that came before are not repeated
+}
+
+void Generation::Begin() {
+  const auto sink = sink_.lock();
+  if (!sink || !begun_.stream) return;
+  std::string out;
+  begun_.encoder->OnBegin(out);
+  Deliver(*sink, out, /*done=*/false);
 }
 
 void Generation::Pump() {
@@ -309,13 +318,6 @@ Usage Generation::TotalUsage() const {
   return total;
 }
 
-HttpResponse Generation::StreamHead() const {
-  HttpResponse head{.status = 200, .fields = begun_.encoder->StreamFields(), .body = {}};
-  // X-Accel-Buffering: proxies such as nginx would otherwise hold tokens back.
-  head.fields.insert(head.fields.end(), {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
-  return WithLimits(std::move(head));
-}
-
 HttpResponse Generation::WithLimits(HttpResponse response) const {
   if (dialect_.limit_fields == nullptr) return response;
   const RateLimits rates = begun_.permit ? begun_.permit->Rates() : begun_.refused_rates;
@@ -326,7 +328,7 @@ HttpResponse Generation::WithLimits(HttpResponse response) const {
 void Generation::Deliver(ResponseSink& sink, const std::string& out, bool done) {
   if (begun_.stream) {
     if (!out.empty()) {
-      if (!std::exchange(streaming_, true)) sink.StartStream(StreamHead());
+      if (!std::exchange(streaming_, true)) sink.StartStream(WithLimits(StreamHead(begun_.encoder->StreamFields())));
       said_something_ = true;
       sink.Send(out);
     }
@@ -342,7 +344,7 @@ void Generation::OnTick() {
   Guarded([this] {
     const auto sink = sink_.lock();
     if (!sink || sink->blocked()) return;
-    if (!std::exchange(streaming_, true)) sink->StartStream(StreamHead());
+    if (!std::exchange(streaming_, true)) sink->StartStream(WithLimits(StreamHead(begun_.encoder->StreamFields())));
     std::string ping;
     begun_.encoder->OnPing(ping);
     sink->Send(ping);
@@ -382,6 +384,12 @@ void Generation::End() {
 }
 
 }  // namespace
+
+HttpResponse StreamHead(std::vector<HttpField> fields) {
+  // X-Accel-Buffering: proxies such as nginx would otherwise hold tokens back.
+  fields.insert(fields.end(), {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}});
+  return {.status = 200, .fields = std::move(fields), .body = {}};
+}
 
 Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request) {
   const Result<Json> body = ParseJson(request.body);

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "serve/dialect.h"
@@ -29,6 +30,9 @@ struct GenerationServices {
 
 /// The call that a request's body asks for; the body must be JSON.
 Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request);
+
+/// The head of a stream that has these fields of its own.
+HttpResponse StreamHead(std::vector<HttpField> fields);
 
 std::shared_ptr<Activity> StartGeneration(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
                                           std::shared_ptr<ResponseSink> sink);

@@ -110,6 +110,16 @@ TEST_F(KeysServer, SecretsNeverReachTheLog) {
   EXPECT_EQ(log.find("-secret"), std::string::npos) << log;
 }
 
+TEST_F(KeysServer, ResponsesTellTheLimitsHoweverTheyAreAnswered) {
+  Start(Entry("ada", "requests_per_minute = 4"));
+  for (const char* how : {R"("store":false)", R"("store":true)", R"("stream":true)", R"("background":true)"}) {
+    const RawAnswer answer = served_->Ask(PostText("/v1/responses", Cat(R"({"model":"fake","input":"Hi",)", how, "}"),
+                                                   "Authorization: Bearer ada-secret\r\n"));
+    EXPECT_EQ(answer.status, 200) << how;
+    EXPECT_TRUE(answer.fields.contains("x-ratelimit-limit-requests")) << how;
+  }
+}
+
 TEST_F(KeysServer, RequestsPerMinuteInBothDialects) {
   Start(Entry("ada", "requests_per_minute = 2\ntokens_per_minute = 600"));
   const RawAnswer first = Chat();

@@ -14,6 +14,7 @@
 #include "serve/http_codec.h"
 #include "serve/openai/errors.h"
 #include "serve/openai/models.h"
+#include "serve/openai/response_routes.h"
 
 namespace bedplate {
 namespace {
@@ -199,6 +200,7 @@ ErrorWriter ErrorWriterFor(const HttpRequest& head) {
 
 void AddRoutes(const RouteServices& services, Router& router) {
   AddGeneratingRoutes(services, router);
+  openai::AddResponseRoutes(services.responses, router);
   AddModelRoutes(services, router);
   AddBedrockRoutes(services, router);
   AddHealthRoutes(services, router);

@@ -5,6 +5,7 @@
 
 #include "serve/bedrock/dialects.h"
 #include "serve/generation.h"
+#include "serve/openai/response_run.h"
 #include "serve/router.h"
 #include "serve/server_metrics.h"
 
@@ -18,6 +19,7 @@ struct RouteServices {
   const Dialect& messages;
   const Dialect& count_tokens;
   const bedrock::Dialects& bedrock;
+  const openai::ResponseServices& responses;
 };
 
 /// The dialect whose errors a request gets: Bedrock's on Bedrock's paths, Anthropic's under

@@ -16,6 +16,7 @@
 #include "serve/connection.h"
 #include "serve/generation.h"
 #include "serve/openai/decode.h"
+#include "serve/openai/response_run.h"
 #include "serve/routes.h"
 
 namespace bedplate {
@@ -26,6 +27,7 @@ namespace {
 
 // Connections beyond the limit that are being told so; more are closed without a word.
 constexpr uint32_t kRefusedAtOnceMax = 64;
+constexpr uint64_t kStoredInMemoryMax = uint64_t{16} << 20;
 
 IdMaker SeededIds() {
   std::random_device random;
@@ -49,8 +51,9 @@ Status CheckOptions(const ServerOptions& options) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(ServerOptions the_options, Admission& admission, const Clock& the_clock)
+  Impl(ServerOptions the_options, std::unique_ptr<ObjectStore> the_store, Admission& admission, const Clock& the_clock)
       : options(std::move(the_options)),
+        own_store(std::move(the_store)),
         clock(the_clock),
         ids(SeededIds()),
         guard(options.listen, options.allowed_hosts),
@@ -71,6 +74,8 @@ struct Server::Impl {
                    .ids = ids,
                    .run_on_worker = [this](std::function<void()> job) { RunOnWorker(std::move(job)); },
                    .draining = [this] { return draining.load(std::memory_order_relaxed); }},
+        responses{
+            .generation = generation, .objects = own_store ? *own_store : *options.objects, .live = live_responses},
         connections{.options = options,
                     .router = router,
                     .guard = guard,
@@ -86,7 +91,8 @@ struct Server::Impl {
                .completions = completions,
                .messages = messages,
                .count_tokens = count_tokens,
-               .bedrock = bedrock},
+               .bedrock = bedrock,
+               .responses = responses},
               router);
   }
 
@@ -101,6 +107,7 @@ struct Server::Impl {
   void FinishIfStopping();  // lets the threads' run() return once the last connection has ended
 
   const ServerOptions options;
+  const std::unique_ptr<ObjectStore> own_store;  // where the options bring none
   const Clock& clock;
   IdMaker ids;
   ModelRegistry models;
@@ -119,6 +126,8 @@ struct Server::Impl {
   asio::executor_work_guard<asio::io_context::executor_type> work;
   asio::thread_pool workers;
   const GenerationServices generation;
+  openai::LiveResponses live_responses;
+  const openai::ResponseServices responses;
   const ConnectionServices connections;
   ListenAddress bound;
 
@@ -222,7 +231,7 @@ void Server::Impl::ForEachConnection(const std::function<void(Connection&)>& vis
 // Polls, since a connection's end is seldom and its destructor may run anywhere.
 void Server::Impl::StopWhenEmpty() {
   if (stopping) return;
-  if (metrics.connections_open() == 0) {
+  if (metrics.connections_open() == 0 && live_responses.size() == 0) {
     stopping = true;
     return FinishIfStopping();
   }
@@ -244,7 +253,11 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Result<std::unique_ptr<Server>> Server::Create(ServerOptions options, std::vector<ServedModel> models,
                                                Admission& admission, const Clock& clock) {
   BP_RETURN_IF_ERROR(CheckOptions(options));
-  auto impl = std::make_unique<Impl>(std::move(options), admission, clock);
+  std::unique_ptr<ObjectStore> store;
+  if (options.objects == nullptr) {
+    BP_ASSIGN_OR_RETURN(store, ObjectStore::InMemory({.bytes_max = kStoredInMemoryMax}));
+  }
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(store), admission, clock);
   for (const std::string& id : impl->options.loading_models) impl->models.AnnounceLoading(id);
   for (ServedModel& model : models) BP_RETURN_IF_ERROR(impl->models.Add(std::move(model)));
   BP_RETURN_IF_ERROR(impl->Listen());

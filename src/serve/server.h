@@ -8,7 +8,7 @@
 ///   server->Stop();               // a second SIGTERM: now
 ///   server->Wait();
 ///
-/// Owns:    its sockets and threads. Not the engines, the admission or the clock: they outlive it.
+/// Owns:    its sockets and threads. Not the engines, the admission, the store or the clock: they outlive it.
 /// Threads: every function may be called from any thread, but not from a signal handler.
 /// Memory:  per connection at most a head, a body, 64 KiB read ahead and about write_queue_bytes of unsent answer; a
 ///          client that reads slowly leaves its events in the engine's outbox, which its output length bounds.
@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "engine/engine.h"
+#include "objects/object_store.h"
 #include "request/admission.h"
 #include "serve/http_codec.h"
 #include "serve/listen_address.h"
@@ -48,6 +49,9 @@ struct ServerOptions {
   /// loopback: any. This is what keeps a web page from reaching a local server through DNS (rebinding).
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> loading_models;  // announced, but added later: requests for them get 503 until then
+
+  /// Where responses are stored; outlives the server. None: in memory, up to 16 MiB, until the server ends.
+  ObjectStore* objects = nullptr;
 
   HttpLimits http;
   uint32_t connections_max = 1024;  // one more gets 503

@@ -309,6 +309,116 @@ def test_forced_tools(client):
         client.chat.completions.create(**GREEDY, tools=[TOOL], tool_choice=named | {"function": {"name": "no_such_tool"}})
 
 
+ASK = {"model": MODEL, "input": "What is the capital of France? Answer in one short sentence.", "temperature": 0,
+       "max_output_tokens": 40}
+
+
+def test_response(client):
+    answer = client.responses.create(**ASK, metadata={"a": "b"})
+    assert answer.status == "completed" and "Paris" in answer.output_text and answer.object == "response", answer
+    usage = answer.usage
+    assert usage.total_tokens == usage.input_tokens + usage.output_tokens and usage.output_tokens > 1, usage
+    counted = client.responses.input_tokens.count(model=MODEL, input=ASK["input"])
+    assert counted.input_tokens == usage.input_tokens, counted
+    chat = client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": ASK["input"]}], temperature=0,
+                                          max_tokens=40)
+    assert chat.choices[0].message.content == answer.output_text and chat.usage.prompt_tokens == usage.input_tokens
+    stored = client.responses.retrieve(answer.id)
+    assert stored.to_dict() == answer.to_dict() and stored.metadata == {"a": "b"}, stored
+    client.responses.delete(answer.id)
+    with raises(openai.NotFoundError, answer.id):
+        client.responses.retrieve(answer.id)
+
+
+def test_response_stream(client):
+    whole = client.responses.create(**ASK, store=False)
+    events = list(client.responses.create(**ASK, stream=True))
+    assert [e.sequence_number for e in events] == list(range(len(events))), events
+    kinds = [e.type.removeprefix("response.") for e in events]
+    deltas = kinds.count("output_text.delta")
+    assert kinds == (["created", "in_progress", "output_item.added", "content_part.added"] + ["output_text.delta"] * deltas
+                     + ["output_text.done", "content_part.done", "output_item.done", "completed"]), kinds
+    text = "".join(e.delta for e in events if e.type == "response.output_text.delta")
+    assert text == whole.output_text == events[-1].response.output_text and deltas > 1, text
+    assert client.responses.retrieve(events[-1].response.id).to_dict() == events[-1].response.to_dict()
+    with client.responses.stream(**ASK) as stream:
+        for _ in stream:
+            pass
+        assert stream.get_final_response().output_text == text
+    cut = client.responses.create(**ASK | {"max_output_tokens": 2})
+    assert cut.status == "incomplete" and cut.incomplete_details.reason == "max_output_tokens", cut
+
+
+def test_response_conversation(client):
+    """By id, and by sending all items oneself: the same prompt, and the same answer."""
+    first = client.responses.create(**ASK, instructions="Be brief.")
+    again = ASK | {"input": "And of Italy?"}
+    second = client.responses.create(**again, previous_response_id=first.id, instructions="Be brief.")
+    assert second.previous_response_id == first.id and second.usage.input_tokens > first.usage.input_tokens, second
+    items = [{"role": "user", "content": ASK["input"]}, *[o.to_dict() for o in first.output],
+             {"role": "user", "content": again["input"]}]
+    by_hand = client.responses.create(**again | {"input": items}, instructions="Be brief.", store=False)
+    assert by_hand.output_text == second.output_text and by_hand.usage.input_tokens == second.usage.input_tokens
+    listed = client.responses.input_items.list(second.id)
+    assert [i.content[0].text for i in listed] == [again["input"]], listed
+    many = client.responses.create(**ASK | {"input": [{"role": "user", "content": f"Say {n}."} for n in range(5)]})
+    page = client.responses.input_items.list(many.id, limit=2, order="asc")
+    assert [i.content[0].text for i in page] == [f"Say {n}." for n in range(5)], "the SDK follows the pages"
+    with raises(openai.BadRequestError, "not found", code="previous_response_not_found"):
+        client.responses.create(**ASK, previous_response_id="resp_" + 32 * "0")
+
+
+def test_response_tools(client):
+    tool = {"type": "function", **TOOL["function"], "strict": False}
+    ask = ASK | {"tools": [{"type": "web_search"}, tool, {"type": "mcp", "server_label": "x", "server_url": "http://x"}],
+                 "max_output_tokens": 300}
+    answer = client.responses.create(**ask, tool_choice={"type": "function", "name": "get_weather"})
+    (call,) = answer.output
+    assert call.type == "function_call" and call.name == "get_weather" and call.call_id, answer
+    assert answer.status == "incomplete" or isinstance(json.loads(call.arguments)["city"], str), answer
+    with client.responses.stream(**ask, tool_choice="required") as stream:
+        kinds = [e.type for e in stream]
+    assert "response.function_call_arguments.done" in kinds, kinds
+    if answer.status == "completed":
+        result = [{"type": "function_call_output", "call_id": call.call_id, "output": "18 degrees, sunny"}]
+        told = client.responses.create(**ask | {"input": result}, previous_response_id=answer.id, tool_choice="none")
+        assert told.output[0].type == "message", told
+    with raises(openai.BadRequestError, "web_search"):
+        client.responses.create(**ask, tool_choice={"type": "web_search"})
+
+
+def test_response_structured(client):
+    wish = {"type": "json_schema", "name": "person", "schema": PERSON, "strict": True}
+    answer = client.responses.create(**ASK | {"temperature": 1.3, "max_output_tokens": 100}, text={"format": wish})
+    assert list(json.loads(answer.output_text)) == ["name", "age", "kind"], answer
+    with raises(openai.BadRequestError, "#/uniqueItems"):
+        client.responses.create(**ASK, text={"format": wish | {"schema": {"type": "array", "uniqueItems": True}}})
+    with raises(openai.BadRequestError, "input[0].content[0]"):
+        client.responses.create(**ASK | {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]})
+
+
+def test_response_in_the_background(client):
+    def wait(response):
+        while response.status in ("queued", "in_progress"):
+            response = client.responses.retrieve(response.id)
+        return response
+
+    begun = client.responses.create(**ASK, background=True)
+    assert begun.status in ("queued", "in_progress", "completed"), begun
+    assert "Paris" in wait(begun).output_text
+    stream = client.responses.create(**ASK, background=True, stream=True)
+    seen = [next(stream) for _ in range(5)]
+    stream.close()
+    rest = list(client.responses.retrieve(seen[0].response.id, stream=True, starting_after=seen[-1].sequence_number))
+    numbers = [e.sequence_number for e in seen + rest]
+    assert numbers == list(range(len(numbers))) and rest[-1].type == "response.completed", numbers
+    long = client.responses.create(**ASK | {"input": "Count to a thousand.", "max_output_tokens": 1500}, background=True)
+    cancelled = client.responses.cancel(long.id)
+    assert cancelled.status == "cancelled" == client.responses.retrieve(long.id).status, cancelled
+    with raises(openai.BadRequestError, "synchronous"):
+        client.responses.cancel(client.responses.create(**ASK).id)
+
+
 def test_context_length(client):
     with raises(openai.BadRequestError, "maximum context length", code="context_length_exceeded"):
         client.completions.create(model=MODEL, prompt="word " * 20000, max_tokens=1)

@@ -24,5 +24,7 @@ Status ReadCommon(const FieldReader& fields, Request& request);
 Result<StreamChoice> ReadStream(const FieldReader& fields);
 /// response_format, and other engines' ways to say what the output must look like.
 Status ReadConstraint(const FieldReader& fields, Request& request);
+/// The same of a response's `text`: {"format": {"type": "json_schema", "name": ..., "schema": ...}}.
+Status ReadTextFormat(const FieldReader& text, Request& request);
 
 }  // namespace bedplate::openai

@@ -49,12 +49,7 @@ Result<Form> ReadText(const Json& value, std::string path, bool regex) {
 }
 
 /// OpenAI's: a name of up to 64 letters, digits, - and _; the schema. `strict` makes no difference: it always holds.
-Result<Form> ReadJsonSchema(const FieldReader& format) {
-  const Json* object = format.Get("json_schema");
-  const std::string path = format.PathOf("json_schema");
-  if (object == nullptr) return Missing(path);
-  if (!object->is_object()) return WrongType(path, "an object", *object);
-  const FieldReader fields(*object, path);
+Result<Form> ReadNamedSchema(const FieldReader& fields) {
   BP_ASSIGN_OR_RETURN(const std::string name, fields.RequiredString("name"));
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -72,22 +67,27 @@ Result<Form> ReadJsonSchema(const FieldReader& format) {
   return ReadSchema(*schema, fields.PathOf("schema"));
 }
 
-Result<std::optional<Form>> ReadResponseFormat(const FieldReader& fields) {
-  const Json* format = fields.Get("response_format");
+/// flat: the schema's members stand beside the type, as in responses; else in a member "json_schema", as in chats.
+Result<std::optional<Form>> ReadFormat(const FieldReader& fields, std::string_view member, bool flat) {
+  const Json* format = fields.Get(member);
   if (format == nullptr) return std::optional<Form>();
-  if (!format->is_object()) return fields.WrongType("response_format", "an object", *format);
-  const FieldReader of_format(*format, "response_format");
+  if (!format->is_object()) return fields.WrongType(member, "an object", *format);
+  const FieldReader of_format(*format, fields.PathOf(member));
   BP_ASSIGN_OR_RETURN(const std::string type, of_format.RequiredString("type"));
   if (type == "text") return std::optional<Form>();
   if (type == "json_object") return std::optional<Form>(JsonObjectForm());
-  if (type == "json_schema") {
-    BP_ASSIGN_OR_RETURN(Form form, ReadJsonSchema(of_format));
-    return std::optional<Form>(std::move(form));
+  if (type != "json_schema") {
+    return Status::InvalidArgument(Cat("Invalid value: '", type.substr(0, 50),
+                                       "'. Supported values are: 'text', 'json_object', and 'json_schema'."))
+        .WithParam(of_format.PathOf("type"))
+        .WithReason("invalid_value");
   }
-  return Status::InvalidArgument(Cat("Invalid value: '", type.substr(0, 50),
-                                     "'. Supported values are: 'text', 'json_object', and 'json_schema'."))
-      .WithParam("response_format.type")
-      .WithReason("invalid_value");
+  const Json* schema = flat ? format : of_format.Get("json_schema");
+  const std::string path = flat ? fields.PathOf(member) : of_format.PathOf("json_schema");
+  if (schema == nullptr) return Missing(path);
+  if (!schema->is_object()) return WrongType(path, "an object", *schema);
+  BP_ASSIGN_OR_RETURN(Form form, ReadNamedSchema(FieldReader(*schema, path)));
+  return std::optional<Form>(std::move(form));
 }
 
 Status RefuseField(std::string path) {
@@ -149,7 +149,7 @@ Status ReadConstraint(const FieldReader& fields, Request& request) {
     request.constraint = Constraint{.form = std::move(form), .after = {}};
     return Status::Ok();
   };
-  BP_ASSIGN_OR_RETURN(std::optional<Form> format, ReadResponseFormat(fields));
+  BP_ASSIGN_OR_RETURN(std::optional<Form> format, ReadFormat(fields, "response_format", /*flat=*/false));
   if (format.has_value()) BP_RETURN_IF_ERROR(take("response_format", *std::move(format)));
   BP_ASSIGN_OR_RETURN(std::optional<Form> structured, ReadStructuredOutputs(fields));
   if (structured.has_value()) BP_RETURN_IF_ERROR(take("structured_outputs", *std::move(structured)));
@@ -165,6 +165,12 @@ Status ReadConstraint(const FieldReader& fields, Request& request) {
     BP_RETURN_IF_ERROR(take(name, *std::move(form)));
   }
   if (fields.Get("guided_whitespace_pattern") != nullptr) return RefuseField("guided_whitespace_pattern");
+  return Status::Ok();
+}
+
+Status ReadTextFormat(const FieldReader& text, Request& request) {
+  BP_ASSIGN_OR_RETURN(std::optional<Form> form, ReadFormat(text, "format", /*flat=*/true));
+  if (form.has_value()) request.constraint = Constraint{.form = *std::move(form), .after = {}};
   return Status::Ok();
 }
 

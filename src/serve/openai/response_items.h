@@ -1,0 +1,48 @@
+#pragma once
+/// The items that a response's input and output are made of, and the messages of a chat that they stand for.
+/// Source: https://platform.openai.com/docs/api-reference/responses.
+///
+///   message               {"id","type","status","role","content":[{"type":"input_text"|"output_text","text",...}]}
+///   function_call         {"id","type","status","call_id","name","arguments"}
+///   function_call_output  {"id","type","status","call_id","output"}
+///   reasoning             {"id","type","summary":[...],"content":[{"type":"reasoning_text","text"}]}
+///   item_reference        {"type","id"}: in a request, an item of a stored response
+///
+/// An id of ours tells the response it belongs to: msg_RESPONSE_3, fc_RESPONSE_0 (output), msg_RESPONSE_i2 (input).
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "request/request.h"
+#include "serve/field_reader.h"
+
+namespace bedplate::openai {
+
+/// Where earlier responses are. Threads: as the implementation says; called while a request is decoded, on a worker.
+class ResponseHistory {
+ public:
+  virtual ~ResponseHistory() = default;
+  /// The items of a response (id with its prefix) and of all before it, oldest first: input, output, input, output, ...
+  virtual Result<Json::Array> ItemsUpTo(const std::string& response_id) = 0;
+  /// One of a stored response's items.
+  virtual Result<Json> ItemOf(const std::string& item_id) = 0;
+};
+
+/// The field `input`, a string or a list, as whole items with ids. response: whose they become, without its prefix.
+/// kInvalidArgument names the item or part that is none of the above: pictures, sound and files are no input here.
+Result<Json::Array> ReadInputItems(const FieldReader& fields, std::string_view response, ResponseHistory& history);
+
+/// What ReadInputItems and the encoder made, in the order of the conversation. An assistant's reasoning, text and calls
+/// that follow each other become one message. kInvalidArgument: a call's output whose call is not there.
+Result<std::vector<Message>> MessagesOfItems(const Json::Array& items);
+
+/// A member's text; empty where it is absent or no text.
+std::string TextAt(const Json& object, std::string_view member);
+
+/// "resp_X" for an id of one of response X's items; empty for one that isn't ours.
+std::string ResponseIdOfItem(std::string_view item_id);
+
+}  // namespace bedplate::openai
