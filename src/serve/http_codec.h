@@ -112,7 +112,5 @@ std::string_view HttpReasonPhrase(int status);
 
 /// "%41b" -> "Ab"; nullopt for a broken escape or a NUL.
 std::optional<std::string> PercentDecode(std::string_view text);
-/// The value of a query's parameter, decoded; nullopt where it is absent or broken.
-std::optional<std::string> QueryValue(std::string_view query, std::string_view name);
 
 }  // namespace bedplate

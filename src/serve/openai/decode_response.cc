@@ -34,7 +34,7 @@ Result<Json> ReadFunction(const FieldReader& fields) {
   return Json(Json::Object{{"type", "function"}, {"function", std::move(function)}});
 }
 
-Status ReadTools(const FieldReader& fields, ChatPrompt& prompt) {
+Status ReadFunctions(const FieldReader& fields, ChatPrompt& prompt) {
   const Json* tools = fields.Get("tools");
   if (tools == nullptr) return Status::Ok();
   if (!tools->is_array()) return fields.WrongType("tools", "an array of objects", *tools);
@@ -83,7 +83,7 @@ Status ReadAllowedTools(const FieldReader& choice, ChatPrompt& prompt) {
 }
 
 /// "none", "auto", "required", {"type": "function", "name": ...}, allowed tools.
-Status ReadToolChoice(const FieldReader& fields, ChatPrompt& prompt) {
+Status ReadFunctionChoice(const FieldReader& fields, ChatPrompt& prompt) {
   const Json* choice = fields.Get("tool_choice");
   if (choice == nullptr) return Status::Ok();
   if (choice->is_string()) {
@@ -162,7 +162,7 @@ Status ReadReasoning(const FieldReader& fields, ChatPrompt& prompt) {
   return Status::Ok();
 }
 
-Status ReadText(const FieldReader& fields, Request& request) {
+Status ReadTextMember(const FieldReader& fields, Request& request) {
   const Json* text = fields.Get("text");
   if (text == nullptr) return Status::Ok();
   if (!text->is_object()) return fields.WrongType("text", "an object", *text);
@@ -265,12 +265,12 @@ Result<ResponseCall> DecodeResponse(const Json& body, const ResponseContext& con
   BP_RETURN_IF_ERROR(RefuseTheRest(fields));
   BP_RETURN_IF_ERROR(ReadModes(fields, out));
   BP_RETURN_IF_ERROR(ReadConversation(fields, context, out, prompt));
-  BP_RETURN_IF_ERROR(ReadTools(fields, prompt));
-  BP_RETURN_IF_ERROR(ReadToolChoice(fields, prompt));
+  BP_RETURN_IF_ERROR(ReadFunctions(fields, prompt));
+  BP_RETURN_IF_ERROR(ReadFunctionChoice(fields, prompt));
   BP_ASSIGN_OR_RETURN(const auto parallel, fields.Bool("parallel_tool_calls"));
   prompt.parallel_tool_calls = parallel.value_or(true);
   BP_RETURN_IF_ERROR(ReadReasoning(fields, prompt));
-  BP_RETURN_IF_ERROR(ReadText(fields, request));
+  BP_RETURN_IF_ERROR(ReadTextMember(fields, request));
   BP_RETURN_IF_ERROR(ReadTruncation(fields, prompt));
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
   request.choices = 1;  // `n` is a field of chats

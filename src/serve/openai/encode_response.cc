@@ -8,13 +8,10 @@
 #include "base/cat.h"
 #include "serve/http_status.h"
 #include "serve/openai/encode.h"
+#include "serve/reply_blocks.h"
 
 namespace bedplate::openai {
 namespace {
-
-Json Number(uint64_t n) {
-  return static_cast<int64_t>(n);
-}
 
 Json ResponseUsageJson(const Usage& usage) {
   return Json::Object{

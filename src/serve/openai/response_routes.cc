@@ -10,6 +10,7 @@
 #include "serve/http_codec.h"
 #include "serve/openai/encode_response.h"
 #include "serve/openai/errors.h"
+#include "serve/query.h"
 #include "serve/worker_answer.h"
 
 namespace bedplate::openai {
