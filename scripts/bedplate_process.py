@@ -9,6 +9,7 @@ import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -22,6 +23,12 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def model_path():
+    """The file of the default model, for servers whose data folder is another one."""
+    _, output = command("models", "--json")
+    return next(m["path"] for m in json.loads(output)["models"] if m["name"] == MODEL)
 
 
 def command(*arguments, data=None, timeout=300, limit=None, stdin=None):
@@ -40,10 +47,13 @@ def command(*arguments, data=None, timeout=300, limit=None, stdin=None):
 
 
 class Server:
-    """`bedplate serve MODEL` on a free port of 127.0.0.1. As a context manager it is stopped at the end."""
+    """`bedplate serve MODEL` on a free port of 127.0.0.1. As a context manager it is stopped at the end.
+
+    With "--tls" it needs a data folder, whose certificate is trusted."""
 
     def __init__(self, *arguments, model=MODEL, data=None, port=None):
         self.port = port or free_port()
+        self._certificate = pathlib.Path(data) / "tls/cert.pem" if "--tls" in arguments else None
         self._log = tempfile.TemporaryFile()
         env = os.environ | ({"BEDPLATE_DATA": str(data)} if data else {})
         self.started = time.monotonic()
@@ -84,7 +94,11 @@ class Server:
 
     def request(self, method, path, body=None, timeout=120):
         """(status, parsed JSON or text)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        if self._certificate is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        else:
+            trust = ssl.create_default_context(cafile=self._certificate)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=trust)
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)

@@ -135,9 +135,9 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t bytes_max
   }
 }
 
-Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
+Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes, uint32_t mode) {
   const std::filesystem::path partial = path.string() + Cat(".partial.", ::getpid());
-  Descriptor fd(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  Descriptor fd(::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (fd.get() < 0) return SystemError("cannot create", partial, errno);
   const auto fail = [&](std::string_view doing) {
     const int error = errno;

@@ -52,6 +52,7 @@ class MappedFile {
 
 Result<std::string> ReadFile(const std::filesystem::path& path, size_t bytes_max = size_t{1} << 30);
 /// Writes beside the path, syncs, then renames: a reader sees the old bytes or the new, never a part.
-Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
+/// mode: who may do what with it, less what the umask takes.
+Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes, uint32_t mode = 0644);
 
 }  // namespace bedplate

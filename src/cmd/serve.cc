@@ -14,6 +14,7 @@
 #include "cmd/commands.h"
 #include "cmd/memory_budget.h"
 #include "cmd/model_options.h"
+#include "cmd/tls_options.h"
 #include "ledger/key_admission.h"
 #include "model/transformer.h"
 #include "objects/object_store.h"
@@ -33,7 +34,9 @@ struct Options {
   std::vector<std::string> models;
   ModelOptions tuning;
   std::string listen = "127.0.0.1:8080";
+  std::vector<std::string> allowed_hosts;
   std::string keys;
+  TlsOptions tls;
   std::string memory;
   EngineOptions engine;
   bool no_prefix_cache = false;
@@ -197,23 +200,28 @@ Result<std::unique_ptr<ObjectStore>> OpenObjects() {
   return ObjectStore::Open(data / "objects.sqlite3", {});
 }
 
-void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines) {
-  const std::string url = Cat("http://", server.address().ToString());
+void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines, const TlsChoice& tls) {
+  const std::string url = Cat(tls.context ? "https://" : "http://", server.address().ToString());
+  const std::string curl = tls.trust_path.empty() ? "curl" : Cat("curl --cacert ", tls.trust_path);
   const std::string& id = engines.front()->model().id;
   for (const auto& engine : engines) {
     std::printf("Serving %s, context %u tokens\n", engine->model().id.c_str(), engine->context_tokens_max());
   }
-  std::printf("\nConsole  %s/\nAPI      %s/v1   (OpenAI)\n\nTry it:\n", url.c_str(), url.c_str());
+  std::printf("\nConsole  %s/\nAPI      %s/v1   (OpenAI)\n", url.c_str(), url.c_str());
+  if (!tls.trust_path.empty()) {
+    std::printf("Trust    %s   (signs itself; SHA-256 %s)\n", tls.trust_path.c_str(), tls.sha256.c_str());
+  }
+  std::printf("\nTry it:\n");
   if (engines.front()->model().chat_template) {
     std::printf(
-        "  curl %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"
+        "  %s %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"
         "    -d '{\"model\": \"%s\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'\n\n",
-        url.c_str(), id.c_str());
+        curl.c_str(), url.c_str(), id.c_str());
   } else {
     std::printf(
-        "  curl %s/v1/completions -H 'Content-Type: application/json' \\\n"
+        "  %s %s/v1/completions -H 'Content-Type: application/json' \\\n"
         "    -d '{\"model\": \"%s\", \"prompt\": \"Once upon a time\", \"max_tokens\": 64}'\n\n",
-        url.c_str(), id.c_str());
+        curl.c_str(), url.c_str(), id.c_str());
   }
   std::fflush(stdout);
 }
@@ -228,7 +236,13 @@ Status Run(Options options) {
   const SystemClock clock;
   BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, clock));
   server_options.has_keys = gate.has_keys();
+  server_options.allowed_hosts = options.allowed_hosts;
   BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
+  BP_ASSIGN_OR_RETURN(const TlsChoice tls, options.tls.Load(server_options.listen, clock));
+  server_options.tls = tls.context;
+  if (gate.has_keys() && !tls.context && !server_options.listen.is_loopback()) {
+    LogWarning("keys and prompts cross the network unencrypted; --tls or --tls-cert and --tls-key encrypt them");
+  }
   for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
   BP_ASSIGN_OR_RETURN(ModelLoadOptions load, options.tuning.LoadOptions());
   load.packed_cache.finish_bytes_max = 0;  // a server that is told to stop stops
@@ -267,7 +281,7 @@ Status Run(Options options) {
     BP_RETURN_IF_ERROR(server->AddModel(served));
   }
   signals.ServingBegins();
-  Announce(*server, engines);
+  Announce(*server, engines, tls);
   server->Wait();
   return Status::Ok();
 }
@@ -287,6 +301,10 @@ void AddServeCommand(Program& program) {
       "file of API keys and their limits, which every route but /health, /ready and the console's page then asks "
       "for; SIGHUP reads it again; `bedplate key new` makes keys",
       {.setting = "keys"});
+  command.Add("--allowed-hosts", &options->allowed_hosts,
+              "host names that requests may carry, beside the listen address: those of a proxy in front",
+              {.setting = "allowed_hosts"});
+  options->tls.AddTo(command);
   command.Add("--memory", &options->memory,
               "budget for the whole process, mapped files included, such as 8GiB; never exceeded",
               {.setting = "memory"});
@@ -320,7 +338,7 @@ void AddServeCommand(Program& program) {
       "Examples:\n"
       "  bedplate serve\n"
       "  bedplate serve qwen2.5-coder-1.5b --listen 127.0.0.1:9000 --memory 6GiB\n"
-      "  bedplate serve --keys keys.toml --listen :8080\n"
+      "  bedplate serve --keys keys.toml --tls --listen :8080\n"
       "Signals: SIGTERM or Ctrl-C lets running answers end (at most 30 s); a second one stops at once.");
 }
 

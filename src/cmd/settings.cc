@@ -14,6 +14,10 @@ constexpr Setting kSettings[] = {
     {"models", "what `serve` serves: names, .gguf files or Hugging Face folders"},
     {"listen", "address and port of `serve`"},
     {"keys", "the key file of `serve`: who may use it, and how much"},
+    {"allowed_hosts", "host names that requests to `serve` may carry, beside the listen address"},
+    {"tls", "true serves HTTPS with a certificate that signs itself, kept in the data folder"},
+    {"tls_cert", "PEM file of the certificate that `serve` shows, and its chain"},
+    {"tls_key", "PEM file of that certificate's key"},
     {"data", "folder of models and caches"},
     {"memory", "budget for the whole process, such as 8GiB"},
     {"threads", "threads that compute"},
@@ -124,9 +128,10 @@ Result<Settings> Settings::Load(const std::filesystem::path& path, const Environ
     const std::string variable = VariableOf(known.key);
     const char* const text = NonEmpty(environment(variable.c_str()));
     if (text == nullptr) continue;
-    // Only `models` is a list; a path may hold a comma.
-    settings.values_[std::string(known.key)] = {
-        known.key == "models" ? SplitAtCommas(text) : std::vector<std::string>{text}, variable};
+    // These are lists; a path may hold a comma.
+    const bool is_list = known.key == "models" || known.key == "allowed_hosts";
+    settings.values_[std::string(known.key)] = {is_list ? SplitAtCommas(text) : std::vector<std::string>{text},
+                                                variable};
   }
   return settings;
 }

@@ -27,7 +27,7 @@ Status AccessGuard::Check(const HttpRequest& request) const {
   if (host != nullptr && !hosts_.empty() && std::find(hosts_.begin(), hosts_.end(), HostOf(*host)) == hosts_.end()) {
     return Status(StatusCode::kPermissionDenied, Cat("requests for host '", host->substr(0, 200),
                                                      "' are not answered here; use 127.0.0.1 or localhost, or "
-                                                     "allow the name in the server's options"))
+                                                     "allow the name with --allowed-hosts"))
         .WithReason("host_not_allowed");
   }
   const std::string* origin = request.Find("origin");

@@ -52,6 +52,10 @@ void Connection::Start() {
     ErrorCode ignored;
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // tokens are small and must not wait for each other
     reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
+    if (services_.options.tls) {
+      tls_ = TlsSession::Create(*services_.options.tls);
+      if (!tls_) return Close();
+    }
     SetDeadline(services_.options.head_time_max);
     Read();
   });
@@ -60,6 +64,7 @@ void Connection::Start() {
 void Connection::StartRefusing() {
   Guarded([this] {
     services_.metrics.CountRefused();
+    if (services_.options.tls) return Close();  // it could only be told after a handshake
     BeginExchange();
     route_ = "refused";
     RespondError(
@@ -108,20 +113,43 @@ void Connection::Read() {
 void Connection::OnRead(ErrorCode error, size_t count) {
   reading_ = false;
   if (phase_ == Phase::kClosed) return;
-  if (error == asio::error::eof) return OnReadEnd();
+  if (read_ended_) return;  // by TLS's own notice: TCP's end says nothing new
+  if (error == asio::error::eof && !tls_) return OnReadEnd();
   if (error) return ClientGone();
   const std::string_view bytes(buffer_.data(), count);
-  switch (phase_) {
-    case Phase::kLingering:
-      lingered_ += count;
-      return lingered_ > kLingerBytesMax ? Close() : Read();
-    case Phase::kHandling:
-      read_ahead_ += bytes;
-      return Read();
-    default:
-      break;
+  if (phase_ == Phase::kLingering) {
+    lingered_ += count;
+    return lingered_ > kLingerBytesMax ? Close() : Read();
   }
-  Feed(bytes);
+  tls_ ? OnTlsBytes(bytes) : OnBytes(bytes);
+}
+
+void Connection::OnTlsBytes(std::string_view bytes) {
+  const bool spoke_plain = !tls_->begun() && bytes.front() >= 'A' && bytes.front() <= 'Z';
+  if (spoke_plain) {  // a handshake begins with 22, a method with a letter
+    tls_.reset();
+    BeginExchange();
+    return RespondError(Status::InvalidArgument("this port speaks TLS: use https:// in the address"));
+  }
+  std::string plain;
+  const Status received = tls_->Receive(bytes, plain, tls_out_);
+  if (!received.ok()) {
+    Log(LogLevel::kDebug, "a connection failed", {{"error", received.message()}});
+    return phase_ == Phase::kHandling ? ClientGone() : Linger();  // the alert goes out
+  }
+  Write();
+  if (!plain.empty()) OnBytes(plain);
+  if (phase_ == Phase::kClosed) return;
+  if (tls_->peer_closed() && !read_ended_ && phase_ != Phase::kLingering) return OnReadEnd();
+  Read();
+}
+
+void Connection::OnBytes(std::string_view bytes) {
+  if (phase_ == Phase::kHandling) {
+    read_ahead_ += bytes;
+  } else {
+    Feed(bytes);
+  }
   Read();
 }
 
@@ -141,7 +169,7 @@ void Connection::OnReadEnd() {
       close_after_ = true;
       return std::shared_ptr<Activity>(activity_)->OnClientGone(/*still_reads=*/true);
     default:
-      return Close();
+      return tls_ ? Linger() : Close();  // its notice is answered with ours
   }
 }
 
@@ -342,11 +370,18 @@ void Connection::WriteHead(HttpResponse& response, BodyFraming framing) {
 }
 
 void Connection::Write() {
-  if (write_active_ || phase_ == Phase::kClosed || pending_.empty()) return;
+  if (write_active_ || phase_ == Phase::kClosed || (pending_.empty() && tls_out_.empty())) return;
   write_active_ = true;
   writing_.clear();
   written_ = 0;
-  std::swap(writing_, pending_);
+  if (tls_) {
+    const bool sound = pending_.empty() || tls_->Send(pending_, tls_out_).ok();
+    pending_.clear();
+    if (!sound) return Close();
+    std::swap(writing_, tls_out_);
+  } else {
+    std::swap(writing_, pending_);
+  }
   if (phase_ == Phase::kHandling) SetDeadline(services_.options.write_pause_max);
   WriteSome();
 }
@@ -371,10 +406,12 @@ void Connection::OnWritten(ErrorCode error, size_t count) {
   writing_.clear();
   written_ = 0;
   if (phase_ == Phase::kHandling) ClearDeadline();
-  if (!pending_.empty()) {
+  if (!pending_.empty() || !tls_out_.empty()) {
     Write();
   } else if (answer_complete_) {
     return EndExchange();
+  } else if (phase_ == Phase::kLingering) {
+    return OnLastWritten();
   }
   if (wants_writable_ && activity_ && pending_.size() <= services_.options.write_queue_bytes) {
     wants_writable_ = false;
@@ -396,8 +433,8 @@ void Connection::EndExchange() {
   activity_.reset();
   tick_timer_.cancel();
   answer_begun_ = answer_complete_ = false;
-  if (read_ended_) return Close();
-  if (close_after_ || services_.draining()) return Linger();
+  if (read_ended_ && !tls_) return Close();
+  if (read_ended_ || close_after_ || services_.draining()) return Linger();
   reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
   phase_ = Phase::kIdle;
   SetDeadline(services_.options.idle_time_max);
@@ -412,10 +449,17 @@ void Connection::EndExchange() {
 // seen it and closes (RFC 9112, 9.6), or for a while.
 void Connection::Linger() {
   phase_ = Phase::kLingering;
-  ErrorCode ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   read_ahead_.clear();
   SetDeadline(services_.options.linger_time_max);
+  if (tls_) tls_->Close(tls_out_);
+  if (!tls_out_.empty()) return Write();
+  if (!write_active_) OnLastWritten();
+}
+
+void Connection::OnLastWritten() {
+  if (read_ended_) return Close();
+  ErrorCode ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   Read();
 }
 

@@ -3,6 +3,9 @@
 ///
 ///   idle → head → body → handling → (idle | lingering → closed)
 ///
+/// With TLS, bytes pass a TlsSession on their way in and out, and nothing else differs: the handshake happens while
+/// idle. A connection that ends without TLS's own notice was cut, whatever TCP says.
+///
 /// Reading goes on while a request is being handled: what comes is kept for later (pipelining), and an end or a reset
 /// tells that the client has gone. Asio's wait_error would only show the reset.
 ///
@@ -31,6 +34,7 @@
 #include "serve/server.h"
 #include "serve/server_metrics.h"
 #include "serve/sigv4.h"
+#include "serve/tls_session.h"
 
 namespace bedplate {
 
@@ -90,6 +94,8 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
 
   void Read();
   void OnRead(ErrorCode error, size_t count);
+  void OnTlsBytes(std::string_view bytes);
+  void OnBytes(std::string_view bytes);
   void OnReadEnd();
   void Feed(std::string_view bytes);
   bool AcceptHead();  // false: already answered
@@ -104,6 +110,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void OnWritten(ErrorCode error, size_t count);
   void EndExchange();
   void Linger();
+  void OnLastWritten();
   void ClientGone();
   void Close() noexcept;
   void SetDeadline(Millis from_now);
@@ -116,6 +123,9 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   const ConnectionServices& services_;
   const Poster poster_;
   Phase phase_ = Phase::kIdle;
+
+  std::unique_ptr<TlsSession> tls_;  // none: plain
+  std::string tls_out_;              // its bytes to be sent, before pending_
 
   // Reading.
   std::array<char, size_t{16} << 10> buffer_;

@@ -31,6 +31,7 @@
 #include "request/admission.h"
 #include "serve/http_codec.h"
 #include "serve/listen_address.h"
+#include "serve/tls_context.h"
 
 namespace bedplate {
 
@@ -48,6 +49,7 @@ struct ServerOptions {
   /// Host names that requests may carry, beside the listen address (and localhost, on loopback). Empty and not on
   /// loopback: any. This is what keeps a web page from reaching a local server through DNS (rebinding).
   std::vector<std::string> allowed_hosts;
+  std::shared_ptr<const TlsContext> tls;    // none: plain HTTP. Shared with whoever made it
   std::vector<std::string> loading_models;  // announced, but added later: requests for them get 503 until then
 
   /// Where responses are stored; outlives the server. None: in memory, up to 16 MiB, until the server ends.

@@ -22,6 +22,7 @@ SUITES = [
     ("anthropic, Python, first major", [sys.executable, "anthropic_test.py"], {"PYTHONPATH": str(FIRST_MAJORS)}),
     ("boto3", [sys.executable, "bedrock_test.py"], {}),
     ("@aws-sdk/client-bedrock-runtime", ["node", "bedrock_test.mjs"], {}),
+    ("keys, limits and TLS, Python", [sys.executable, "keys_test.py"], {}),
     ("anthropic, TypeScript", TYPESCRIPT, {"ANTHROPIC_SDK": "@anthropic-ai/sdk"}),
     ("anthropic, TypeScript, first major", TYPESCRIPT, {"ANTHROPIC_SDK": "anthropic-sdk-first-major"}),
 ]
