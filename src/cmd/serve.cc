@@ -191,13 +191,17 @@ Result<LoadedModel> LoadOne(OpenedModel opened, const Clock& clock) {
   return model;
 }
 
-// What clients come back for outlives the server: objects.sqlite3 in the data folder.
+// What clients come back for outlives the server: objects.sqlite3 in the data folder. A full disk is no reason not to
+// serve: until it has room, what asks to be stored is refused. A file that isn't ours is one: it would never have.
 Result<std::unique_ptr<ObjectStore>> OpenObjects() {
   BP_ASSIGN_OR_RETURN(const std::filesystem::path data, DataFolder());
-  std::error_code error;
-  std::filesystem::create_directories(data, error);
-  if (error) return Status::IoError(Cat("cannot make the data folder ", data.string(), ": ", error.message()));
-  return ObjectStore::Open(data / "objects.sqlite3", {});
+  std::error_code ignored;  // opening the file tells
+  std::filesystem::create_directories(data, ignored);
+  auto store = ObjectStore::OpenedWhenUsed(data / "objects.sqlite3", {});
+  const Status opened = store->OpenNow();
+  if (opened.code() == StatusCode::kDataLoss) return opened;
+  if (!opened.ok()) LogWarning("responses can't be stored for now", {{"error", opened.message()}});
+  return store;
 }
 
 void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines, const TlsChoice& tls) {

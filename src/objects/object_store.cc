@@ -99,27 +99,53 @@ std::string OwnerOf(const Principal& principal) {
 }
 
 Result<std::unique_ptr<ObjectStore>> ObjectStore::Open(const std::filesystem::path& path, Options options) {
-  // For its owner's eyes alone: SQLite gives its other files the same rights.
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0)
-    return Status::IoError(Cat("cannot open ", path.string(), ": ", std::generic_category().message(errno)));
-  ::close(file);
-  return OpenNamed(path.string(), options);
+  std::unique_ptr<ObjectStore> store = OpenedWhenUsed(path, options);
+  BP_RETURN_IF_ERROR(store->OpenNow());
+  return store;
+}
+
+std::unique_ptr<ObjectStore> ObjectStore::OpenedWhenUsed(std::filesystem::path path, Options options) {
+  return std::unique_ptr<ObjectStore>(new ObjectStore(std::move(path), options));
 }
 
 Result<std::unique_ptr<ObjectStore>> ObjectStore::InMemory(Options options) {
-  return OpenNamed(":memory:", options);
+  return Open(":memory:", options);
 }
 
-Result<std::unique_ptr<ObjectStore>> ObjectStore::OpenNamed(const std::string& name, Options options) {
-  sqlite3* database = nullptr;
+ObjectStore::ObjectStore(std::filesystem::path path, Options options) : path_(std::move(path)), options_(options) {}
+
+ObjectStore::~ObjectStore() {
+  sqlite3_close(database_);
+}
+
+Status ObjectStore::OpenNow() {
+  const std::lock_guard lock(mutex_);
+  return EnsureOpen();
+}
+
+Status ObjectStore::EnsureOpen() {
+  if (database_ != nullptr) return Status::Ok();
+  Status opened = OpenFile();
+  if (!opened.ok()) {
+    sqlite3_close(database_);
+    database_ = nullptr;
+  }
+  return opened;
+}
+
+Status ObjectStore::OpenFile() {
+  if (path_ != ":memory:") {
+    // For its owner's eyes alone: SQLite gives its other files the same rights.
+    const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0)
+      return Status::IoError(Cat("cannot open ", path_.string(), ": ", std::generic_category().message(errno)));
+    ::close(file);
+  }
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  const int opened = sqlite3_open_v2(name.c_str(), &database, flags, nullptr);
-  std::unique_ptr<ObjectStore> store(new ObjectStore(database, options));
-  if (opened != SQLITE_OK) return store->Failure(Cat("open ", name));
-  sqlite3_busy_timeout(database, kBusyWaitMs);
+  if (sqlite3_open_v2(path_.c_str(), &database_, flags, nullptr) != SQLITE_OK) return Failure("open its file");
+  sqlite3_busy_timeout(database_, kBusyWaitMs);
   const auto number = [&](const char* pragma) -> Result<int64_t> {
-    Statement statement(*store, pragma);
+    Statement statement(*this, pragma);
     BP_ASSIGN_OR_RETURN(const bool row, statement.Step());
     return row ? statement.IntAt(0) : 0;
   };
@@ -127,16 +153,11 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::OpenNamed(const std::string& n
   BP_ASSIGN_OR_RETURN(const int64_t form, number("PRAGMA user_version"));
   BP_ASSIGN_OR_RETURN(const int64_t tables, number("SELECT COUNT(*) FROM sqlite_master"));
   if (tables > 0 && (application != kApplicationId || form != kForm)) {
-    return Status::DataLoss(Cat(name, " is no store of objects that this build can read (application ", application,
-                                ", form ", form, "); move it away, or use the build that made it"));
+    return Status::DataLoss(Cat(path_.string(), " is no store of objects that this build can read (application ",
+                                application, ", form ", form, "); move it away, or use the build that made it"));
   }
-  BP_RETURN_IF_ERROR(store->Execute(kSetUp));
-  BP_RETURN_IF_ERROR(store->Execute(kMakeTable));
-  return store;
-}
-
-ObjectStore::~ObjectStore() {
-  sqlite3_close(database_);
+  BP_RETURN_IF_ERROR(Execute(kSetUp));
+  return Execute(kMakeTable);
 }
 
 Status ObjectStore::Put(const StoredObject& object, int64_t now_unix_seconds) {
@@ -145,6 +166,7 @@ Status ObjectStore::Put(const StoredObject& object, int64_t now_unix_seconds) {
                                 " bytes; allowed: ", options_.bytes_max, " for all that is stored"));
   }
   const std::lock_guard lock(mutex_);
+  BP_RETURN_IF_ERROR(EnsureOpen());
   BP_RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE"));
   Status status = PutLocked(object, now_unix_seconds);
   if (status.ok()) status = Execute("COMMIT");
@@ -190,6 +212,7 @@ Status ObjectStore::MakeRoom(uint64_t bytes) {
 
 Result<StoredObject> ObjectStore::Get(const ObjectName& name, int64_t now_unix_seconds) {
   const std::lock_guard lock(mutex_);
+  BP_RETURN_IF_ERROR(EnsureOpen());
   Statement select(
       *this, "SELECT created, expires, content FROM objects WHERE kind = ? AND id = ? AND owner = ? AND expires > ?");
   select.Text(name.kind).Text(name.id).Text(name.owner).Int(now_unix_seconds);
@@ -205,6 +228,7 @@ Result<StoredObject> ObjectStore::Get(const ObjectName& name, int64_t now_unix_s
 
 Status ObjectStore::Delete(const ObjectName& name, int64_t now_unix_seconds) {
   const std::lock_guard lock(mutex_);
+  BP_RETURN_IF_ERROR(EnsureOpen());
   BP_RETURN_IF_ERROR(Statement(*this, "DELETE FROM objects WHERE kind = ? AND id = ? AND owner = ? AND expires > ?")
                          .Text(name.kind)
                          .Text(name.id)
@@ -217,6 +241,7 @@ Status ObjectStore::Delete(const ObjectName& name, int64_t now_unix_seconds) {
 
 Result<uint64_t> ObjectStore::BytesStored() {
   const std::lock_guard lock(mutex_);
+  BP_RETURN_IF_ERROR(EnsureOpen());
   return BytesLocked();
 }
 

@@ -11,8 +11,7 @@
 /// After a crash: what Put has returned for is there after a kill of the process; a power cut may take the last seconds
 ///          before it (write-ahead log without a sync for each Put), and never leaves half of anything.
 /// Threads: any; calls take turns. Not for a network thread: a call may wait for the disk.
-/// Errors:  kNotFound; kTooLarge for what could never fit; kConflict where another owner has the id; kDataLoss where
-/// the
+/// Errors:  kNotFound; kTooLarge for what could never fit; kConflict where another owner has the id; kDataLoss where the
 ///          file is damaged or not ours; kUnavailable while another process keeps it locked; kIoError.
 
 #include <cstdint>
@@ -54,6 +53,9 @@ class ObjectStore {
 
   /// Opens the file or makes it.
   static Result<std::unique_ptr<ObjectStore>> Open(const std::filesystem::path& path, Options options);
+  /// The same with the first call that needs it, which fails while the file can't be opened; the next one tries again.
+  static std::unique_ptr<ObjectStore> OpenedWhenUsed(std::filesystem::path path, Options options);
+  Status OpenNow();
   /// Without a file: gone with the object.
   static Result<std::unique_ptr<ObjectStore>> InMemory(Options options);
   ~ObjectStore();
@@ -69,8 +71,9 @@ class ObjectStore {
 
  private:
   class Statement;
-  ObjectStore(sqlite3* database, Options options) : database_(database), options_(options) {}
-  static Result<std::unique_ptr<ObjectStore>> OpenNamed(const std::string& name, Options options);
+  ObjectStore(std::filesystem::path path, Options options);
+  Status EnsureOpen();
+  Status OpenFile();
   Status Execute(const char* sql);
   Status PutLocked(const StoredObject& object, int64_t now_unix_seconds);
   Status MakeRoom(uint64_t bytes);
@@ -78,7 +81,8 @@ class ObjectStore {
   [[nodiscard]] Status Failure(std::string_view what) const;
 
   std::mutex mutex_;  // guards database_
-  sqlite3* const database_;
+  sqlite3* database_ = nullptr;
+  const std::filesystem::path path_;
   const Options options_;
 };
 

@@ -138,6 +138,17 @@ TEST_F(StoreFile, OutlivesTheProcess) {
   EXPECT_EQ((*ObjectStore::Open(path(), {}))->Get(Name("r2"), kNow)->content, "killed");
 }
 
+TEST_F(StoreFile, OpensWhenItCan) {
+  const std::filesystem::path later = folder_ / "later";
+  const auto store = ObjectStore::OpenedWhenUsed(later / "objects.sqlite3", {});
+  EXPECT_EQ(store->OpenNow().code(), StatusCode::kIoError);
+  EXPECT_EQ(store->Put(Object("r1", "a"), kNow).code(), StatusCode::kIoError);
+  EXPECT_EQ(store->Get(Name("r1"), kNow).status().code(), StatusCode::kIoError);
+  std::filesystem::create_directory(later);
+  EXPECT_TRUE(store->Put(Object("r1", "a"), kNow).ok());
+  EXPECT_EQ(store->Get(Name("r1"), kNow)->content, "a");
+}
+
 TEST_F(StoreFile, OfAnotherKindIsRefused) {
   std::ofstream(path()) << std::string(5000, 'x');
   const auto garbage = ObjectStore::Open(path(), {});
