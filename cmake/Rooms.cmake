@@ -1,6 +1,7 @@
 # bp_room(NAME [DEPS rooms...] [LIBS libraries...])
 # Builds src/NAME as the library bp_NAME. By suffix, a file is:
 #   *_test.cc   part of NAME_test (GoogleTest), one executable a room
+#   *_simulation_test.cc  part of NAME_simulation_test: it takes minutes, and so runs beside the room's other tests
 #   *_bench.cc  part of NAME_bench (Google Benchmark)
 #   *_fuzz.cc   a libFuzzer executable of its own; without fuzzers a test replays its corpus
 #   *_avx2.cc, *_avx512.cc, *_avx512vnni.cc  compiled for that instruction set, called only after a run-time check
@@ -32,6 +33,16 @@ function(bp_compile_together TARGET)
   endif()
 endfunction()
 
+# bp_room_test(TEST SOURCES...): in bp_room; the executable TEST_test, and TEST for ctest.
+function(bp_room_test TEST)
+  add_executable(${TEST}_test ${ARGN})
+  target_link_libraries(${TEST}_test PRIVATE bp_${NAME} GTest::gtest_main)
+  target_compile_definitions(${TEST}_test PRIVATE BEDPLATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  bp_compile_as_room(${TEST}_test "" _test ${BP_PRECOMPILED} <gtest/gtest.h>)
+  bp_compile_together(${TEST}_test)
+  add_test(NAME ${TEST} COMMAND ${TEST}_test)
+endfunction()
+
 function(bp_room NAME)
   cmake_parse_arguments(ROOM "" "" "DEPS;LIBS" ${ARGN})
   set(DIR ${CMAKE_SOURCE_DIR}/src/${NAME})
@@ -40,6 +51,9 @@ function(bp_room NAME)
   list(FILTER SOURCES EXCLUDE REGEX "(_(test|bench|fuzz)|/main)\\.cc$")
   set(TESTS ${ALL})
   list(FILTER TESTS INCLUDE REGEX "_test\\.cc$")
+  set(SIMULATIONS ${TESTS})
+  list(FILTER SIMULATIONS INCLUDE REGEX "_simulation_test\\.cc$")
+  list(FILTER TESTS EXCLUDE REGEX "_simulation_test\\.cc$")
   set(BENCHES ${ALL})
   list(FILTER BENCHES INCLUDE REGEX "_bench\\.cc$")
   set(FUZZERS ${ALL})
@@ -73,11 +87,10 @@ function(bp_room NAME)
   endif()
 
   if(BEDPLATE_TESTS AND TESTS)
-    add_executable(${NAME}_test ${TESTS})
-    target_link_libraries(${NAME}_test PRIVATE bp_${NAME} GTest::gtest_main)
-    target_compile_definitions(${NAME}_test PRIVATE BEDPLATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    bp_compile_as_room(${NAME}_test "" _test ${BP_PRECOMPILED} <gtest/gtest.h>)
-    add_test(NAME ${NAME} COMMAND ${NAME}_test)
+    bp_room_test(${NAME} ${TESTS})
+  endif()
+  if(BEDPLATE_TESTS AND SIMULATIONS)
+    bp_room_test(${NAME}_simulation ${SIMULATIONS})
   endif()
   if(BEDPLATE_BENCHMARKS AND BENCHES)
     add_executable(${NAME}_bench ${BENCHES})

@@ -13,8 +13,6 @@
 namespace bedplate {
 namespace {
 
-constexpr size_t kPage = 1u << 20;  // of the simulated model
-
 DiskBytes NewDisk() {
   return std::make_shared<std::vector<std::byte>>();
 }
@@ -36,10 +34,10 @@ EngineOptions Options(uint32_t memory_runs, uint32_t file_runs, const SimModel::
                         .pace = {},
                         .speculation = {.mode = Speculation::Mode::kOff},
                         .seed = 1};
-  const size_t run = model.windows.size() * kPage;
+  const size_t run = model.windows.size() * kSimPageBytes;
   options.cache_memory_bytes = memory_runs * (run + 4096);
   options.cache_disk_bytes = file_runs == 0 ? 0 : file_runs * (run + 4096) + 300'000;
-  options.memory_bytes = 33 * kPage + PlanTiers(options, SimModel(model))->bytes;
+  options.memory_bytes = 33 * kSimPageBytes + PlanTiers(options, SimModel(model))->bytes;
   return options;
 }
 
@@ -112,7 +110,7 @@ class Asked {
   std::shared_ptr<EventStream> stream_;
 
  public:
-  EventReader reader;
+  ResultReader reader;
 };
 
 void StepUntilIdle(EngineCore& core, bool with_file = true) {
@@ -227,7 +225,7 @@ TEST(CacheTiers, WhatIsTooSmallForAnythingIsRefused) {
   ASSERT_FALSE(made.ok());
   EXPECT_NE(made.status().message().find("16 tokens of this model take"), std::string::npos);
   options = Options(0, 0);
-  options.cache_disk_bytes = kPage;
+  options.cache_disk_bytes = kSimPageBytes;
   EXPECT_FALSE(EngineCore::Create(options, MakeSimLoadedModel({}), clock).ok());
   options = Options(4, 0);
   options.prefix_cache = false;
@@ -249,7 +247,7 @@ TEST(CacheTiers, TheThreadedEngineReadsBackWhatTheOneBeforeItComputed) {
       woken = true;
       wake.notify_one();
     });
-    EventReader reader(*stream, 1);
+    ResultReader reader(*stream, 1);
     ASSERT_TRUE(engine->Submit(kept, stream).ok());
     while (!reader.ended()) {
       {

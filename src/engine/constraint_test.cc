@@ -61,7 +61,7 @@ bool Writable(const Formed& form) {
   return std::string_view(form.pattern).find("null") == std::string_view::npos;
 }
 
-std::vector<PreparedRequest> Requests(uint64_t seed, int count) {
+std::vector<PreparedRequest> ConstrainedRequests(uint64_t seed, int count) {
   Prng rng(seed);
   const std::vector<Formed> forms = Forms();
   std::vector<PreparedRequest> requests;
@@ -95,7 +95,7 @@ TEST(Constraint, TheSameTokensAsAloneWhateverElseRuns) {
   for (const Speculation::Mode mode : {Speculation::Mode::kOff, Speculation::Mode::kAlways}) {
     for (const float repetition : {0.0f, 30.0f}) {
       for (uint64_t round = 0; round < 6; ++round) {
-        const auto requests = Requests(TestSeed() + round, 24);
+        const auto requests = ConstrainedRequests(TestSeed() + round, 24);
         const Together got =
             RunTogether(OptionsWith(14, mode), MakeSimLoadedModel({.repetition = repetition}), requests, round);
         SimOracle oracle(repetition);

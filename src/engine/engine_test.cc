@@ -13,8 +13,6 @@
 namespace bedplate {
 namespace {
 
-constexpr size_t kPage = 1u << 20;
-
 std::vector<PreparedRequest> ThirtyTwoRequests(uint64_t seed) {
   Prng rng(seed);
   std::vector<TokenId> shared;
@@ -38,7 +36,7 @@ std::vector<PreparedRequest> ThirtyTwoRequests(uint64_t seed) {
 }
 
 EngineOptions RoomyOptions() {
-  return {.memory_bytes = 600 * kPage,
+  return {.memory_bytes = 600 * kSimPageBytes,
           .context_tokens_max = 300,
           .step_tokens_max = 256,
           .prefill_chunk_max = 64,
@@ -62,7 +60,7 @@ TEST(Engine, TheSameBitsAloneAndInAnyCompany) {
           EngineOptions options = RoomyOptions();
           options.prefill_chunk_max = chunk;
           options.prefix_cache = cache;
-          if (tight) options.memory_bytes = 33 * kPage;
+          if (tight) options.memory_bytes = 33 * kSimPageBytes;
           const Together got = RunTogether(options, MakeSimLoadedModel({.windows = windows}), requests,
                                            HashWords(TestSeed(), chunk, cache));
           EXPECT_EQ(got.results, alone) << "groups " << windows.size() << " chunk " << chunk << " cache " << cache
@@ -99,7 +97,7 @@ TEST(Engine, ALongPromptDelaysAShortOneByChunksOnly) {
   ASSERT_TRUE(core->Submit(big, big_stream).ok());
   core->Step();
   ASSERT_TRUE(core->Submit(small, small_stream).ok());
-  EventReader reader(*small_stream, 1);
+  ResultReader reader(*small_stream, 1);
   for (int step = 0; step < 2; ++step) core->Step();
   reader.Read();
   EXPECT_TRUE(reader.ended());
@@ -185,7 +183,7 @@ class Waiter {
 
  public:
   std::shared_ptr<EventStream> stream;
-  EventReader reader;
+  ResultReader reader;
 };
 
 TEST(Engine, ServesSeveralSubmittersFromOneThread) {
@@ -221,10 +219,10 @@ TEST(Engine, AStepWithoutMemoryFailsItsRequestsAndNoOthers) {
     auto core = std::move(*EngineCore::Create(RoomyOptions(), MakeSimLoadedModel({.no_memory_at = call}), clock));
     const auto run = [&](size_t first) {
       std::vector<std::shared_ptr<EventStream>> streams;
-      std::vector<std::unique_ptr<EventReader>> readers;
+      std::vector<std::unique_ptr<ResultReader>> readers;
       for (size_t i = first; i < first + 4; ++i) {
         streams.push_back(std::make_shared<EventStream>([] {}));
-        readers.push_back(std::make_unique<EventReader>(*streams.back(), requests[i].request.choices));
+        readers.push_back(std::make_unique<ResultReader>(*streams.back(), requests[i].request.choices));
         EXPECT_TRUE(core->Submit(requests[i], streams.back()).ok());
       }
       while (!core->Idle()) {
@@ -255,7 +253,7 @@ TEST(Engine, TellsEveryoneWhenItStops) {
   EngineOptions options = RoomyOptions();
   options.sequences_max = 1;
   options.context_tokens_max = 0;
-  options.memory_bytes = 4000 * kPage;
+  options.memory_bytes = 4000 * kSimPageBytes;
   auto engine =
       std::move(*Engine::Create(options, MakeSimLoadedModel({.windows = {0}, .context_length = 60'000}), clock));
   PreparedRequest endless;

@@ -10,10 +10,8 @@
 namespace bedplate {
 namespace {
 
-constexpr size_t kPage = 1u << 20;
-
 EngineOptions Options() {
-  return {.memory_bytes = 4000 * kPage,
+  return {.memory_bytes = 4000 * kSimPageBytes,
           .context_tokens_max = 4000,
           .step_tokens_max = 64,
           .prefill_chunk_max = 64,
@@ -54,7 +52,7 @@ class Client {
 
  private:
   std::shared_ptr<EventStream> stream_;
-  EventReader reader_;
+  ResultReader reader_;
 };
 
 std::unique_ptr<EngineCore> MakeCore(const EngineOptions& options, SimClock& clock,
@@ -161,7 +159,7 @@ TEST(Load, AHigherPriorityGetsTheLowersPages) {
   SimClock clock;
   EngineOptions options = Options();
   options.context_tokens_max = 640;
-  options.memory_bytes = 42 * kPage;  // one whole context and hardly more
+  options.memory_bytes = 42 * kSimPageBytes;  // one whole context and hardly more
   auto core = MakeCore(options, clock);
   std::vector<std::unique_ptr<Client>> low;
   for (int i = 0; i < 4; ++i) low.push_back(std::make_unique<Client>(*core, RequestOf(100, 300)));
@@ -202,7 +200,7 @@ double TokensPerSecond(uint32_t requests, size_t pages) {
   EngineOptions options = Options();
   options.context_tokens_max = 400;
   options.step_tokens_max = 128;
-  options.memory_bytes = pages * kPage;
+  options.memory_bytes = pages * kSimPageBytes;
   auto core = MakeCore(options, clock, {.clock = &clock, .step_time_ns = 20'000'000, .row_time_ns = 1'000'000});
   Prng rng(TestSeed());
   std::vector<std::unique_ptr<Client>> clients;

@@ -19,7 +19,7 @@ constexpr uint64_t kRuns = 10'000;
 struct Client {
   PreparedRequest prepared;
   std::shared_ptr<EventStream> stream;
-  std::unique_ptr<EventReader> reader;
+  std::unique_ptr<ResultReader> reader;
   int32_t submit_at = 0;             // in steps
   std::optional<int32_t> cancel_at;  // in steps
   bool submitted = false, refused = false, cancelled = false;
@@ -172,7 +172,7 @@ class Simulation {
       if (rng_.Chance(0.2)) client.cancel_at = client.submit_at + static_cast<int32_t>(rng_.Range(0, 25));
       client.prepared = DrawRequest(shared_);
       client.stream = std::make_shared<EventStream>([] {});
-      client.reader = std::make_unique<EventReader>(*client.stream, client.prepared.request.choices);
+      client.reader = std::make_unique<ResultReader>(*client.stream, client.prepared.request.choices);
       clients_.push_back(std::move(client));
     }
   }

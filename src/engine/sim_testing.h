@@ -26,6 +26,7 @@ namespace bedplate {
 /// usable logits after it), 24 <eos>. The model has two rows more than that.
 inline constexpr int32_t kSimLetters = 20, kSimPoison = 23, kSimEos = 24;
 inline constexpr uint32_t kSimVocabulary = 27;
+inline constexpr size_t kSimPageBytes = 1u << 20;
 
 inline std::unique_ptr<Tokenizer> MakeSimTokenizer() {
   TokenizerSpec spec;
@@ -68,8 +69,8 @@ class SimModel final : public StepModel {
   struct Options {
     std::vector<uint32_t> windows = {0};  // by group; 0: full; else at least 2
     uint32_t context_length = 4096;
-    size_t page_bytes = 1u << 20;  // claimed, not taken: so that a budget in MiB is one in pages
-    uint64_t no_memory_at = 0;     // this call of Forward (from 1) throws std::bad_alloc
+    size_t page_bytes = kSimPageBytes;  // claimed, not taken: so that a budget in MiB is one in pages
+    uint64_t no_memory_at = 0;          // this call of Forward (from 1) throws std::bad_alloc
     float repetition = 0;
     SimClock* clock = nullptr;  // moved on by this much a step and a row, where there is one
     int64_t step_time_ns = 0;
@@ -197,9 +198,9 @@ struct RequestResult {
 };
 
 /// Reads a stream's events as its consumer would, and checks their order.
-class EventReader {
+class ResultReader {
  public:
-  EventReader(EventStream& stream, uint32_t choices) : stream_(stream) { result_.choices.resize(choices); }
+  ResultReader(EventStream& stream, uint32_t choices) : stream_(stream) { result_.choices.resize(choices); }
 
   void Read() {
     for (Event& event : stream_.Take()) {
@@ -397,11 +398,11 @@ inline Together RunTogether(const EngineOptions& options, LoadedModel model,
   EngineCore& core = **made;
   Prng rng(arrival_seed.value_or(0));
   std::vector<std::shared_ptr<EventStream>> streams;
-  std::vector<std::unique_ptr<EventReader>> readers;
+  std::vector<std::unique_ptr<ResultReader>> readers;
   for (size_t next = 0; next < requests.size() || !core.Idle();) {
     while (next < requests.size() && (!arrival_seed.has_value() || rng.Chance(0.4))) {
       streams.push_back(std::make_shared<EventStream>([] {}));
-      readers.push_back(std::make_unique<EventReader>(*streams.back(), requests[next].request.choices));
+      readers.push_back(std::make_unique<ResultReader>(*streams.back(), requests[next].request.choices));
       EXPECT_TRUE(core.Submit(requests[next++], streams.back()).ok());
     }
     core.Step();

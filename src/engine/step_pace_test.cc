@@ -52,7 +52,7 @@ Gaps GapsWhileAPromptIsRead(Duration pace) {
   EXPECT_TRUE(core->Submit(stream, stream_events).ok());
   for (int i = 0; i < 5; ++i) core->Step();
   EXPECT_TRUE(core->Submit(prompt, prompt_events).ok());
-  EventReader streamed(*stream_events, 1), read(*prompt_events, 1);
+  ResultReader streamed(*stream_events, 1), read(*prompt_events, 1);
   streamed.Read();
   Gaps gaps;
   Instant last = clock.Now();

@@ -14,7 +14,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::string_view kMessages = R"({"model":"fake","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]})";
-constexpr std::string_view kVersion = "anthropic-version: 2023-06-01\r\n";
+constexpr std::string_view kMessagesVersion = "anthropic-version: 2023-06-01\r\n";
 constexpr std::string_view kAda = "Authorization: Bearer ada-secret\r\n";
 
 std::string Entry(std::string_view name, std::string_view more = "") {
@@ -37,7 +37,7 @@ class KeysServer : public testing::Test {
     return served_->Ask(PostText("/v1/chat/completions", body, fields));
   }
   RawAnswer Messages(std::string_view fields = kAda) {
-    return served_->Ask(PostText("/v1/messages", kMessages, Cat(kVersion, fields)));
+    return served_->Ask(PostText("/v1/messages", kMessages, Cat(kMessagesVersion, fields)));
   }
   static std::string TypeOf(const RawAnswer& answer) {
     const Result<Json> body = ParseJson(answer.body);

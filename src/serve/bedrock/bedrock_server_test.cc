@@ -10,7 +10,7 @@
 namespace bedplate {
 namespace {
 
-constexpr std::string_view kAsk = R"({"messages":[{"role":"user","content":[{"text":"Hi"}]}]})";
+constexpr std::string_view kAskConverse = R"({"messages":[{"role":"user","content":[{"text":"Hi"}]}]})";
 constexpr std::string_view kSecret = "a secret";
 
 // Knows one bearer key and one access key.
@@ -87,12 +87,12 @@ class BedrockServer : public testing::Test {
 
 TEST_F(BedrockServer, AnswersWholeAndAsAStream) {
   Start();
-  const RawAnswer whole = Post("/model/fake/converse", kAsk);
+  const RawAnswer whole = Post("/model/fake/converse", kAskConverse);
   EXPECT_EQ(whole.status, 200);
   EXPECT_EQ(whole.fields.at("x-amzn-requestid"), whole.fields.at("x-request-id"));
   EXPECT_NE(whole.body.find(R"("content":[{"text":"Hello, world"}]}},"stopReason":"end_turn")"), std::string::npos)
       << whole.body;
-  const RawAnswer stream = Post("/model/fake/converse-stream", kAsk);
+  const RawAnswer stream = Post("/model/fake/converse-stream", kAskConverse);
   EXPECT_EQ(stream.fields.at("content-type"), bedrock::kEventStreamType);
   std::string names;
   for (std::string_view rest = stream.body; !rest.empty();) {
@@ -112,7 +112,8 @@ TEST_F(BedrockServer, InvokesCountsAndLists) {
   EXPECT_EQ(invoked.fields.at("x-amzn-bedrock-cache-read-input-token-count"), "2");
   const RawAnswer stream = Post("/model/fake/invoke-with-response-stream", R"({"prompt":"four"})");
   EXPECT_EQ(stream.fields.at("x-amzn-bedrock-content-type"), "application/json");
-  EXPECT_EQ(Post("/model/fake/count-tokens", Cat(R"({"input":{"converse":)", kAsk, "}}")).body, R"({"inputTokens":2})");
+  EXPECT_EQ(Post("/model/fake/count-tokens", Cat(R"({"input":{"converse":)", kAskConverse, "}}")).body,
+            R"({"inputTokens":2})");
   EXPECT_EQ(Post("/model/fake/count-tokens", R"({"input":{"invokeModel":{"body":"eyJwcm9tcHQiOiJmb3VyIn0="}}})").body,
             R"({"inputTokens":4})");
   const std::string summary =
@@ -125,7 +126,7 @@ TEST_F(BedrockServer, InvokesCountsAndLists) {
   EXPECT_EQ(Ask(GetText("/foundation-models?byCustomizationType=FINE_TUNING")).body, R"({"modelSummaries":[]})");
   const std::string arn = "arn%3Aaws%3Abedrock%3Alocal%3A%3Afoundation-model%2Ffake";
   EXPECT_EQ(Ask(GetText(Cat("/foundation-models/", arn))).body, Cat(R"({"modelDetails":)", summary, "}"));
-  EXPECT_EQ(Post(Cat("/model/", arn, "/converse"), kAsk).status, 200);
+  EXPECT_EQ(Post(Cat("/model/", arn, "/converse"), kAskConverse).status, 200);
 }
 
 TEST_F(BedrockServer, OtherDialectsAreOnItsHost) {
@@ -144,10 +145,10 @@ TEST_F(BedrockServer, EveryStagesErrorsAreModelled) {
   Start();
   EXPECT_EQ(ErrorOf(Post("/model/fake/converse", "{")), "400 ValidationException");
   EXPECT_EQ(ErrorOf(Post("/model/fake/converse", "{}")), "400 ValidationException");
-  EXPECT_EQ(ErrorOf(Post("/model/other/converse", kAsk)), "404 ResourceNotFoundException");
-  EXPECT_EQ(ErrorOf(Post("/model/fake/unknown", kAsk)), "404 UnknownOperationException");
+  EXPECT_EQ(ErrorOf(Post("/model/other/converse", kAskConverse)), "404 ResourceNotFoundException");
+  EXPECT_EQ(ErrorOf(Post("/model/fake/unknown", kAskConverse)), "404 UnknownOperationException");
   EXPECT_EQ(ErrorOf(Ask(GetText("/model/fake/converse"))), "404 UnknownOperationException");
-  EXPECT_EQ(ErrorOf(Post("/model/%zz/converse", kAsk)), "400 ValidationException");
+  EXPECT_EQ(ErrorOf(Post("/model/%zz/converse", kAskConverse)), "400 ValidationException");
   EXPECT_EQ(ErrorOf(Ask(GetText("/foundation-models/other"))), "404 ResourceNotFoundException");
   EXPECT_EQ(ErrorOf(Ask(GetText("/foundation-models?byOutputModality=SMELL"))), "400 ValidationException");
   EXPECT_EQ(ErrorOf(Post("/model/fake/count-tokens", R"({"input":{"invokeModel":{"body":"?"}}})")),
@@ -165,22 +166,22 @@ TEST_F(BedrockServer, EveryStagesErrorsAreModelled) {
 
 TEST_F(BedrockServer, AFullQueueThrottlesAndALoadingModelIsNotReady) {
   Start(FakeEngine::Mode::kRefuse);
-  const RawAnswer full = Post("/model/fake/converse-stream", kAsk);
+  const RawAnswer full = Post("/model/fake/converse-stream", kAskConverse);
   EXPECT_EQ(ErrorOf(full), "429 ThrottlingException");
   EXPECT_EQ(full.fields.at("retry-after"), "2");
   ServerOptions options = QuietOptions();
   options.loading_models = {"coming"};
   served_ = std::make_unique<Served>(FakeEngine::Mode::kThrow, std::move(options));
-  EXPECT_EQ(ErrorOf(Post("/model/coming/converse", kAsk)), "429 ModelNotReadyException");
+  EXPECT_EQ(ErrorOf(Post("/model/coming/converse", kAskConverse)), "429 ModelNotReadyException");
   served_->server->ReportLoadFailure("coming", Status::DataLoss("torn"));
-  EXPECT_EQ(ErrorOf(Post("/model/coming/converse", kAsk)), "503 ServiceUnavailableException");
-  EXPECT_EQ(ErrorOf(Post("/model/fake/converse", kAsk)), "500 InternalServerException");
+  EXPECT_EQ(ErrorOf(Post("/model/coming/converse", kAskConverse)), "503 ServiceUnavailableException");
+  EXPECT_EQ(ErrorOf(Post("/model/fake/converse", kAskConverse)), "500 InternalServerException");
 }
 
 TEST_F(BedrockServer, AStreamThatFailsEndsWithAnException) {
   Start(FakeEngine::Mode::kHold);
   RawClient client(served_->port());
-  ASSERT_TRUE(client.Send(PostText("/model/fake/converse-stream", kAsk)));
+  ASSERT_TRUE(client.Send(PostText("/model/fake/converse-stream", kAskConverse)));
   const auto running = served_->engine.WaitFor(0);
   running.events->Push({FakeEngine::Read(running.request), FakeEngine::Said("Hel")});
   const auto begun = client.ReadUntil("Hel");
@@ -193,7 +194,8 @@ TEST_F(BedrockServer, AStreamThatFailsEndsWithAnException) {
 
 TEST_F(BedrockServer, WithoutKeysEverySignatureWillDo) {
   Start();
-  EXPECT_EQ(Post("/model/fake/converse", kAsk, "Authorization: AWS4-HMAC-SHA256 Credential=any\r\n").status, 200);
+  EXPECT_EQ(Post("/model/fake/converse", kAskConverse, "Authorization: AWS4-HMAC-SHA256 Credential=any\r\n").status,
+            200);
 }
 
 TEST_F(BedrockServer, WithKeysSignaturesAreVerified) {
@@ -202,20 +204,26 @@ TEST_F(BedrockServer, WithKeysSignaturesAreVerified) {
   const auto error = [&](std::string_view body, const std::string& fields) {
     return ErrorOf(Post(path, body, fields));
   };
-  const std::string good = Signed(path, kAsk, kSecret, "BPAK0");
-  EXPECT_EQ(error(kAsk, good), "404 ResourceNotFoundException") << "let in, but there is no such model";
-  EXPECT_EQ(Post("/model/fake/converse", kAsk, Signed("/model/fake/converse", kAsk, kSecret, "BPAK0")).status, 200);
-  EXPECT_EQ(error(Cat(kAsk, " "), good), "403 InvalidSignatureException");
-  EXPECT_EQ(ErrorOf(Post("/model/fake/converse", kAsk, good)), "403 InvalidSignatureException") << "another path";
-  EXPECT_EQ(ErrorOf(Post(Cat(path, "?a"), kAsk, good)), "403 InvalidSignatureException");
-  EXPECT_EQ(error(kAsk, Signed(path, kAsk, "another secret", "BPAK0")), "403 InvalidSignatureException");
-  EXPECT_EQ(error(kAsk, Signed(path, kAsk, kSecret, "BPAK0", -400)), "403 InvalidSignatureException") << "expired";
-  EXPECT_EQ(error(kAsk, Signed(path, kAsk, kSecret, "BPAK1")), "403 UnrecognizedClientException");
-  EXPECT_EQ(error(kAsk, Cat("X-Amz-Security-Token: t\r\n", good)), "403 UnrecognizedClientException");
-  EXPECT_EQ(error(kAsk, "Authorization: AWS4-HMAC-SHA256 Credential=any\r\n"), "403 IncompleteSignatureException");
-  EXPECT_EQ(error(kAsk, ""), "403 MissingAuthenticationTokenException");
-  EXPECT_EQ(error(kAsk, "Authorization: Bearer wrong\r\n"), "403 AccessDeniedException");
-  EXPECT_EQ(Post("/model/fake/converse", kAsk, "Authorization: Bearer right\r\n").status, 200);
+  const std::string good = Signed(path, kAskConverse, kSecret, "BPAK0");
+  EXPECT_EQ(error(kAskConverse, good), "404 ResourceNotFoundException") << "let in, but there is no such model";
+  EXPECT_EQ(
+      Post("/model/fake/converse", kAskConverse, Signed("/model/fake/converse", kAskConverse, kSecret, "BPAK0")).status,
+      200);
+  EXPECT_EQ(error(Cat(kAskConverse, " "), good), "403 InvalidSignatureException");
+  EXPECT_EQ(ErrorOf(Post("/model/fake/converse", kAskConverse, good)), "403 InvalidSignatureException")
+      << "another path";
+  EXPECT_EQ(ErrorOf(Post(Cat(path, "?a"), kAskConverse, good)), "403 InvalidSignatureException");
+  EXPECT_EQ(error(kAskConverse, Signed(path, kAskConverse, "another secret", "BPAK0")),
+            "403 InvalidSignatureException");
+  EXPECT_EQ(error(kAskConverse, Signed(path, kAskConverse, kSecret, "BPAK0", -400)), "403 InvalidSignatureException")
+      << "expired";
+  EXPECT_EQ(error(kAskConverse, Signed(path, kAskConverse, kSecret, "BPAK1")), "403 UnrecognizedClientException");
+  EXPECT_EQ(error(kAskConverse, Cat("X-Amz-Security-Token: t\r\n", good)), "403 UnrecognizedClientException");
+  EXPECT_EQ(error(kAskConverse, "Authorization: AWS4-HMAC-SHA256 Credential=any\r\n"),
+            "403 IncompleteSignatureException");
+  EXPECT_EQ(error(kAskConverse, ""), "403 MissingAuthenticationTokenException");
+  EXPECT_EQ(error(kAskConverse, "Authorization: Bearer wrong\r\n"), "403 AccessDeniedException");
+  EXPECT_EQ(Post("/model/fake/converse", kAskConverse, "Authorization: Bearer right\r\n").status, 200);
   EXPECT_EQ(served_->engine.submitted(), 2u);
 }
 
@@ -224,9 +232,9 @@ TEST_F(BedrockServer, ASignatureCountsForItsRequestAlone) {
   Start(FakeEngine::Mode::kAnswer, /*keys=*/true);
   const std::string path = "/model/fake/converse";
   RawClient client(served_->port());
-  const std::string good = PostText(path, kAsk, Signed(path, kAsk, kSecret, "BPAK0"));
-  const std::string bad = PostText(path, kAsk, Signed(path, kAsk, "another", "BPAK0"));
-  ASSERT_TRUE(client.Send(good + bad + good + PostText(path, kAsk)));
+  const std::string good = PostText(path, kAskConverse, Signed(path, kAskConverse, kSecret, "BPAK0"));
+  const std::string bad = PostText(path, kAskConverse, Signed(path, kAskConverse, "another", "BPAK0"));
+  ASSERT_TRUE(client.Send(good + bad + good + PostText(path, kAskConverse)));
   EXPECT_EQ(client.Answer().status, 200);
   EXPECT_EQ(client.Answer().status, 403);
   EXPECT_EQ(client.Answer().status, 200);

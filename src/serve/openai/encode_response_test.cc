@@ -11,11 +11,11 @@
 namespace bedplate::openai {
 namespace {
 
-using Kind = OutputPiece::Kind;
+using PieceKind = OutputPiece::Kind;
 
-const ReplyIdentity kIdentity = {
+const ReplyIdentity kResponseIdentity = {
     .id = "1", .request_id = "req_1", .created_unix_seconds = 5, .model = "m", .fingerprint = "fp_1"};
-const Usage kUsage = {.prompt_tokens = 10, .cached_tokens = 4, .output_tokens = 3, .reasoning_tokens = 1};
+const Usage kResponseUsage = {.prompt_tokens = 10, .cached_tokens = 4, .output_tokens = 3, .reasoning_tokens = 1};
 
 ResponseReplyOptions Options(bool stream, bool background = false, bool logprobs = false) {
   return {.echo = {{"background", background}, {"tools", Json::Array{}}},
@@ -32,21 +32,21 @@ Event Finished(FinishReason reason = FinishReason::kStop) {
 }
 std::vector<Event> ThoughtTextAndCall() {
   return {PromptRead{.prompt_tokens = 10, .cached_tokens = 4, .prompt_text = {}, .prompt_logprobs = {}},
-          Said({{.kind = Kind::kReasoning, .text = "hm"}}),
-          Said({{.kind = Kind::kText, .text = "He"}}),
-          Said({{.kind = Kind::kText, .text = "y"},
-                {.kind = Kind::kCallBegin, .text = "f", .call_id = "call_1"},
-                {.kind = Kind::kCallArguments, .text = "{\"a\""}}),
-          Said({{.kind = Kind::kCallArguments, .text = ":1}"}, {.kind = Kind::kCallEnd, .text = {}}}),
+          Said({{.kind = PieceKind::kReasoning, .text = "hm"}}),
+          Said({{.kind = PieceKind::kText, .text = "He"}}),
+          Said({{.kind = PieceKind::kText, .text = "y"},
+                {.kind = PieceKind::kCallBegin, .text = "f", .call_id = "call_1"},
+                {.kind = PieceKind::kCallArguments, .text = "{\"a\""}}),
+          Said({{.kind = PieceKind::kCallArguments, .text = ":1}"}, {.kind = PieceKind::kCallEnd, .text = {}}}),
           Finished(FinishReason::kToolCalls)};
 }
 
 std::string Encode(const ResponseReplyOptions& options, const std::vector<Event>& events) {
-  const auto encoder = MakeResponseEncoder(options, kIdentity);
+  const auto encoder = MakeResponseEncoder(options, kResponseIdentity);
   std::string out;
   encoder->OnBegin(out);
   for (const Event& event : events) encoder->OnEvent(0, event, out);
-  encoder->OnDone(kUsage, out);
+  encoder->OnDone(kResponseUsage, out);
   return out;
 }
 
@@ -121,7 +121,7 @@ TEST(EncodeResponse, OneInTheBackgroundIsQueuedFirst) {
 }
 
 TEST(EncodeResponse, WhatTheLengthCutIsIncomplete) {
-  const std::vector<Event> events = {PromptRead{}, Said({{.kind = Kind::kText, .text = "Hel"}}),
+  const std::vector<Event> events = {PromptRead{}, Said({{.kind = PieceKind::kText, .text = "Hel"}}),
                                      Finished(FinishReason::kLength)};
   const std::vector<Json> read = Read(Encode(Options(true), events));
   EXPECT_TRUE(Names(read).ends_with("output_item.done incomplete "));
@@ -144,8 +144,8 @@ TEST(EncodeResponse, LogprobsGoWithTheirText) {
     return TokenLogprob{.chosen = {.token = TokenId{1}, .bytes = std::move(bytes), .logprob = -1}, .top = {}};
   };
   const std::vector<Event> events = {
-      PromptRead{}, Said({}, {token("\xc3")}), Said({{.kind = Kind::kText, .text = "\xc3\xa9"}}, {token("\xa9")}),
-      Said({{.kind = Kind::kCallBegin, .text = "f", .call_id = "c"}}, {token("f")}), Finished()};
+      PromptRead{}, Said({}, {token("\xc3")}), Said({{.kind = PieceKind::kText, .text = "\xc3\xa9"}}, {token("\xa9")}),
+      Said({{.kind = PieceKind::kCallBegin, .text = "f", .call_id = "c"}}, {token("f")}), Finished()};
   const std::vector<Json> read = Read(Encode(Options(true, false, /*logprobs=*/true), events));
   EXPECT_EQ(read[4].Find("logprobs")->as_array().size(), 2u) << "of the character's two tokens";
   EXPECT_EQ(WriteJson(read[4].Find("logprobs")->as_array()[1]),
@@ -155,16 +155,16 @@ TEST(EncodeResponse, LogprobsGoWithTheirText) {
 }
 
 TEST(EncodeResponse, AFailureIsTheLastEvent) {
-  const auto encoder = MakeResponseEncoder(Options(true), kIdentity);
+  const auto encoder = MakeResponseEncoder(Options(true), kResponseIdentity);
   std::string out;
   encoder->OnEvent(0, PromptRead{}, out);
-  encoder->OnEvent(0, Said({{.kind = Kind::kText, .text = "Hel"}}), out);
+  encoder->OnEvent(0, Said({{.kind = PieceKind::kText, .text = "Hel"}}), out);
   encoder->OnFailure(Status::Unavailable("no more"), out);
   const std::vector<Json> events = Read(out);
   EXPECT_TRUE(Names(events).ends_with("output_text.delta failed "));
   EXPECT_EQ(WriteJson(*events.back().Find("response")->Find("error")),
             R"({"code":"server_error","message":"no more"})");
-  const auto cancelled = MakeResponseEncoder(Options(true), kIdentity);
+  const auto cancelled = MakeResponseEncoder(Options(true), kResponseIdentity);
   std::string end;
   cancelled->OnFailure(Status::Cancelled("by the client"), end);
   EXPECT_EQ(*Read(end).back().Find("response")->Find("status"), Json("cancelled"));

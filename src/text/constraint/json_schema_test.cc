@@ -10,7 +10,7 @@
 namespace bedplate {
 namespace {
 
-Result<std::unique_ptr<Language>> Compile(std::string_view schema, JsonSchemaOptions options = {}) {
+Result<std::unique_ptr<Language>> CompileSchema(std::string_view schema, JsonSchemaOptions options = {}) {
   const Result<Json> json = ParseJson(schema);
   EXPECT_TRUE(json.ok()) << schema;
   Grammar grammar;
@@ -20,14 +20,14 @@ Result<std::unique_ptr<Language>> Compile(std::string_view schema, JsonSchemaOpt
   return std::make_unique<Language>(std::move(grammar));
 }
 
-struct Case {
+struct SchemaCase {
   const char* schema;
   std::vector<std::string> in, out;
 };
 
-void Check(const std::vector<Case>& cases) {
-  for (const Case& c : cases) {
-    Result<std::unique_ptr<Language>> language = Compile(c.schema);
+void Check(const std::vector<SchemaCase>& cases) {
+  for (const SchemaCase& c : cases) {
+    Result<std::unique_ptr<Language>> language = CompileSchema(c.schema);
     ASSERT_TRUE(language.ok()) << c.schema << ": " << language.status().message();
     for (const std::string& text : c.in)
       EXPECT_TRUE((*language)->Allows(text)) << c.schema << "\n  should allow " << text;
@@ -244,14 +244,14 @@ TEST(JsonSchema, Combinations) {
 }
 
 TEST(JsonSchema, CompactHasNoWhiteSpace) {
-  Result<std::unique_ptr<Language>> language = Compile(R"({"type":"object"})", {.compact = true});
+  Result<std::unique_ptr<Language>> language = CompileSchema(R"({"type":"object"})", {.compact = true});
   ASSERT_TRUE(language.ok());
   EXPECT_TRUE((*language)->Allows("{\"a\":[1,2]}"));
   EXPECT_FALSE((*language)->Allows("{\"a\": 1}"));
 }
 
 TEST(JsonSchema, WhiteSpaceIsBounded) {
-  Result<std::unique_ptr<Language>> language = Compile(R"({"type":"array"})");
+  Result<std::unique_ptr<Language>> language = CompileSchema(R"({"type":"array"})");
   ASSERT_TRUE(language.ok());
   EXPECT_TRUE((*language)->Allows(Cat("[\n", std::string(64, ' '), "1\r\n]")));
   EXPECT_FALSE((*language)->Allows(Cat("[\n", std::string(65, ' '), "1]")));
@@ -301,13 +301,13 @@ TEST(JsonSchema, RefusalsNameThePlace) {
       {blowup, "#/allOf"},
   };
   for (const auto& [schema, place] : cases) {
-    const auto language = Compile(schema);
+    const auto language = CompileSchema(schema);
     ASSERT_FALSE(language.ok()) << schema;
     EXPECT_EQ(language.status().code(), StatusCode::kInvalidArgument) << schema;
     EXPECT_NE(language.status().message().find(place), std::string::npos)
         << schema << ": " << language.status().message();
   }
-  EXPECT_TRUE(Compile(deep).ok());
+  EXPECT_TRUE(CompileSchema(deep).ok());
 }
 
 TEST(JsonSchema, LargeSchemasStaySmall) {
@@ -315,7 +315,7 @@ TEST(JsonSchema, LargeSchemasStaySmall) {
   for (int i = 0; i < 1000; ++i)
     schema += Cat(i > 0 ? "," : "", "\"property_", i, R"(":{"type":"string","maxLength":5000})");
   schema += R"(},"additionalProperties":false})";
-  Result<std::unique_ptr<Language>> language = Compile(schema);
+  Result<std::unique_ptr<Language>> language = CompileSchema(schema);
   ASSERT_TRUE(language.ok()) << language.status().message();
   EXPECT_TRUE((*language)->Allows(R"({"property_0":"a","property_999":"b"})"));
   EXPECT_FALSE((*language)->Allows(R"({"property_999":"a","property_0":"b"})"));

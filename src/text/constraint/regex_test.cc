@@ -8,18 +8,18 @@
 namespace bedplate {
 namespace {
 
-Result<ByteDfa> Compile(std::string_view pattern, RegexOptions options) {
+Result<ByteDfa> CompilePattern(std::string_view pattern, RegexOptions options) {
   CompileBudget budget;
   return CompileRegex(pattern, options, {.budget = budget});
 }
 
-struct Case {
+struct RegexCase {
   const char* pattern;
   std::vector<std::string> in, out;
 };
 
 TEST(Regex, MatchesAsAWhole) {
-  const Case cases[] = {
+  const RegexCase cases[] = {
       {"", {""}, {"a"}},
       {"abc", {"abc"}, {"", "ab", "abcd"}},
       {"a|bc|", {"a", "bc", ""}, {"b", "abc"}},
@@ -65,8 +65,8 @@ TEST(Regex, MatchesAsAWhole) {
        {"\xC3\xA9"
         "e"}},
   };
-  for (const Case& c : cases) {
-    const Result<ByteDfa> dfa = Compile(c.pattern, {});
+  for (const RegexCase& c : cases) {
+    const Result<ByteDfa> dfa = CompilePattern(c.pattern, {});
     ASSERT_TRUE(dfa.ok()) << c.pattern << ": " << dfa.status().message();
     for (const std::string& text : c.in) EXPECT_TRUE(dfa->Accepts(text)) << c.pattern << " on " << text;
     for (const std::string& text : c.out) EXPECT_FALSE(dfa->Accepts(text)) << c.pattern << " on " << text;
@@ -74,7 +74,7 @@ TEST(Regex, MatchesAsAWhole) {
 }
 
 TEST(Regex, IsFoundAnywhereWithoutAnchors) {
-  const Case cases[] = {
+  const RegexCase cases[] = {
       {"b",
        {"b", "abc",
         "\xC3\xA9"
@@ -86,8 +86,8 @@ TEST(Regex, IsFoundAnywhereWithoutAnchors) {
       {"^a|c$", {"ab", "bc"}, {"ba", "cb"}},
       {"", {"", "anything"}, {"\xFF"}},
   };
-  for (const Case& c : cases) {
-    const Result<ByteDfa> dfa = Compile(c.pattern, {.whole = false});
+  for (const RegexCase& c : cases) {
+    const Result<ByteDfa> dfa = CompilePattern(c.pattern, {.whole = false});
     ASSERT_TRUE(dfa.ok()) << c.pattern;
     for (const std::string& text : c.in) EXPECT_TRUE(dfa->Accepts(text)) << c.pattern << " on " << text;
     for (const std::string& text : c.out) EXPECT_FALSE(dfa->Accepts(text)) << c.pattern << " on " << text;
@@ -95,7 +95,7 @@ TEST(Regex, IsFoundAnywhereWithoutAnchors) {
 }
 
 TEST(Regex, SpellsCharactersAsInsideAJsonString) {
-  const Case cases[] = {
+  const RegexCase cases[] = {
       {"[^b]*",
        {"", "a", "\\n", "\\\"", "\\\\", "\\u001F", "\\u001f", "\xC3\xA9"},
        {"b", "\n", "\"", "\\", "\\u0061", "\\/"}},
@@ -103,8 +103,8 @@ TEST(Regex, SpellsCharactersAsInsideAJsonString) {
       {"/", {"/"}, {"\\/"}},
       {"\\x00", {"\\u0000"}, {std::string(1, '\0')}},
   };
-  for (const Case& c : cases) {
-    const Result<ByteDfa> dfa = Compile(c.pattern, {.spelling = RegexOptions::Spelling::kJsonString});
+  for (const RegexCase& c : cases) {
+    const Result<ByteDfa> dfa = CompilePattern(c.pattern, {.spelling = RegexOptions::Spelling::kJsonString});
     ASSERT_TRUE(dfa.ok()) << c.pattern;
     for (const std::string& text : c.in) EXPECT_TRUE(dfa->Accepts(text)) << c.pattern << " on " << text;
     for (const std::string& text : c.out) EXPECT_FALSE(dfa->Accepts(text)) << c.pattern << " on " << text;
@@ -144,7 +144,7 @@ TEST(Regex, RefusalsSayWhy) {
       {"\xFF", "UTF-8"},
   };
   for (const auto& [pattern, why] : cases) {
-    const Result<ByteDfa> dfa = Compile(pattern, {});
+    const Result<ByteDfa> dfa = CompilePattern(pattern, {});
     ASSERT_FALSE(dfa.ok()) << pattern;
     EXPECT_EQ(dfa.status().code(), StatusCode::kInvalidArgument);
     EXPECT_NE(dfa.status().message().find(why), std::string::npos) << pattern << ": " << dfa.status().message();

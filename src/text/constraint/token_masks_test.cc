@@ -54,7 +54,7 @@ constexpr Source kSources[] = {
                 e ::= e "a" e | "b" | "\"" )"},
 };
 
-Grammar Compile(const Source& source) {
+Grammar CompileSource(const Source& source) {
   Grammar grammar;
   CompileBudget budget;
   const std::string_view kind = source.kind;
@@ -83,7 +83,7 @@ void CheckMasksAlongTexts(const Source& source, size_t memory_max, uint64_t seed
   const std::vector<std::string> vocabulary = Vocabulary();
   const std::vector<std::string_view> views(vocabulary.begin(), vocabulary.end());
   const auto trie = std::make_shared<const TokenTrie>(std::span(views));
-  TokenMasks masks(Compile(source), trie, memory_max), plain(Compile(source), trie);
+  TokenMasks masks(CompileSource(source), trie, memory_max), plain(CompileSource(source), trie);
   Prng random(seed);
   TokenMasks::Cursor waiting(masks);  // stays where it is while others make the masks forget
   const auto first = waiting.Allowed();
@@ -135,7 +135,7 @@ TEST(TokenMasks, AreTheSameWhenMemoryIsShort) {
 
 TEST(TokenMasks, TokensWithoutBytesAreNeverAllowed) {
   const std::vector<std::string_view> views{"", "a", "b"};
-  TokenMasks masks(Compile({"regex", "[^]*"}), std::make_shared<const TokenTrie>(std::span(views)));
+  TokenMasks masks(CompileSource({"regex", "[^]*"}), std::make_shared<const TokenTrie>(std::span(views)));
   TokenMasks::Cursor cursor(masks);
   EXPECT_EQ((*cursor.Allowed())[0], 0b110u);
   EXPECT_FALSE(cursor.Accept(TokenId{0}));
@@ -145,7 +145,7 @@ TEST(TokenMasks, TokensWithoutBytesAreNeverAllowed) {
 
 TEST(TokenMasks, DraftsFitUpToTheFirstThatIsNotAllowed) {
   const std::vector<std::string_view> views{"", "a", "b", "ab"};
-  TokenMasks masks(Compile({"regex", "(ab)*"}), std::make_shared<const TokenTrie>(std::span(views)));
+  TokenMasks masks(CompileSource({"regex", "(ab)*"}), std::make_shared<const TokenTrie>(std::span(views)));
   TokenMasks::Cursor cursor(masks);
   const auto fits = [&](std::vector<int32_t> ids) {
     std::vector<TokenId> tokens;
@@ -165,7 +165,7 @@ TEST(TokenMasks, MemoryStaysBounded) {
   const std::vector<std::string> vocabulary = Vocabulary();
   const std::vector<std::string_view> views(vocabulary.begin(), vocabulary.end());
   constexpr size_t kMax = 300'000;
-  TokenMasks masks(Compile({"schema", "{}"}), std::make_shared<const TokenTrie>(std::span(views)), kMax);
+  TokenMasks masks(CompileSource({"schema", "{}"}), std::make_shared<const TokenTrie>(std::span(views)), kMax);
   TokenMasks::Cursor cursor(masks);
   Prng random(TestSeed());
   for (int step = 0; step < 3000; ++step) {
