@@ -11,8 +11,8 @@
 /// After a crash: what Put has returned for is there after a kill of the process; a power cut may take the last seconds
 ///          before it (write-ahead log without a sync for each Put), and never leaves half of anything.
 /// Threads: any; calls take turns. Not for a network thread: a call may wait for the disk.
-/// Errors:  kNotFound; kTooLarge for what could never fit; kConflict where another owner has the id; kDataLoss where the
-///          file is damaged or not ours; kUnavailable while another process keeps it locked; kIoError.
+/// Errors:  kNotFound; kTooLarge for what could never fit; kConflict where another owner has the id; kDataLoss where
+///          the file is damaged or not ours; kUnavailable while another process keeps it locked; kIoError.
 
 #include <cstdint>
 #include <filesystem>
