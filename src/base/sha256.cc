@@ -1,6 +1,5 @@
 #include "base/sha256.h"
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -29,9 +28,20 @@ std::optional<Sha256::Digest> Sha256::Take() {
 std::optional<std::string> Sha256::Hex() {
   const std::optional<Digest> digest = Take();
   if (!digest.has_value()) return std::nullopt;
+  return HexOf(*digest);
+}
+
+std::string HexOf(const Sha256::Digest& digest) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string hex;
-  for (const unsigned char byte : *digest) hex += fmt::format("{:02x}", byte);
+  for (const unsigned char byte : digest) hex += {kDigits[byte >> 4], kDigits[byte & 15]};
   return hex;
+}
+
+std::optional<std::string> Sha256HexOf(std::string_view bytes) {
+  Sha256 hash;
+  hash.Add(bytes.data(), bytes.size());
+  return hash.Hex();
 }
 
 std::optional<Sha256::Digest> HmacSha256(std::string_view key, std::string_view message) {

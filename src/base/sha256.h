@@ -31,7 +31,9 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-/// None where OpenSSL has no SHA-256.
+std::string HexOf(const Sha256::Digest& digest);
+/// Of these bytes alone, as 64 hex digits. None where OpenSSL has no SHA-256, as below.
+std::optional<std::string> Sha256HexOf(std::string_view bytes);
 std::optional<Sha256::Digest> HmacSha256(std::string_view key, std::string_view message);
 
 }  // namespace bedplate

@@ -10,7 +10,7 @@
 namespace bedplate {
 namespace {
 
-std::string HexOf(std::string_view text, size_t piece) {
+std::string InPieces(std::string_view text, size_t piece) {
   Sha256 sum;
   for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) {
     sum.Add(text.data(), std::min(piece, text.size()));
@@ -19,10 +19,10 @@ std::string HexOf(std::string_view text, size_t piece) {
 }
 
 TEST(Sha256, IsTheStandards) {
-  EXPECT_EQ(HexOf("", 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(InPieces("", 1), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   for (const size_t piece : {1u, 2u, 100u}) {
-    EXPECT_EQ(HexOf("abc", piece), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    EXPECT_EQ(HexOf("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece),
+    EXPECT_EQ(InPieces("abc", piece), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(InPieces("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece),
               "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   }
 }

@@ -248,6 +248,8 @@ Status Run(Options options) {
     LogWarning("keys and prompts cross the network unencrypted; --tls or --tls-cert and --tls-key encrypt them");
   }
   for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
+  options.engine.prefix_cache = !options.no_prefix_cache;
+  BP_RETURN_IF_ERROR(options.cache.ReadInto(options.engine, options.models.size()));
   BP_ASSIGN_OR_RETURN(ModelLoadOptions load, options.tuning.LoadOptions());
   load.packed_cache.finish_bytes_max = 0;  // a server that is told to stop stops
 
@@ -264,8 +266,6 @@ Status Run(Options options) {
   SignalWatch signals(*server, gate);
   server->Start();
 
-  options.engine.prefix_cache = !options.no_prefix_cache;
-  BP_RETURN_IF_ERROR(options.cache.ReadInto(options.engine, options.models.size()));
   BP_ASSIGN_OR_RETURN(std::vector<OpenedModel> opened, OpenAll(options, load, clock));
   BP_ASSIGN_OR_RETURN(
       const std::vector<size_t> engine_memory,

@@ -16,9 +16,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 std::string Entry(std::string_view name, std::string_view secret, std::string_view more = "") {
-  Sha256 hash;
-  hash.Add(secret.data(), secret.size());
-  return Cat("[[keys]]\nname = \"", name, "\"\nsha256 = \"", *hash.Hex(), "\"\n", more, "\n");
+  return Cat("[[keys]]\nname = \"", name, "\"\nsha256 = \"", *Sha256HexOf(secret), "\"\n", more, "\n");
 }
 KeyFile FileOf(std::string_view text) {
   auto file = KeyFile::Parse(text, "keys.toml");

@@ -286,12 +286,6 @@ Result<std::string> ReadAll(const std::filesystem::path& path, int fd) {
 
 }  // namespace
 
-std::string HexOf(const Sha256::Digest& digest) {
-  std::string hex;
-  for (const unsigned char byte : digest) hex += {kHexDigits[byte >> 4], kHexDigits[byte & 15]};
-  return hex;
-}
-
 Result<KeyFile> KeyFile::Load(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {

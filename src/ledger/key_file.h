@@ -74,7 +74,4 @@ class KeyFile {
   std::vector<Key> keys_;  // by name
 };
 
-/// SHA-256 in lower-case hex, as the file has it.
-std::string HexOf(const Sha256::Digest& digest);
-
 }  // namespace bedplate

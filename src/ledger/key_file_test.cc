@@ -16,12 +16,6 @@ namespace {
 constexpr std::string_view kSecret = "open-sesame-open-sesame";
 constexpr std::string_view kSha256 = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 
-std::string Sha256Of(std::string_view text) {
-  Sha256 hash;
-  hash.Add(text.data(), text.size());
-  return *hash.Hex();
-}
-
 KeyFile Parsed(std::string_view text) {
   auto file = KeyFile::Parse(text, "keys.toml");
   EXPECT_TRUE(file.ok()) << file.status().message();
@@ -35,7 +29,7 @@ std::string ErrorOf(std::string_view text) {
 }
 
 std::string WithBearer(std::string_view more) {
-  return Cat("[[keys]]\nname = \"ada\"\nsha256 = \"", Sha256Of(kSecret), "\"\n", more);
+  return Cat("[[keys]]\nname = \"ada\"\nsha256 = \"", *Sha256HexOf(kSecret), "\"\n", more);
 }
 
 TEST(KeyFile, ReadsEveryField) {
@@ -86,7 +80,7 @@ TEST(KeyFile, FindsNothingElse) {
   const KeyFile file = Parsed(WithBearer(""));
   EXPECT_EQ(file.FindBearer(""), nullptr);
   EXPECT_EQ(file.FindBearer("open-sesame-open-sesamf"), nullptr);
-  EXPECT_EQ(file.FindBearer(Sha256Of(kSecret)), nullptr) << "what the file shows is no key";
+  EXPECT_EQ(file.FindBearer(*Sha256HexOf(kSecret)), nullptr) << "what the file shows is no key";
   EXPECT_EQ(file.FindAccessKey(""), nullptr);
   EXPECT_EQ(file.FindByName("ad"), nullptr);
 }
@@ -129,7 +123,7 @@ TEST(KeyFile, EveryMistakeIsTold) {
       {WithBearer("access_key_id = \"short\"\nsecret_access_key = \"SECRET\""), "access_key_id must be 16 to 128"},
       {WithBearer(kPair), "secret_access_key must be 32 to 128"},
       {WithBearer("") + WithBearer(""), "two keys have the name of key \"ada\""},
-      {WithBearer("") + Cat("[[keys]]\nname = \"bob\"\nsha256 = \"", Sha256Of(kSecret), "\""),
+      {WithBearer("") + Cat("[[keys]]\nname = \"bob\"\nsha256 = \"", *Sha256HexOf(kSecret), "\""),
        "two keys have the sha256"},
   };
   for (const auto& one : cases) {

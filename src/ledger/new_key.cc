@@ -40,9 +40,7 @@ Result<NewKey> MakeKey(const NewKeyOptions& options) {
         Cat("access_key_id = \"", key.access_key_id, "\"\nsecret_access_key = \"", key.secret_access_key, "\"\n");
   } else {
     key.secret = "bp_" + secret;
-    Sha256 hash;
-    hash.Add(key.secret.data(), key.secret.size());
-    const auto hex = hash.Hex();
+    const auto hex = Sha256HexOf(key.secret);
     if (!hex) return Status::Internal("OpenSSL has no SHA-256");
     key.entry += Cat("sha256 = \"", *hex, "\"\n");
   }

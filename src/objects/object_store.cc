@@ -157,7 +157,7 @@ Status ObjectStore::OpenFile() {
                                 application, ", form ", form, "); move it away, or use the build that made it"));
   }
   BP_RETURN_IF_ERROR(Execute(kSetUp));
-  return Execute(kMakeTable);
+  return tables > 0 ? Status::Ok() : Execute(kMakeTable);  // to make it asks for the lock that a writer holds
 }
 
 Status ObjectStore::Put(const StoredObject& object, int64_t now_unix_seconds) {

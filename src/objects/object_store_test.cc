@@ -4,6 +4,7 @@
 #include "objects/object_store.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,17 @@ TEST(ObjectStore, GivesBackWhatWasPut) {
   ASSERT_TRUE(store->Put(again, kNow).ok());
   EXPECT_EQ(*store->Get(Name("r1"), kNow), again);
   EXPECT_EQ(*store->BytesStored(), 0u);
+}
+
+TEST_F(StoreFile, OpensWhileAnotherProcessWrites) {
+  ASSERT_TRUE((*ObjectStore::Open(path(), {}))->Put(Object("r1", "x"), kNow).ok());
+  sqlite3* writer = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &writer), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(writer, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  const auto store = ObjectStore::Open(path(), {});
+  EXPECT_TRUE(store.ok()) << store.status().message();
+  EXPECT_TRUE((*store)->Get(Name("r1"), kNow).ok());
+  sqlite3_close(writer);
 }
 
 TEST(ObjectStore, AnothersIsUnknown) {

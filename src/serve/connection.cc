@@ -81,7 +81,7 @@ void Connection::CloseSoon(bool now) {
       if (now)
         self->ClientGone();
       else if (resting || self->phase_ == Phase::kLingering)
-        self->Close();
+        self->Rest();
       else
         self->close_after_ = true;
     });
@@ -456,6 +456,12 @@ void Connection::Linger() {
   if (!write_active_) OnLastWritten();
 }
 
+// Nothing is going on: with TLS the peer is told that this end was meant.
+void Connection::Rest() {
+  if (phase_ == Phase::kIdle && tls_ && tls_->established()) return Linger();
+  Close();
+}
+
 void Connection::OnLastWritten() {
   if (read_ended_) return Close();
   ErrorCode ignored;
@@ -515,7 +521,7 @@ void Connection::OnDeadline() {
     case Phase::kHandling:
       return ClientGone();  // takes no byte of its answer
     default:
-      return Close();
+      return Rest();
   }
 }
 

@@ -110,6 +110,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void OnWritten(ErrorCode error, size_t count);
   void EndExchange();
   void Linger();
+  void Rest();
   void OnLastWritten();
   void ClientGone();
   void Close() noexcept;

@@ -18,10 +18,7 @@ constexpr std::string_view kMessagesVersion = "anthropic-version: 2023-06-01\r\n
 constexpr std::string_view kAda = "Authorization: Bearer ada-secret\r\n";
 
 std::string Entry(std::string_view name, std::string_view more = "") {
-  const std::string secret = Cat(name, "-secret");
-  Sha256 hash;
-  hash.Add(secret.data(), secret.size());
-  return Cat("[[keys]]\nname = \"", name, "\"\nsha256 = \"", *hash.Hex(), "\"\n", more, "\n");
+  return Cat("[[keys]]\nname = \"", name, "\"\nsha256 = \"", *Sha256HexOf(Cat(name, "-secret")), "\"\n", more, "\n");
 }
 
 class KeysServer : public testing::Test {

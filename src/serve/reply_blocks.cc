@@ -13,9 +13,7 @@ CallInputValue CallInput(const ToolCall& call) {
 }
 
 std::string ReasoningSignature(std::string_view reasoning) {
-  Sha256 hash;
-  hash.Add(reasoning.data(), reasoning.size());
-  return hash.Hex().value_or("unsigned");
+  return Sha256HexOf(reasoning).value_or("unsigned");
 }
 
 }  // namespace bedplate

@@ -127,12 +127,6 @@ Status CheckTime(const SigV4Claim& claim, int64_t now, int64_t skew_max) {
                      " s. Check the clocks of both machines"));
 }
 
-std::optional<std::string> Sha256Hex(std::string_view bytes) {
-  Sha256 hash;
-  hash.Add(bytes.data(), bytes.size());
-  return hash.Hex();
-}
-
 void AppendEncoded(std::string_view text, std::string_view kept, std::string& out) {
   for (const char c : text) {
     if (IsUnreserved(c) || kept.find(c) != std::string_view::npos) {
@@ -202,6 +196,28 @@ std::string_view BytesOf(const Sha256::Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
+Status NoSha256() {
+  return Status::Internal("OpenSSL has no SHA-256");
+}
+
+Result<std::string> SignatureOf(const SigV4Claim& claim, std::string_view secret, const HttpRequest& request,
+                                std::string_view body_sha256) {
+  const auto hash = Sha256HexOf(SigV4CanonicalRequest(claim.signed_fields, request, body_sha256));
+  if (!hash) return NoSha256();
+  std::string key = Cat("AWS4", secret);
+  const std::string scope = Cat(claim.date, "/", claim.region, "/", claim.service, "/aws4_request");
+  const std::string to_sign = Cat(kAlgorithm, "\n", claim.time, "\n", scope, "\n", *hash);
+  for (const std::string_view part : {std::string_view(claim.date), std::string_view(claim.region),
+                                      std::string_view(claim.service), std::string_view("aws4_request")}) {
+    const auto next = HmacSha256(key, part);
+    if (!next) return NoSha256();
+    key = BytesOf(*next);
+  }
+  const auto signature = HmacSha256(key, to_sign);
+  if (!signature) return NoSha256();
+  return HexOf(*signature);
+}
+
 }  // namespace
 
 bool IsSigV4(std::string_view authorization) {
@@ -244,7 +260,8 @@ Result<SigV4Claim> ReadSigV4(const HttpRequest& head, int64_t now_unix_seconds, 
   return claim;
 }
 
-std::string SigV4CanonicalRequest(std::span<const std::string> signed_fields, const HttpRequest& request) {
+std::string SigV4CanonicalRequest(std::span<const std::string> signed_fields, const HttpRequest& request,
+                                  std::string_view body_sha256) {
   std::string out = Cat(request.method, "\n", CanonicalPath(request.path), "\n", CanonicalQuery(request.query), "\n");
   for (const std::string& name : signed_fields) {
     out.append(name).append(":");
@@ -257,38 +274,24 @@ std::string SigV4CanonicalRequest(std::span<const std::string> signed_fields, co
     out += '\n';
   }
   // A body's hash in x-amz-content-sha256 has no say: VerifySigV4 holds it to the body.
-  return Cat(out, "\n", Joined(signed_fields), "\n", Sha256Hex(request.body).value_or("no hash"));
+  return Cat(out, "\n", Joined(signed_fields), "\n", body_sha256);
 }
 
 Result<std::string> SigV4Signature(const SigV4Claim& claim, std::string_view secret, const HttpRequest& request) {
-  const auto hash = Sha256Hex(SigV4CanonicalRequest(claim.signed_fields, request));
-  if (!hash) return Status::Internal("OpenSSL has no SHA-256");
-  std::string key = Cat("AWS4", secret);
-  const std::string scope = Cat(claim.date, "/", claim.region, "/", claim.service, "/aws4_request");
-  const std::string to_sign = Cat(kAlgorithm, "\n", claim.time, "\n", scope, "\n", *hash);
-  for (const std::string_view part : {std::string_view(claim.date), std::string_view(claim.region),
-                                      std::string_view(claim.service), std::string_view("aws4_request")}) {
-    const auto next = HmacSha256(key, part);
-    if (!next) return Status::Internal("OpenSSL has no HMAC-SHA-256");
-    key = BytesOf(*next);
-  }
-  const auto signature = HmacSha256(key, to_sign);
-  if (!signature) return Status::Internal("OpenSSL has no HMAC-SHA-256");
-  std::string hex;
-  for (const unsigned char byte : *signature) hex += fmt::format("{:02x}", byte);
-  return hex;
+  const auto body_sha256 = Sha256HexOf(request.body);
+  if (!body_sha256) return NoSha256();
+  return SignatureOf(claim, secret, request, *body_sha256);
 }
 
 Status VerifySigV4(const SigV4Claim& claim, std::string_view secret, const HttpRequest& request) {
-  if (const std::string* stated = request.Find("x-amz-content-sha256")) {
-    const auto hash = Sha256Hex(request.body);
-    if (!hash) return Status::Internal("OpenSSL has no SHA-256");
-    if (*stated != *hash) {
-      return Invalid(Cat("x-amz-content-sha256 is '", stated->substr(0, 80),
-                         "', which is not the body's SHA-256; unsigned and chunk-signed bodies are not accepted"));
-    }
+  const auto body_sha256 = Sha256HexOf(request.body);
+  if (!body_sha256) return NoSha256();
+  const std::string* stated = request.Find("x-amz-content-sha256");
+  if (stated != nullptr && *stated != *body_sha256) {
+    return Invalid(Cat("x-amz-content-sha256 is '", stated->substr(0, 80),
+                       "', which is not the body's SHA-256; unsigned and chunk-signed bodies are not accepted"));
   }
-  BP_ASSIGN_OR_RETURN(const std::string expected, SigV4Signature(claim, secret, request));
+  BP_ASSIGN_OR_RETURN(const std::string expected, SignatureOf(claim, secret, request, *body_sha256));
   const bool equal = expected.size() == claim.signature.size() &&
                      CRYPTO_memcmp(expected.data(), claim.signature.data(), expected.size()) == 0;
   if (equal) return Status::Ok();

@@ -55,8 +55,9 @@ Result<SigV4Claim> ReadSigV4(const HttpRequest& head, int64_t now_unix_seconds, 
 /// is wrong.
 Status VerifySigV4(const SigV4Claim& claim, std::string_view secret, const HttpRequest& request);
 
-/// The text whose hash is signed.
-std::string SigV4CanonicalRequest(std::span<const std::string> signed_fields, const HttpRequest& request);
+/// The text whose hash is signed. body_sha256: of the request's body, in hex.
+std::string SigV4CanonicalRequest(std::span<const std::string> signed_fields, const HttpRequest& request,
+                                  std::string_view body_sha256);
 /// The signature that a request should have. kInternal where OpenSSL has no SHA-256.
 Result<std::string> SigV4Signature(const SigV4Claim& claim, std::string_view secret, const HttpRequest& request);
 

@@ -117,5 +117,15 @@ TEST_F(TlsServer, AStreamThatIsCutOffIsSeenToBe) {
   EXPECT_FALSE(client->ReadToEnd());
 }
 
+TEST_F(TlsServer, AnIdleConnectionIsClosedWithItsNotice) {
+  ServerOptions options = QuietOptions();
+  options.idle_time_max = 50ms;
+  Start(FakeEngine::Mode::kAnswer, options);
+  const auto client = Connect();
+  client->Send(GetText("/health"));
+  EXPECT_TRUE(client->ReadToEnd()) << "TCP ended without TLS's notice";
+  EXPECT_NE(client->seen().find(R"({"status":"ok"})"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace bedplate

@@ -3,6 +3,7 @@
 
 #include "serve/openai/decode_response.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -20,14 +21,12 @@ class MapHistory final : public ResponseHistory {
     if (const auto at = responses.find(id); at != responses.end()) return at->second;
     return Status::InvalidArgument("not found").WithParam("previous_response_id");
   }
-  Result<Json> ItemOf(const std::string& id) override {
-    for (const auto& [response, items] : responses) {
-      for (const Json& item : items) {
-        if (*item.Find("id") == Json(id)) return item;
-      }
-    }
-    return Status::NotFound("no item");
+  Result<Json::Array> ItemsOf(const std::string& id) override {
+    ++read;
+    if (const auto at = responses.find(id); at != responses.end()) return at->second;
+    return Status::NotFound("no response");
   }
+  size_t read = 0;
   std::map<std::string, Json::Array> responses;
 };
 
@@ -97,9 +96,32 @@ TEST_F(DecodeResponseTest, GoesOnFromAnEarlierResponse) {
                          "input":[{"type":"function_call_output","call_id":"c","output":"r"}])")),
             "system:new | user:q | assistant:[c f {}] | tool:r<c>");
   EXPECT_EQ(Told(Chat(R"("previous_response_id":"resp_1")")), "user:q | assistant:[c f {}]") << "no input of its own";
-  EXPECT_EQ(Told(Chat(R"("input":[{"type":"item_reference","id":"msg_a"},{"id":"fc_b"}])")),
-            "user:q | assistant:[c f {}]");
   EXPECT_EQ(Decode(R"("previous_response_id":"resp_2","input":"x")").status().param(), "previous_response_id");
+}
+
+TEST_F(DecodeResponseTest, RefersToItemsOfEarlierResponses) {
+  const auto refer = [](size_t response, size_t item) {
+    return Cat(R"({"type":"item_reference","id":"msg_)", fmt::format("{:032x}", response), "_i", item, R"("})");
+  };
+  std::string one_by_one, far_apart;
+  for (size_t i = 0; i < 70; ++i) {
+    const std::string id = fmt::format("{:032x}", i);
+    history_.responses["resp_" + id] =
+        ParseJson(Cat(R"([{"id":"msg_)", id, R"(_i0","type":"message","role":"user","content":"q)", i,
+                      R"("},{"id":"msg_)", id, R"(_i1","type":"message","role":"user","content":"r"}])"))
+            ->as_array();
+    if (i < 64) one_by_one += Cat(i == 0 ? "" : ",", refer(i, 0), ",", refer(i, 1));
+    far_apart += Cat(i == 0 ? "" : ",", refer(i % 2, 0));
+  }
+  EXPECT_TRUE(Decode(Cat(R"("input":[)", one_by_one, "]")).ok());
+  EXPECT_EQ(history_.read, 64u) << "a response is read once for all its items";
+  EXPECT_EQ(Told(Chat(Cat(R"("input":[)", refer(1, 1), R"(,{"id":"msg_00000000000000000000000000000003_i0"}])"))),
+            "user:r | user:q3");
+  for (const std::string& refused : {far_apart, refer(99, 0), refer(1, 2)}) {
+    const Result<ResponseCall> decoded = Decode(Cat(R"("input":[)", refused, "]"));
+    ASSERT_FALSE(decoded.ok()) << refused;
+    EXPECT_EQ(decoded.status().param(), "input");
+  }
 }
 
 TEST_F(DecodeResponseTest, ItemsAreStoredWholeWithIds) {

@@ -53,6 +53,11 @@ void EventLog::End() {
   WakeTails();
 }
 
+size_t EventLog::size() const {
+  const std::lock_guard lock(mutex_);
+  return events_.size();
+}
+
 EventLog::Next EventLog::At(size_t index) const {
   const std::lock_guard lock(mutex_);
   if (index < events_.size()) return {.event = events_[index], .ended = false};

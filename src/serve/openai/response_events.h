@@ -25,6 +25,7 @@ class EventLog {
 
   void Append(std::string event);
   void End();
+  [[nodiscard]] size_t size() const;
   struct Next {
     std::optional<std::string> event;
     bool ended = false;  // no such event comes any more

@@ -10,6 +10,8 @@ namespace {
 
 constexpr size_t kItemsMax = 10'000;
 constexpr size_t kResponseIdLength = 32;
+// Whole responses are read for the items that one request refers to.
+constexpr size_t kResponsesReadMax = 64;
 
 /// The parts' texts, joined.
 std::string JoinedTexts(const Json* parts) {
@@ -159,17 +161,41 @@ class ItemReader {
     return Json(std::move(item));
   }
 
-  Result<Json> Reference(const FieldReader& fields) const {
+  Result<Json> Reference(const FieldReader& fields) {
     BP_ASSIGN_OR_RETURN(const std::string id, fields.RequiredString("id"));
-    Result<Json> item = history_.ItemOf(id);
-    if (item.ok() || item.status().code() != StatusCode::kNotFound) return item;
+    BP_RETURN_IF_ERROR(ReadResponseOf(id));
+    const auto at = std::ranges::find_if(read_items_, [&](const Json& item) { return TextAt(item, "id") == id; });
+    if (at != read_items_.end()) return *at;
     return Status::InvalidArgument(Cat("Item with id '", id.substr(0, 100), "' not found."))
         .WithParam("input")
         .WithReason("item_not_found");
   }
 
+  /// Leaves its items in read_items_; none where there is no such response.
+  Status ReadResponseOf(const std::string& item_id) {
+    const std::string response_id = ResponseIdOfItem(item_id);
+    if (response_id == read_response_) return Status::Ok();
+    read_items_.clear();
+    read_response_ = response_id;
+    if (response_id.empty()) return Status::Ok();  // an id that we never gave
+    if (responses_read_++ == kResponsesReadMax) {
+      return Status::InvalidArgument(Cat("Invalid 'input': it refers to items of more than ", kResponsesReadMax,
+                                         " responses; put those of one response next to each other, or use "
+                                         "'previous_response_id'."))
+          .WithParam("input")
+          .WithReason("invalid_value");
+    }
+    Result<Json::Array> items = history_.ItemsOf(response_id);
+    if (!items.ok() && items.status().code() != StatusCode::kNotFound) return std::move(items).status();
+    if (items.ok()) read_items_ = *std::move(items);
+    return Status::Ok();
+  }
+
   const std::string response_;
   ResponseHistory& history_;
+  std::string read_response_;  // the last that was read for a reference
+  Json::Array read_items_;
+  size_t responses_read_ = 0;
 };
 
 /// Puts messages together from items.
@@ -233,6 +259,10 @@ class MessageBuilder {
 };
 
 }  // namespace
+
+Result<Json> ParseOwnJson(std::string_view text) {
+  return ParseJson(text, {.depth_max = JsonLimits{}.depth_max + 8});
+}
 
 std::string TextAt(const Json& object, std::string_view member) {
   const Json* value = object.Find(member);

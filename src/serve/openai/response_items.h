@@ -27,8 +27,8 @@ class ResponseHistory {
   virtual ~ResponseHistory() = default;
   /// The items of a response (id with its prefix) and of all before it, oldest first: input, output, input, output, ...
   virtual Result<Json::Array> ItemsUpTo(const std::string& response_id) = 0;
-  /// One of a stored response's items.
-  virtual Result<Json> ItemOf(const std::string& item_id) = 0;
+  /// One stored response's own items, input and output. kNotFound.
+  virtual Result<Json::Array> ItemsOf(const std::string& response_id) = 0;
 };
 
 /// The field `input`, a string or a list, as whole items with ids. response: whose they become, without its prefix.
@@ -38,6 +38,9 @@ Result<Json::Array> ReadInputItems(const FieldReader& fields, std::string_view r
 /// What ReadInputItems and the encoder made, in the order of the conversation. An assistant's reasoning, text and calls
 /// that follow each other become one message. kInvalidArgument: a call's output whose call is not there.
 Result<std::vector<Message>> MessagesOfItems(const Json::Array& items);
+
+/// What we have written ourselves: a client's values stand some levels deeper in it than a request may nest.
+Result<Json> ParseOwnJson(std::string_view text);
 
 /// A member's text; empty where it is absent or no text.
 std::string TextAt(const Json& object, std::string_view member);

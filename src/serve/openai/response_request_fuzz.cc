@@ -19,10 +19,13 @@ class OneResponse final : public ResponseHistory {
     return Json::Array{
         Json::Object{{"id", "fc_1"}, {"type", "function_call"}, {"call_id", "c"}, {"name", "f"}, {"arguments", "{}"}}};
   }
-  Result<Json> ItemOf(const std::string& id) override {
-    (void)ResponseIdOfItem(id);
-    if (id != "fc_1") return Status::NotFound("no item");
-    return (*ItemsUpTo("resp_1"))[0];
+  Result<Json::Array> ItemsOf(const std::string& id) override {
+    if (id != "resp_0123456789abcdef0123456789abcdef") return Status::NotFound("no response");
+    return Json::Array{Json::Object{{"id", "fc_0123456789abcdef0123456789abcdef_0"},
+                                    {"type", "function_call"},
+                                    {"call_id", "c"},
+                                    {"name", "f"},
+                                    {"arguments", "{}"}}};
   }
 };
 

@@ -24,14 +24,14 @@ bool TellsState(std::string_view event_name) {
 
 /// The response in an event that tells its state, or in a whole answer.
 Json ResponseIn(std::string_view json) {
-  Result<Json> parsed = ParseJson(json);
+  Result<Json> parsed = ParseOwnJson(json);
   BP_CHECK(parsed.ok());  // our own encoder's
   const Json* response = parsed->Find("response");
   return response == nullptr ? *std::move(parsed) : *response;
 }
 
 int64_t SequenceNumberOf(std::string_view event) {
-  const Result<Json> data = ParseJson(EventData(event));
+  const Result<Json> data = ParseOwnJson(EventData(event));
   const Json* number = data.ok() ? data->Find("sequence_number") : nullptr;
   return number != nullptr && number->is_int() ? number->as_int() : 0;
 }
@@ -145,7 +145,7 @@ void ResponseRun::Take(std::string_view event) {
     return;
   }
   if (TellsState(name)) SetSnapshot(ResponseIn(EventData(event)));
-  log_->Append(std::string(event));
+  if (stream_) log_->Append(std::string(event));  // else nobody may follow
   if (!in_background_) GoToBackground();
 }
 
@@ -156,7 +156,7 @@ void ResponseRun::Abort() noexcept {
     if (std::exchange(ending_, true)) return;
     const Json response = WithFailure(Snapshot(), "failed", "the answer could not be completed");
     SetSnapshot(response);
-    TellEnd(FailedEvent(response, 0));
+    TellEnd(FailedEvent(response, static_cast<int64_t>(log_->size())));
   } catch (...) {  // without memory: the client polls what is stored, which says that it runs, until the server ends
     LogError("a response in the background was lost", {{"error", CaughtStatus().message()}});
   }
@@ -198,9 +198,9 @@ void ResponseRun::OnBackgroundStored(const Status& status) {
 // event: the last, or the whole answer.
 void ResponseRun::End(std::string event) {
   if (std::exchange(ending_, true)) return;
+  if (!store_ && !in_background_) return TellEnd(std::move(event));
   const bool is_event = !EventName(event).empty();
   SetSnapshot(ResponseIn(is_event ? EventData(event) : std::string_view(event)));
-  if (!store_ && !in_background_) return TellEnd(std::move(event));
   std::function<Status()> work;
   if (!forget_) {
     work = [this, events = stream_ && background_ ? Cat(log_->Text(), event) : std::string()] {
@@ -235,7 +235,7 @@ void ResponseRun::TellEnd(std::string event) {
     waiting.swap(when_ended_);
   }
   if (in_background_) {
-    log_->Append(std::move(event));
+    if (stream_) log_->Append(std::move(event));
     log_->End();
     for (const auto& call : waiting) call(Snapshot());
     // Later: the generation that this came from is still at work.
@@ -262,10 +262,10 @@ void ResponseRun::Queue(Job job) {
 
 void ResponseRun::RunJob() {
   const auto finish = [self = shared_from_this()](const Status& status) {
-    const Job done = std::move(self->jobs_.front());
+    // It stays the first until it is done with, so that what it queues and what waits come after it.
+    self->jobs_.front().then(status);
     self->jobs_.pop_front();
     if (!self->jobs_.empty()) self->RunJob();
-    done.then(status);
   };
   if (!jobs_.front().work) return finish(Status::Ok());
   services_.generation.run_on_worker([finish, post = post_, work = jobs_.front().work] {
@@ -313,7 +313,10 @@ void ResponseRun::WhenEnded(std::function<void(const Json& response)> call) {
 // ---- From the client's connection ----
 
 void ResponseRun::OnClientGone(bool still_reads) {
-  if (!in_background_) return generation_->OnClientGone(still_reads);
+  if (!in_background_) {
+    forget_ = true;  // an answer that was cut is nothing to come back for
+    return generation_->OnClientGone(still_reads);
+  }
   if (tail_) tail_->OnClientGone(still_reads);
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "serve/openai/stored_responses.h"
 #include "serve/served_testing.h"
 
 namespace bedplate {
@@ -247,6 +248,80 @@ TEST_F(ResponseServer, WhatCannotBeStoredIsNotGivenAsIfItWere) {
   EXPECT_EQ(Post("/v1/responses", Body(R"("input":"Hi","background":true)")).status, 413);
   EXPECT_EQ(Post("/v1/responses", Body(R"("input":"Hi","store":false)")).status, 200);
   served_.reset();  // before its store
+}
+
+// A tool that isn't ours is told back one level deeper than it came, and what is stored of it deeper still.
+TEST_F(ResponseServer, WhatItTellsBackMayNestAsDeepAsARequest) {
+  const std::string deep = Cat(std::string(124, '['), std::string(124, ']'));
+  const std::string tools = Cat(R"("tools":[{"type":"mcp","x":)", deep, "}]");
+  const RawAnswer answer = Post("/v1/responses", Body(Cat(R"("input":"Hi",)", tools)));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_NE(answer.body.find(deep), std::string::npos);
+  const size_t at = answer.body.find("resp_");
+  const std::string id = answer.body.substr(at, 5 + 32);
+  EXPECT_EQ(Get("/v1/responses/" + id).body, answer.body);
+  const RawAnswer stream = Post("/v1/responses", Body(Cat(R"("input":"Hi","stream":true,)", tools)));
+  EXPECT_NE(stream.body.find("event: response.completed\n"), std::string::npos) << stream.body;
+  const RawAnswer next = Post("/v1/responses", Body(Cat(R"("input":"x","previous_response_id":")", id, "\"")));
+  EXPECT_EQ(next.status, 200) << next.body;
+  EXPECT_EQ(
+      Post("/v1/responses", Body(Cat(R"("input":"Hi","x":)", std::string(200, '['), std::string(200, ']')))).status,
+      400);
+}
+
+TEST_F(ResponseServer, AConversationHasAnEnd) {
+  const std::string long_text(11 << 20, 'x');
+  const Json::Array input{
+      Json::Object{{"id", "msg_1"},
+                   {"type", "message"},
+                   {"role", "user"},
+                   {"content", Json::Array{Json::Object{{"type", "input_text"}, {"text", long_text}}}}}};
+  openai::StoredResponses stored(*store_, OwnerOf({.tenant = "t", .project = "p", .key = "a"}),
+                                 [] { return SystemClock().UnixSeconds(); });
+  Json previous;
+  for (size_t i = 0; i < 3; ++i) {
+    const std::string id = Cat("resp_", i);
+    ASSERT_TRUE(stored
+                    .Keep({.response = Json::Object{{"id", id},
+                                                    {"status", "completed"},
+                                                    {"previous_response_id", previous},
+                                                    {"output", Json::Array{}}},
+                           .input = input})
+                    .ok());
+    previous = id;
+  }
+  EXPECT_TRUE(stored.ItemsUpTo("resp_1").ok());
+  const RawAnswer answer = Post("/v1/responses", Body(R"("input":"x","previous_response_id":"resp_2")"));
+  EXPECT_EQ(answer.status, 400) << answer.body;
+  EXPECT_NE(At(ErrorOf(answer), "message").find("too long"), std::string::npos) << answer.body;
+}
+
+TEST_F(ResponseServer, WhereTheStoreIsDoesNotConcernClients) {
+  const auto lost = ObjectStore::OpenedWhenUsed("/proc/no/such/place/objects.sqlite3", {});
+  Start(FakeEngine::Mode::kAnswer, lost.get());
+  for (const RawAnswer& answer : {Post("/v1/responses", Body(R"("input":"Hi")")), Get("/v1/responses/resp_1")}) {
+    EXPECT_EQ(answer.status, 503) << answer.body;
+    EXPECT_EQ(CodeOf(answer), "storage_unavailable");
+    EXPECT_EQ(answer.fields.count("retry-after"), 1u);
+    EXPECT_EQ(answer.body.find("objects.sqlite3"), std::string::npos) << answer.body;
+  }
+  EXPECT_EQ(Post("/v1/responses", Body(R"("input":"Hi","store":false)")).status, 200);
+  served_.reset();  // before its store
+}
+
+TEST_F(ResponseServer, WhatAClientLeftIsNotStored) {
+  Start(FakeEngine::Mode::kHold);
+  RawClient client(served_->port());
+  ASSERT_TRUE(client.Send(PostText("/v1/responses", Body(R"("input":"Hi","stream":true)"), "Authorization: a\r\n")));
+  const auto submitted = engine().WaitFor(0);
+  submitted.events->Push({FakeEngine::Read(submitted.request), FakeEngine::Said("Hello")});
+  const auto seen = client.ReadUntil("response.output_text.delta");
+  ASSERT_TRUE(seen.has_value());
+  const std::string id = seen->substr(seen->find("resp_"), 5 + 32);
+  client.Close();
+  ASSERT_TRUE(Eventually([&] { return submitted.events->cancelled(); }));
+  TellTheRest(submitted);
+  EXPECT_EQ(Get("/v1/responses/" + id).status, 404);
 }
 
 TEST_F(ResponseServer, ErrorsAreOpenAis) {

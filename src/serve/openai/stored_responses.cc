@@ -1,10 +1,12 @@
 #include "serve/openai/stored_responses.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 #include <vector>
 
 #include "base/cat.h"
+#include "base/log.h"
 
 namespace bedplate::openai {
 namespace {
@@ -18,6 +20,27 @@ Status PreviousNotFound(std::string_view id) {
   return Status::InvalidArgument(Cat("Previous response with id '", id.substr(0, 100), "' not found."))
       .WithParam("previous_response_id")
       .WithReason("previous_response_not_found");
+}
+
+Status InvalidPrevious(std::string message) {
+  return Status::InvalidArgument(std::move(message)).WithParam("previous_response_id").WithReason("invalid_value");
+}
+
+/// What a client is told of the store: not its files and statements.
+Status Told(Status status) {
+  switch (status.code()) {
+    case StatusCode::kIoError:
+    case StatusCode::kUnavailable:
+      LogError("the store of responses can't be used", {{"error", status.message()}});
+      return Status::Unavailable("Stored responses can't be reached at the moment; try again, or send 'store': false.")
+          .WithReason("storage_unavailable")
+          .WithRetryAfterMs(std::max(status.retry_after_ms(), uint32_t{1000}));
+    case StatusCode::kDataLoss:
+      LogError("the store of responses is damaged", {{"error", status.message()}});
+      return Status::Internal("What is stored of this response can't be read.").WithReason("storage_damaged");
+    default:
+      return status;
+  }
 }
 
 const Json::Array& OutputOf(const Json& response) {
@@ -43,13 +66,13 @@ bool HasEnded(const Json& response) {
 
 Status StoredResponses::Put(std::string_view kind, std::string_view response_id, std::string content) {
   const int64_t now = unix_seconds_();
-  return store_.Put({.kind = std::string(kind),
-                     .id = std::string(response_id),
-                     .owner = owner_,
-                     .created_unix_seconds = now,
-                     .expires_unix_seconds = now + kResponseLifeSeconds,
-                     .content = std::move(content)},
-                    now);
+  return Told(store_.Put({.kind = std::string(kind),
+                          .id = std::string(response_id),
+                          .owner = owner_,
+                          .created_unix_seconds = now,
+                          .expires_unix_seconds = now + kResponseLifeSeconds,
+                          .content = std::move(content)},
+                         now));
 }
 
 Status StoredResponses::Keep(const StoredResponse& record) {
@@ -62,69 +85,68 @@ Status StoredResponses::KeepEvents(std::string_view response_id, std::string eve
 }
 
 Result<StoredResponse> StoredResponses::Find(std::string_view response_id) {
+  BP_ASSIGN_OR_RETURN(Record record, Read(response_id));
+  return std::move(record.content);
+}
+
+Result<StoredResponses::Record> StoredResponses::Read(std::string_view response_id) {
   Result<StoredObject> object = store_.Get({.kind = kResponse, .id = response_id, .owner = owner_}, unix_seconds_());
   if (!object.ok() && object.status().code() == StatusCode::kNotFound) return ResponseNotFound(response_id);
-  if (!object.ok()) return std::move(object).status();
-  Result<Json> record = ParseJson(object->content);
+  if (!object.ok()) return Told(std::move(object).status());
+  Result<Json> record = ParseOwnJson(object->content);
   const Json* response = record.ok() ? record->Find("response") : nullptr;
   const Json* input = record.ok() ? record->Find("input") : nullptr;
   if (response == nullptr || input == nullptr || !input->is_array()) {
-    return Status::DataLoss(Cat("what is stored of response '", response_id, "' can't be read"));
+    return Told(Status::DataLoss(Cat("the record of ", response_id, " is none of a response")));
   }
-  return StoredResponse{.response = *response, .input = input->as_array()};
+  return Record{.content = {.response = *response, .input = input->as_array()}, .bytes = object->content.size()};
 }
 
 Result<std::string> StoredResponses::FindEvents(std::string_view response_id) {
   Result<StoredObject> object = store_.Get({.kind = kEvents, .id = response_id, .owner = owner_}, unix_seconds_());
-  if (!object.ok()) return std::move(object).status();
+  if (!object.ok()) return Told(std::move(object).status());
   return std::move(object->content);
 }
 
 Status StoredResponses::Delete(std::string_view response_id) {
   const int64_t now = unix_seconds_();
   Status events = store_.Delete({.kind = kEvents, .id = response_id, .owner = owner_}, now);
-  if (!events.ok() && events.code() != StatusCode::kNotFound) return events;
+  if (!events.ok() && events.code() != StatusCode::kNotFound) return Told(std::move(events));
   Status response = store_.Delete({.kind = kResponse, .id = response_id, .owner = owner_}, now);
-  return response.code() == StatusCode::kNotFound ? ResponseNotFound(response_id) : response;
+  return response.code() == StatusCode::kNotFound ? ResponseNotFound(response_id) : Told(std::move(response));
 }
 
 Result<Json::Array> StoredResponses::ItemsUpTo(const std::string& response_id) {
-  std::vector<StoredResponse> chain;  // the newest first
-  for (std::string id = response_id; !id.empty(); id = TextAt(chain.back().response, "previous_response_id")) {
-    Result<StoredResponse> record = Find(id);
+  std::vector<Json::Array> chain;  // the newest first
+  size_t bytes = 0;
+  for (std::string id = response_id; !id.empty();) {
+    Result<Record> record = Read(id);
     if (!record.ok() && record.status().code() == StatusCode::kNotFound) return PreviousNotFound(id);
     if (!record.ok()) return std::move(record).status();
-    const std::string status = StatusWordOf(record->response);
+    auto& [response, input] = record->content;
+    const std::string status = StatusWordOf(response);
     if (status != "completed" && status != "incomplete") {
-      return Status::InvalidArgument(Cat("Previous response '", id, "' can't be continued: its status is '", status,
-                                         "'; allowed: completed, incomplete."))
-          .WithParam("previous_response_id")
-          .WithReason("invalid_value");
+      return InvalidPrevious(Cat("Previous response '", id, "' can't be continued: its status is '", status,
+                                 "'; allowed: completed, incomplete."));
     }
-    if (chain.size() == kChainMax) {
-      return Status::InvalidArgument(Cat("The conversation has more than ", kChainMax, " responses."))
-          .WithParam("previous_response_id")
-          .WithReason("invalid_value");
+    bytes += record->bytes;
+    if (chain.size() == kChainMax || bytes > kChainBytesMax) {
+      return InvalidPrevious(Cat("The conversation is too long: at most ", kChainMax, " responses of ", kChainBytesMax,
+                                 " bytes in all are continued; begin a new one with what matters of it as 'input'."));
     }
-    chain.push_back(*std::move(record));
+    std::ranges::copy(OutputOf(response), std::back_inserter(input));
+    chain.push_back(std::move(input));
+    id = TextAt(response, "previous_response_id");
   }
   Json::Array items;
-  for (auto record = chain.rbegin(); record != chain.rend(); ++record) {
-    std::ranges::move(record->input, std::back_inserter(items));
-    std::ranges::copy(OutputOf(record->response), std::back_inserter(items));
-  }
+  for (auto& some : chain | std::views::reverse) std::ranges::move(some, std::back_inserter(items));
   return items;
 }
 
-Result<Json> StoredResponses::ItemOf(const std::string& item_id) {
-  const std::string response_id = ResponseIdOfItem(item_id);
-  if (response_id.empty()) return Status::NotFound("no item of ours");
-  BP_ASSIGN_OR_RETURN(const StoredResponse record, Find(response_id));
-  for (const Json::Array* items : {&OutputOf(record.response), &record.input}) {
-    const auto at = std::ranges::find_if(*items, [&](const Json& item) { return TextAt(item, "id") == item_id; });
-    if (at != items->end()) return *at;
-  }
-  return Status::NotFound("the response has no such item");
+Result<Json::Array> StoredResponses::ItemsOf(const std::string& response_id) {
+  BP_ASSIGN_OR_RETURN(StoredResponse record, Find(response_id));
+  std::ranges::copy(OutputOf(record.response), std::back_inserter(record.input));
+  return std::move(record.input);
 }
 
 }  // namespace bedplate::openai

@@ -3,7 +3,8 @@
 /// was streamed in the background, its events.
 ///
 /// Threads: any, but not a network thread: the store may wait for the disk.
-/// Errors:  kNotFound for what isn't there, has expired or is another's; otherwise the store's.
+/// Errors:  kNotFound for what isn't there, has expired or is another's; kTooLarge; kUnavailable where the store can't
+///          be used, kInternal where what it holds can't be read: why is for the log, not for clients.
 
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,9 @@ namespace bedplate::openai {
 
 /// As long as OpenAI keeps them.
 inline constexpr int64_t kResponseLifeSeconds = int64_t{30} * 24 * 3600;
+
+/// More than the context of any model has room for.
+inline constexpr size_t kChainBytesMax = size_t{32} << 20;
 
 struct StoredResponse {
   Json response;      // as clients see it
@@ -36,11 +40,17 @@ class StoredResponses final : public ResponseHistory {
   Result<std::string> FindEvents(std::string_view response_id);
   Status Delete(std::string_view response_id);
 
-  /// kInvalidArgument, param previous_response_id, where one of the chain is not there or has not ended.
+  /// kInvalidArgument, param previous_response_id, where one of the chain is not there or has not ended, or where all
+  /// that is stored of it takes more than kChainBytesMax.
   Result<Json::Array> ItemsUpTo(const std::string& response_id) override;
-  Result<Json> ItemOf(const std::string& item_id) override;
+  Result<Json::Array> ItemsOf(const std::string& response_id) override;
 
  private:
+  struct Record {
+    StoredResponse content;
+    size_t bytes = 0;  // as stored
+  };
+  Result<Record> Read(std::string_view response_id);
   Status Put(std::string_view kind, std::string_view response_id, std::string content);
 
   ObjectStore& store_;
