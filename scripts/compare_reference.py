@@ -61,12 +61,12 @@ def bedplate(*arguments):
     return done.stdout
 
 
-def ours(model, sequences):
-    """[(log-probabilities of the candidates, top token) a position] a sequence."""
+def ours(model, sequences, *options):
+    """[(log-probabilities of the candidates, top token) a position] a sequence. options: more of `bedplate logprobs`."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as f:
         json.dump({"sequences": [{"tokens": s.tokens, "candidates": s.ids} for s in sequences]}, f)
         f.flush()
-        lines = bedplate("logprobs", model, f.name, "--tokens").decode().strip().splitlines()
+        lines = bedplate("logprobs", model, f.name, "--tokens", *options).decode().strip().splitlines()
     if len(lines) != len(sequences):
         raise RuntimeError(f"logprobs printed {len(lines)} lines for {len(sequences)} sequences")
     answers = [json.loads(line) for line in lines]
