@@ -50,7 +50,8 @@ Connection::~Connection() {
 void Connection::Start() {
   Guarded([this] {
     ErrorCode ignored;
-    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // tokens are small and must not wait for each other
+    (void)socket_.set_option(asio::ip::tcp::no_delay(true),
+                             ignored);  // tokens are small and must not wait for each other
     reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
     if (services_.options.tls) {
       tls_ = TlsSession::Create(*services_.options.tls);
@@ -465,7 +466,7 @@ void Connection::Rest() {
 void Connection::OnLastWritten() {
   if (read_ended_) return Close();
   ErrorCode ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  (void)socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   Read();
 }
 
@@ -482,7 +483,7 @@ void Connection::Close() noexcept {
   phase_ = Phase::kClosed;
   activity_.reset();
   ErrorCode ignored;
-  socket_.close(ignored);
+  (void)socket_.close(ignored);
   deadline_timer_.cancel();
   tick_timer_.cancel();
 }

@@ -400,7 +400,7 @@ Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request) {
 }
 
 std::shared_ptr<Activity> StartGeneration(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
-                                          std::shared_ptr<ResponseSink> sink) {
+                                          const std::shared_ptr<ResponseSink>& sink) {
   auto generation = std::make_shared<Generation>(services, dialect, std::move(exchange), sink);
   generation->Start();
   return generation;

@@ -35,6 +35,6 @@ Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request);
 HttpResponse StreamHead(std::vector<HttpField> fields);
 
 std::shared_ptr<Activity> StartGeneration(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
-                                          std::shared_ptr<ResponseSink> sink);
+                                          const std::shared_ptr<ResponseSink>& sink);
 
 }  // namespace bedplate

@@ -51,7 +51,7 @@ void ModelRegistry::AnnounceLoading(std::string id) {
   pending_.push_back({std::move(id), Status::Ok()});
 }
 
-void ModelRegistry::ReportFailure(const std::string& id, Status why) {
+void ModelRegistry::ReportFailure(const std::string& id, const Status& why) {
   const std::lock_guard lock(mutex_);
   for (Pending& pending : pending_) {
     if (pending.id == id) pending.failure = why;

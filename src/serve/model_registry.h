@@ -17,7 +17,7 @@ class ModelRegistry {
   /// kConflict when one of the model's names is taken.
   Status Add(ServedModel model);
   void AnnounceLoading(std::string id);
-  void ReportFailure(const std::string& id, Status why);
+  void ReportFailure(const std::string& id, const Status& why);
 
   /// By id or alias. kNotFound names what there is; kUnavailable for one that is loading or failed to.
   Result<ServedModel> Find(std::string_view name) const;

@@ -282,8 +282,8 @@ ListenAddress Server::address() const {
 Status Server::AddModel(ServedModel model) {
   return impl_->models.Add(std::move(model));
 }
-void Server::ReportLoadFailure(const std::string& id, Status why) {
-  impl_->models.ReportFailure(id, std::move(why));
+void Server::ReportLoadFailure(const std::string& id, const Status& why) {
+  impl_->models.ReportFailure(id, why);
 }
 
 void Server::Start() {

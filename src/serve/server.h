@@ -86,7 +86,7 @@ class Server {
   /// Makes a model available. kConflict when a name is taken.
   Status AddModel(ServedModel model);
   /// Loading one of loading_models failed: /ready and requests for it say so.
-  void ReportLoadFailure(const std::string& id, Status why);
+  void ReportLoadFailure(const std::string& id, const Status& why);
 
   void Start();
   void Wait();  // until it has stopped
