@@ -30,6 +30,7 @@ struct Route {
 class Router {
  public:
   void Add(Route route) { routes_.push_back(std::move(route)); }
+  [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
   struct Match {
     const Route* route = nullptr;  // null: none, and allowed says whether another method would do

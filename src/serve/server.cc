@@ -279,6 +279,11 @@ uint16_t Server::port() const {
 ListenAddress Server::address() const {
   return impl_->bound;
 }
+std::vector<std::string> Server::Routes() const {
+  std::vector<std::string> out;
+  for (const Route& route : impl_->router.routes()) out.push_back(Cat(route.method, " ", route.pattern));
+  return out;
+}
 Status Server::AddModel(ServedModel model) {
   return impl_->models.Add(std::move(model));
 }

@@ -82,6 +82,8 @@ class Server {
 
   [[nodiscard]] uint16_t port() const;
   [[nodiscard]] ListenAddress address() const;  // with the port that was picked
+  /// The whole table of what is served, each as "POST /v1/completions" (router.h tells patterns).
+  [[nodiscard]] std::vector<std::string> Routes() const;
 
   /// Makes a model available. kConflict when a name is taken.
   Status AddModel(ServedModel model);
