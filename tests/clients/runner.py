@@ -28,7 +28,7 @@ def raises(kind, *words, code=None):
 def run(names, call, wanted):
     """Runs the tests among `names` whose name contains one of `wanted`, and prints `N passed, N failed`."""
     passed = failed = 0
-    for name, test in names.items():
+    for name, test in list(names.items()):
         if not name.startswith("test_") or (wanted and not any(w in name for w in wanted)):
             continue
         start = time.monotonic()
