@@ -5,10 +5,12 @@
 #   scripts/peers.sh llama-server   llama.cpp's server, compiled likewise; prints the program instead of a Python
 #   scripts/peers.sh reference      torch, transformers, gguf, tokenizers: the fp32 reference and the tokenizers' oracle
 #   scripts/peers.sh clients        the official SDKs that tests/clients drive the server with
+#   scripts/peers.sh frameworks     LangChain and LiteLLM, for the same
 #   scripts/peers.sh constraints    xgrammar and llguidance, and jsonschema, which says what is valid
 #
 # They live in build/peers/. An environment that exists elsewhere is used instead when BEDPLATE_PEER_LLAMA,
-# BEDPLATE_PEER_LLAMA_SERVER, BEDPLATE_PEER_REFERENCE, BEDPLATE_PEER_CLIENTS or BEDPLATE_PEER_CONSTRAINTS names its folder.
+# BEDPLATE_PEER_LLAMA_SERVER, BEDPLATE_PEER_REFERENCE, BEDPLATE_PEER_CLIENTS, BEDPLATE_PEER_FRAMEWORKS or
+# BEDPLATE_PEER_CONSTRAINTS names its folder.
 set -euo pipefail
 # Rivals that are compiled want a compiler under the usual names; a machine that only ./run prepared has clang-19 alone.
 command -v c++ >/dev/null || export CC=clang-19 CXX=clang++-19
@@ -20,9 +22,10 @@ case $name in
   llama-server) given=${BEDPLATE_PEER_LLAMA_SERVER:-} ;;
   reference) given=${BEDPLATE_PEER_REFERENCE:-} ;;
   clients) given=${BEDPLATE_PEER_CLIENTS:-} ;;
+  frameworks) given=${BEDPLATE_PEER_FRAMEWORKS:-} ;;
   constraints) given=${BEDPLATE_PEER_CONSTRAINTS:-} ;;
   *)
-    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -40,9 +43,12 @@ if [[ -n $given ]]; then
 fi
 
 venv=build/peers/$name
-# The SDKs' list grows with the APIs: an environment that was made from another one is made anew.
-made_from=$(cat tests/clients/requirements*.txt | sha256sum)
-[[ $name == clients ]] || made_from=
+# The SDKs' lists grow with the APIs: an environment that was made from another one is made anew.
+case $name in
+  clients) made_from=$(cat tests/clients/requirements{,_first_majors}.txt | sha256sum) ;;
+  frameworks) made_from=$(sha256sum < tests/clients/requirements_frameworks.txt) ;;
+  *) made_from= ;;
+esac
 if [[ ! -e $venv/.complete || $(cat "$venv/.complete") != "$made_from" ]]; then
   echo "peers: making $venv (once)" >&2
   mkdir -p build/peers
@@ -65,6 +71,7 @@ if [[ ! -e $venv/.complete || $(cat "$venv/.complete") != "$made_from" ]]; then
       "${pip[@]}" torch transformers==5.23.0 tokenizers==0.23.3 gguf==0.19.0 jinja2 sentencepiece protobuf >&2
       ;;
     constraints) "${pip[@]}" xgrammar==0.2.8 llguidance==1.9.1 jsonschema==4.26.0 numpy >&2 ;;
+    frameworks) "${pip[@]}" -r tests/clients/requirements_frameworks.txt >&2 ;;
     clients)
       "${pip[@]}" -r tests/clients/requirements.txt >&2
       # The major before, for those who stay with it: PYTHONPATH puts it first.

@@ -3,16 +3,17 @@
 // Method: only the SDK's public interface, as an application would use it. Ends with `N passed, N failed`.
 import assert from "node:assert/strict";
 
+import { model, question, run, runsOf, url } from "./runner.mjs";
+
 const { default: Anthropic, BadRequestError, NotFoundError } = await import(process.env.ANTHROPIC_SDK);
 
-const model = process.env.BEDPLATE_MODEL ?? "smollm2-135m";
-const client = new Anthropic({ baseURL: process.env.BEDPLATE_URL, apiKey: "none", maxRetries: 0, timeout: 300_000 });
-const messages = [{ role: "user", content: "What is the capital of France? Answer in one short sentence." }];
+const client = new Anthropic({ baseURL: url, apiKey: "none", maxRetries: 0, timeout: 300_000 });
+const messages = [{ role: "user", content: question }];
 const ask = { model, messages, max_tokens: 32 };
 const first = { headers: { "anthropic-version": "2023-06-01" } };
 const greedy = { ...ask, temperature: 0 };
 
-const tests = {
+await run({
   async message() {
     const answer = await client.messages.create(greedy, first);
     assert.equal(answer.type, "message");
@@ -33,8 +34,7 @@ const tests = {
     assert.equal(text, whole.content[0].text);
     assert.equal(final.content[0].text, text);
     assert.equal(final.usage.output_tokens, whole.usage.output_tokens);
-    const kinds = events.filter((type, i) => type !== "ping" && type !== events[i - 1]);
-    assert.deepEqual(kinds, [
+    assert.deepEqual(runsOf(events.filter((type) => type !== "ping")), [
       "message_start",
       "content_block_start",
       "content_block_delta",
@@ -74,20 +74,4 @@ const tests = {
     }, Anthropic.APIUserAbortError);
     assert.equal((await client.messages.create({ ...greedy, max_tokens: 1 }, first)).usage.output_tokens, 1);
   },
-};
-
-let passed = 0;
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    passed += 1;
-    console.log(`ok      typescript ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.error(error);
-    console.log(`FAILED  typescript ${name}`);
-  }
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+});

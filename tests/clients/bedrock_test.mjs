@@ -17,15 +17,15 @@ import {
 } from "@aws-sdk/client-bedrock-runtime";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
-const modelId = process.env.BEDPLATE_MODEL ?? "smollm2-135m";
+import { model as modelId, question, run, runsOf, url } from "./runner.mjs";
+
 const client = new BedrockRuntimeClient({
-  endpoint: process.env.BEDPLATE_URL,
+  endpoint: url,
   region: "eu-west-1",
   credentials: { accessKeyId: "none", secretAccessKey: "none" },
   maxAttempts: 1,
   requestHandler: new NodeHttpHandler({ requestTimeout: 300_000 }),
 });
-const question = "What is the capital of France? Answer in one short sentence.";
 const messages = [{ role: "user", content: [{ text: question }] }];
 const greedy = { modelId, messages, inferenceConfig: { maxTokens: 32, temperature: 0 } };
 const anthropic = {
@@ -36,7 +36,7 @@ const anthropic = {
 };
 const decoder = new TextDecoder();
 
-const tests = {
+await run({
   async converseStreamEqualsWhole() {
     const whole = await client.send(new ConverseCommand(greedy));
     assert.match(whole.output.message.content[0].text, /Paris/);
@@ -56,10 +56,8 @@ const tests = {
       usage.inputTokens + usage.cacheReadInputTokens,
       whole.usage.inputTokens + whole.usage.cacheReadInputTokens,
     );
-    assert.deepEqual(
-      kinds.filter((kind, i) => kind !== kinds[i - 1]),
-      ["messageStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"],
-    );
+    const order = ["messageStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"];
+    assert.deepEqual(runsOf(kinds), order);
   },
   async invokeModel() {
     const body = JSON.stringify(anthropic);
@@ -101,20 +99,4 @@ const tests = {
     const few = await client.send(new ConverseCommand({ ...greedy, inferenceConfig: { maxTokens: 1 } }));
     assert.equal(few.usage.outputTokens, 1);
   },
-};
-
-let passed = 0;
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    passed += 1;
-    console.log(`ok      typescript ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.error(error);
-    console.log(`FAILED  typescript ${name}`);
-  }
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+});

@@ -1,6 +1,8 @@
 """Runs the clients' tests one after another against one server, and adds up what they report.
 
-    run_all.py [NAME...]    only the Python tests whose name contains one of these, and no TypeScript
+    run_all.py [NAME...]    only the tests whose name contains one of these
+
+BEDPLATE_FRAMEWORKS: the Python that has LangChain and LiteLLM; without it their tests are left out.
 """
 
 import contextlib
@@ -15,9 +17,12 @@ sys.path.insert(0, str(HERE.parents[1] / "scripts"))
 from bedplate_process import Server  # noqa: E402
 
 TYPESCRIPT = ["node", "anthropic_test.mjs"]
+FRAMEWORKS = os.environ.get("BEDPLATE_FRAMEWORKS")
 FIRST_MAJORS = pathlib.Path(sys.prefix) / "first_majors"
 SUITES = [
     ("openai, Python", [sys.executable, "openai_test.py"], {}),
+    ("openai, Node", ["node", "openai_test.mjs"], {}),
+    ("openai, Node: Responses", ["node", "openai_responses_test.mjs"], {}),
     ("anthropic, Python", [sys.executable, "anthropic_test.py"], {}),
     ("anthropic, Python, first major", [sys.executable, "anthropic_test.py"], {"PYTHONPATH": str(FIRST_MAJORS)}),
     ("boto3", [sys.executable, "bedrock_test.py"], {}),
@@ -25,7 +30,13 @@ SUITES = [
     ("keys, limits and TLS, Python", [sys.executable, "keys_test.py"], {}),
     ("anthropic, TypeScript", TYPESCRIPT, {"ANTHROPIC_SDK": "@anthropic-ai/sdk"}),
     ("anthropic, TypeScript, first major", TYPESCRIPT, {"ANTHROPIC_SDK": "anthropic-sdk-first-major"}),
+    ("Vercel AI SDK", ["node", "vercel_test.mjs"], {}),
 ]
+if FRAMEWORKS:
+    SUITES += [
+        ("langchain-openai, -anthropic, -aws", [FRAMEWORKS, "langchain_test.py"], {}),
+        ("litellm", [FRAMEWORKS, "litellm_test.py"], {}),
+    ]
 
 
 def main():
@@ -34,8 +45,6 @@ def main():
     with contextlib.ExitStack() as stack:
         url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
         for name, command, environment in SUITES:
-            if wanted and command[0] == "node":
-                continue
             print(f"--- {name}", flush=True)
             done = subprocess.run(
                 command + wanted, cwd=HERE, env=os.environ | environment | {"BEDPLATE_URL": url}, stdout=subprocess.PIPE

@@ -192,6 +192,9 @@ TEST(ErrorResponse, HasOpenAisShapeAndRetryTimes) {
   EXPECT_NE(busy.body.find(R"("code":"rate_limit_exceeded")"), std::string::npos);
   EXPECT_EQ(busy.fields[1].value, "60");  // seconds: what clients still wait for
   EXPECT_EQ(ErrorResponse(Status(StatusCode::kUnauthenticated, "x"), "r").status, 401);
+  const Status overflow = Status::InvalidArgument("9 tokens.").WithReason("context_length_exceeded");
+  EXPECT_NE(ErrorResponse(overflow, "r").body.find(R"("message":"9 tokens. (context_length_exceeded)")"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -32,6 +32,12 @@ std::string_view CodeOf(const Status& status, int http_status) {
   }
 }
 
+std::string MessageOf(const Status& status) {
+  // OpenAI's SDK for Python gives the message alone as an error's text, and LangChain looks for the code in that.
+  if (status.reason() == "context_length_exceeded") return Cat(status.message(), " (context_length_exceeded)");
+  return status.message().empty() ? std::string(StatusCodeName(status.code())) : status.message();
+}
+
 }  // namespace
 
 void AppendError(const Status& status, std::string& out) {
@@ -43,7 +49,7 @@ void AppendError(const Status& status, std::string& out) {
   w.Key("error");
   w.BeginObject();
   w.Key("message");
-  w.String(status.message().empty() ? StatusCodeName(status.code()) : std::string_view(status.message()));
+  w.String(MessageOf(status));
   w.Key("type");
   w.String(TypeOf(http_status));
   w.Key("param");
