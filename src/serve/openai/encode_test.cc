@@ -193,7 +193,7 @@ TEST(ErrorResponse, HasOpenAisShapeAndRetryTimes) {
   EXPECT_EQ(busy.fields[1].value, "60");  // seconds: what clients still wait for
   EXPECT_EQ(ErrorResponse(Status(StatusCode::kUnauthenticated, "x"), "r").status, 401);
   const Status overflow = Status::InvalidArgument("9 tokens.").WithReason("context_length_exceeded");
-  EXPECT_NE(ErrorResponse(overflow, "r").body.find(R"("message":"9 tokens. (context_length_exceeded)")"),
+  EXPECT_NE(ErrorResponse(overflow, "r").body.find(R"x("message":"9 tokens. (context_length_exceeded)")x"),
             std::string::npos);
 }
 
