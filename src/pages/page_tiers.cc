@@ -66,11 +66,11 @@ PageTiers::PageTiers(Options options, std::unique_ptr<PageKeys> keys, std::optio
   collected_.reserve(buffer_states_.size());
   if (file_ == nullptr) return;
   for (const PageFile::Record& record : file->records) {
+    next_number_ = std::max(next_number_, record.number + 1);
     // Two records of one key are no harm: the bytes are the same.
     if (file_index_.Find(record.key).has_value()) continue;
     file_index_.AddAt(record.slot, record.key, record.parent);
     stored_[record.slot] = Stored::kFound;
-    next_number_ = record.number + 1;
   }
 }
 

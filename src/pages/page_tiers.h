@@ -2,23 +2,25 @@
 /// Where cached pages go that the pool has no room for, and come back from: memory beyond the pool, and a file that
 /// survives the process. What is kept is a run, the pages of all groups for 16 tokens, under its key (page_key.h).
 ///
-///   memory   takes each page that the prefix tree evicts, and gives up whole runs, the least recently used ends first
+///   memory   takes each page that the prefix tree evicts, and gives up whole runs, the least recently used ends first;
+///            what finds only the run before it to give up is not kept
 ///   file     takes each run as soon as it is complete, on a thread of its own, through a bounded number of buffers;
-///   what
-///            comes while all are full is not kept. A run that memory gives up is offered once more.
+///            what comes while all are full is not kept. A run that memory gives up is offered once more, if it is
+///            whole and the file has no slot for it.
 ///   restore  a sequence whose prompt goes on in a tier gets its pages filled run by run, as long as each next run is
 ///            there. From memory that is a copy at once; from the file it is read ahead on the other thread, checked,
 ///            and copied when it has come. No page is written but by the engine thread, so a sequence may give its
 ///            pages up at any time.
 ///
-/// A run is restored where that has taken less time than computing it would, by what both took lately.
+/// A run is restored where that has taken less time than computing it would, by what both took lately; a tier that
+/// nothing is known of, or that has been refused for long, is tried.
 ///
 /// Owns:    copies of bytes. Outlives the prefix tree that it serves and every PageRestore.
 /// Threads: the engine thread, and one that calls Serve (or, in tests, Work) for the file.
 /// Errors:  none reach a request. A run that can't be read is logged and computed instead; a file that can't be written
 ///          takes no more runs, one that the system fails to read is not read any more.
 /// Cost:    copying a run: its bytes at the speed of memory. No allocation after the start but for the keys of a
-/// restore.
+///          restore, and for what is said of a failure.
 
 #include <array>
 #include <condition_variable>

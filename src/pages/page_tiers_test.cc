@@ -167,6 +167,37 @@ TEST(PageTiers, TheFileOutlivesTheProcess) {
   EXPECT_LE(waits, 3u) << "it is read ahead";
 }
 
+TEST(PageTiers, NumbersGoOnPastEveryRecordOfTheFile) {
+  SimClock clock;
+  const auto disk = std::make_shared<std::vector<std::byte>>();
+  const auto keys = PageKeys::Create("a test");
+  ASSERT_TRUE(keys.ok());
+  const auto tokens = Tokens(2);
+  const PageKey root = (*keys)->root(), first = (*keys)->Child(root, 0, std::span(tokens).first(kPageTokens));
+  const std::vector<std::byte> bytes(PageTiers::BytesPerRun(kPageBytes));
+  const auto open = [&] {
+    return PageFile::Open(std::make_unique<MemoryFile>(disk, Tiers::NoFaults),
+                          {.identity = root, .label = "test", .run_bytes = bytes.size(), .slots_max = 8});
+  };
+  {
+    const auto opened = open();
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    for (const auto& [number, slot] : {std::pair{5u, 0u}, std::pair{9u, 1u}}) {
+      ASSERT_TRUE(opened->file->Write({first, root, number, slot}, bytes).ok()) << "the same key twice";
+    }
+  }
+  {
+    Tiers tiers({.file_runs = 8}, disk, clock);
+    const auto chain = KeysOf(*tiers, tokens);
+    ASSERT_EQ(chain[1], first);
+    tiers.Complete(chain[2], chain[1]);
+    tiers.WorkAll();
+  }
+  const auto opened = open();
+  ASSERT_EQ(opened->records.size(), 3u);
+  EXPECT_EQ(opened->records.back().number, 10u) << "written last, so in order it comes last";
+}
+
 TEST(PageTiers, WhatIsComputedAgainMendsTheFile) {
   for (const bool seen_first : {true, false}) {
     SimClock clock;
