@@ -195,8 +195,12 @@ Result<std::shared_ptr<TokenMasks>> CompileConstraint(const Constraint& constrai
   const Status finished = grammar.Finish(root);
   if (!finished.ok()) return Refused(ParamOf(constraint), "This can't be enforced", finished);
   auto masks = std::make_shared<TokenMasks>(std::move(grammar), std::move(trie));
-  if (masks->automaton().start() == ByteAutomaton::kTooAmbiguous) {
-    return Refused(ParamOf(constraint), "This can't be enforced", Status::InvalidArgument("it is too ambiguous"));
+  const PositionNumber at = masks->automaton().start();
+  if (at == ByteAutomaton::kTooAmbiguous || at == ByteAutomaton::kDead) {
+    const std::string why = at == ByteAutomaton::kDead
+                                ? Cat("its rules begin with one another more than ", ByteAutomaton::kDepthMax, " deep")
+                                : "it is too ambiguous";
+    return Refused(ParamOf(constraint), "This can't be enforced", Status::InvalidArgument(why));
   }
   TokenMasks::Cursor start(*masks);
   const auto allowed = start.Allowed();

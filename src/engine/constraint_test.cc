@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/cat.h"
 #include "engine/sim_testing.h"
 #include "text/constraint/regex.h"
 
@@ -63,7 +64,8 @@ bool Writable(const Formed& form) {
 
 std::vector<PreparedRequest> ConstrainedRequests(uint64_t seed, int count) {
   Prng rng(seed);
-  const std::vector<Formed> forms = Forms();
+  std::vector<Formed> forms = Forms();
+  std::erase_if(forms, [](const Formed& form) { return !Writable(form); });
   std::vector<PreparedRequest> requests;
   for (int i = 0; i < count; ++i) {
     PreparedRequest p;
@@ -81,7 +83,7 @@ std::vector<PreparedRequest> ConstrainedRequests(uint64_t seed, int count) {
     if (rng.Chance(0.2)) r.stop_strings = {"ba"};
     if (rng.Chance(0.2)) r.stop_tokens = {TokenId{2}};
     if (rng.Chance(0.8)) {
-      const Formed& form = forms[static_cast<size_t>(rng.Range(0, 5))];
+      const Formed& form = forms[static_cast<size_t>(rng.Range(0, static_cast<int64_t>(forms.size()) - 1))];
       r.constraint = form.constraint;
       p.constraint = *CompileConstraint(form.constraint, SimTrie());
     }
@@ -221,6 +223,43 @@ TEST(Constraint, TheCacheKeepsWhatWasCompiledAndForgetsTheOldest) {
   EXPECT_EQ(full.code(), StatusCode::kResourceExhausted);
   used.clear();
   EXPECT_TRUE(cache.Get(Regex("d")).ok());
+}
+
+TEST(Constraint, OneThatTurnsOutTooAmbiguousFailsItsRequestAlone) {
+  // Two counts that may stand in any sum, forty times over: that outgrows a step after a hundred tokens.
+  std::string counts = "root ::= ";
+  for (int i = 0; i < 40; ++i) counts += Cat(i > 0 ? " | " : "", "x", i, "{2000,1000000}");
+  for (int i = 0; i < 40; ++i) counts += Cat("\nx", i, " ::= \"a\"{1,1000000}");
+  const Constraint ambiguous{.form = GrammarForm{.text = counts, .param = "grammar"}};
+  for (const Speculation::Mode mode : {Speculation::Mode::kOff, Speculation::Mode::kAlways}) {
+    EngineOptions options = OptionsWith(400, mode);
+    options.context_tokens_max = 200;
+    std::vector<PreparedRequest> requests;
+    for (uint64_t i = 0; i < 3; ++i) {
+      PreparedRequest p;
+      p.tokens = {TokenId{static_cast<int32_t>(i)}};
+      p.output_tokens_max = i == 1 ? 190 : 90;
+      p.request.sampling.seed = i;
+      p.request.constraint = i == 1 ? ambiguous : Regex("[a-t]{3,70}");
+      p.constraint = *CompileConstraint(*p.request.constraint, SimTrie());
+      requests.push_back(std::move(p));
+    }
+    const Together got = RunTogether(options, MakeSimLoadedModel({.repetition = 30}), requests, {});
+    SimOracle oracle(30);
+    ASSERT_TRUE(got.results[1].failed);
+    for (const size_t other : {0u, 2u}) EXPECT_EQ(got.results[other], oracle.Run(requests[other]));
+  }
+}
+
+TEST(Constraint, WhatBeginsTooDeepIsRefused) {
+  std::string deep = "root ::= r0 \"a\"\n";
+  for (int i = 0; i < 6000; ++i) deep += Cat("r", i, " ::= r", i + 1, " \"a\"\n");
+  const Status status =
+      CompileConstraint({.form = GrammarForm{.text = deep + "r6000 ::= \"a\"", .param = "grammar"}}, SimTrie())
+          .status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.param(), "grammar");
+  EXPECT_NE(status.message().find("deep"), std::string::npos) << status.message();
 }
 
 TEST(Constraint, PrepareCompilesIt) {

@@ -238,7 +238,7 @@ Drawn EngineCore::DrawOne(const Batch::Wish& wish, std::span<float> row) {
   Drawn drawn{.token = sampler_.Draw(row, request.sampling, sequence.counts, key, allowed), .scored = {}};
   // Here and not in Commit, for the same reason as the counts below.
   if (constraint != nullptr && drawn.token.has_value() && !sequence.output.IsEnd(*drawn.token)) {
-    BP_CHECK(constraint->Accept(*drawn.token));
+    if (!constraint->Accept(*drawn.token)) return {.token = {}, .scored = {}, .failure = TooAmbiguous()};
     drawn.completes = constraint->MustEnd();
   }
   if (drawn.token.has_value() && request.logprobs_top.has_value()) {

@@ -1,10 +1,15 @@
 // Plan. Compute() takes a position's items over a byte, follows jumps, calls and returns until nothing new is reached
-// (Reach, Follow), and makes the set a position (Settle). A state that is reached again under more stacks is followed
-// again; stacks only grow, and no rule begins with itself, so that ends.
+// (Reach, Follow), and makes the set a position (Settle). What reaches a state waits there until its turn, so that many
+// ways to one state (hundreds of alternatives that share a rule) are united once. A state that is reached again under
+// more stacks is followed again; stacks only grow, and no rule begins with itself, so that ends.
+//
+// Whoever finds that the work is beyond its bound returns something wrong at once, and keeps nothing of it: Settle()
+// throws the whole closure away.
 
 #include "text/constraint/byte_automaton.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -25,7 +30,17 @@ ByteAutomaton::ByteAutomaton(const Grammar& grammar, uint32_t reach)
       classes_(grammar.byte_classes()),
       class_of_(grammar.byte_class()),
       stacks_of_(grammar.states().size(), kNoStacks),
-      queued_(grammar.states().size()) {
+      arrived_at_(grammar.states().size(), kUnknown) {
+  Clear();
+}
+
+void ByteAutomaton::Restart() {
+  std::ranges::fill(stacks_of_, kNoStacks);
+  std::ranges::fill(arrived_at_, kUnknown);
+  arrivals_.clear();
+  reached_.clear();
+  todo_.clear();
+  accepts_ = false;
   Clear();
 }
 
@@ -46,9 +61,11 @@ void ByteAutomaton::Clear() {
 
 PositionNumber ByteAutomaton::Compute(PositionNumber at, uint8_t byte) {
   work_ = 0;
-  for (uint32_t i = positions_[at].items; i < positions_[at].items_end; ++i) {
+  for (uint32_t i = positions_[at].items; i < positions_[at].items_end && !gave_up(); ++i) {
     const Item item = items_[i];
-    for (const ByteEdge& e : grammar_.states()[item.state].bytes) {
+    const std::vector<ByteEdge>& edges = grammar_.states()[item.state].bytes;
+    work_ += 1 + edges.size();
+    for (const ByteEdge& e : edges) {
       if (e.low <= byte && byte <= e.high) Reach(e.to, item.stacks);
     }
   }
@@ -59,14 +76,20 @@ PositionNumber ByteAutomaton::Compute(PositionNumber at, uint8_t byte) {
 }
 
 void ByteAutomaton::Reach(StateNumber state, uint32_t stacks) {
-  uint32_t& known = stacks_of_[state];
-  const uint32_t both = known == kNoStacks ? stacks : Unite(known, stacks);
-  if (both == known) return;
-  if (known == kNoStacks) reached_.push_back(state);
-  known = both;
-  if (queued_[state]) return;
-  queued_[state] = true;
-  todo_.push_back(state);
+  if (stacks == kNoStacks || stacks == stacks_of_[state]) return;
+  uint32_t& newest = arrived_at_[state];
+  if (newest == kUnknown) todo_.push_back(state);
+  arrivals_.push_back({stacks, std::exchange(newest, static_cast<uint32_t>(arrivals_.size()))});
+}
+
+/// All stacks that the state has been reached under.
+uint32_t ByteAutomaton::TakeArrived(StateNumber state) {
+  std::vector<uint32_t> sets;
+  if (stacks_of_[state] != kNoStacks) sets.push_back(stacks_of_[state]);
+  for (uint32_t a = std::exchange(arrived_at_[state], kUnknown); a != kUnknown; a = arrivals_[a].next) {
+    sets.push_back(arrivals_[a].stacks);
+  }
+  return UniteAll(sets);
 }
 
 void ByteAutomaton::Follow(StateNumber number) {
@@ -84,7 +107,9 @@ void ByteAutomaton::Follow(StateNumber number) {
   }
   if (!state.final) return;
   accepts_ = accepts_ || stacks_[stacks].has_empty;
-  for (uint32_t f = stacks_[stacks].frames; f < stacks_[stacks].frames_end; ++f) Return(Frame(frames_[f]));
+  for (uint32_t f = stacks_[stacks].frames; f < stacks_[stacks].frames_end && !gave_up(); ++f) {
+    Return(Frame(frames_[f]));
+  }
 }
 
 void ByteAutomaton::Return(const Frame& frame) {
@@ -99,15 +124,18 @@ void ByteAutomaton::Return(const Frame& frame) {
 
 /// What has been reached becomes a position; the scratch is clean again.
 PositionNumber ByteAutomaton::Settle() {
-  while (!todo_.empty() && work_ <= kStepWorkMax) {
-    const StateNumber state = todo_.back();
-    todo_.pop_back();
-    queued_[state] = false;
+  for (size_t i = 0; i < todo_.size() && !gave_up(); ++i) {
+    const StateNumber state = todo_[i];
+    const uint32_t stacks = TakeArrived(state);
+    uint32_t& known = stacks_of_[state];
+    if (stacks == known) continue;
+    if (known == kNoStacks) reached_.push_back(state);
+    known = stacks;
     Follow(state);
   }
-  const bool gave_up = !todo_.empty();
-  for (const StateNumber state : todo_) queued_[state] = false;
+  for (const StateNumber state : todo_) arrived_at_[state] = kUnknown;
   todo_.clear();
+  arrivals_.clear();
   std::vector<Item> items;
   std::ranges::sort(reached_);
   for (const StateNumber state : reached_) {
@@ -116,7 +144,7 @@ PositionNumber ByteAutomaton::Settle() {
   }
   reached_.clear();
   const bool accepts = std::exchange(accepts_, false);
-  if (gave_up) return kTooAmbiguous;
+  if (gave_up()) return kTooAmbiguous;
   if (items.empty() && !accepts) return kDead;
   return InternPosition(items, accepts);
 }
@@ -133,6 +161,7 @@ uint32_t ByteAutomaton::Unite(uint32_t a, uint32_t b) {
   if (a > b) std::swap(a, b);
   const uint64_t key = uint64_t{a} << 32 | b;
   if (const auto known = unions_.find(key); known != unions_.end()) return known->second;
+  if (gave_up()) return a;
   const StackSet x = stacks_[a], y = stacks_[b];
   work_ += x.frames_end - x.frames + y.frames_end - y.frames + 4;
   std::vector<Frame> frames;
@@ -151,9 +180,37 @@ uint32_t ByteAutomaton::Unite(uint32_t a, uint32_t b) {
       ++j;
     }
   }
+  if (gave_up()) return a;  // what is below may be wrong
   const uint32_t both = InternStacks(frames, x.has_empty || y.has_empty);
   unions_.emplace(key, both);
   return both;
+}
+
+/// At once: set after set, the unions in between would cost the square of what there is.
+uint32_t ByteAutomaton::UniteAll(std::vector<uint32_t>& sets) {
+  std::ranges::sort(sets);
+  const auto [same, end] = std::ranges::unique(sets);
+  sets.erase(same, end);
+  if (sets.size() < 3) return sets.size() == 2 ? Unite(sets[0], sets[1]) : sets.empty() ? kNoStacks : sets[0];
+  std::vector<Frame> frames;
+  bool has_empty = false;
+  for (const uint32_t set : sets) {
+    const StackSet& stacks = stacks_[set];
+    frames.insert(frames.end(), frames_.begin() + stacks.frames, frames_.begin() + stacks.frames_end);
+    has_empty = has_empty || stacks.has_empty;
+  }
+  work_ += frames.size() + sets.size();
+  std::ranges::sort(frames, {}, [](const Frame& f) { return std::tuple(f.symbol, f.count, f.below); });
+  size_t kept = 0;
+  for (size_t i = 1; i < frames.size(); ++i) {
+    if (frames[kept].symbol == frames[i].symbol && frames[kept].count == frames[i].count) {
+      frames[kept].below = Unite(frames[kept].below, frames[i].below);
+    } else {
+      frames[++kept] = frames[i];
+    }
+  }
+  frames.resize(std::min(frames.size(), kept + 1));
+  return gave_up() ? sets[0] : InternStacks(frames, has_empty);
 }
 
 uint32_t ByteAutomaton::InternStacks(std::vector<Frame>& frames, bool has_empty) {
@@ -217,15 +274,19 @@ uint32_t ByteAutomaton::ClampStacks(uint32_t stacks) {
       ready = false;
     }
     if (!ready) continue;
-    uint32_t out = stacks_[at].has_empty ? kEmptyStack : kNoStacks;
+    std::vector<uint32_t> parts;
+    if (stacks_[at].has_empty) parts.push_back(kEmptyStack);
     for (uint32_t f = stacks_[at].frames; f < stacks_[at].frames_end; ++f) {
       Frame frame = frames_[f];
       frame.below = clamped_stacks_[frame.below];
       if ((frame.symbol & kRepeatBit) != 0) {
         frame.count = ClampCount(grammar_.repeats()[frame.symbol & ~kRepeatBit], frame.count);
       }
-      out = Unite(out, Push(frame.symbol, frame.count, frame.below));
+      parts.push_back(Push(frame.symbol, frame.count, frame.below));
     }
+    const uint32_t out = UniteAll(parts);
+    work_ += 1 + parts.size();
+    if (gave_up()) return stacks;
     clamped_stacks_[at] = out;
     clamped_stacks_[out] = out;
     order.pop_back();
@@ -235,9 +296,11 @@ uint32_t ByteAutomaton::ClampStacks(uint32_t stacks) {
 
 PositionNumber ByteAutomaton::Clamped(PositionNumber at) {
   if (positions_[at].clamped != kUnknown) return positions_[at].clamped;
+  work_ = 0;
   std::vector<Item> items(Items(at).begin(), Items(at).end());
   for (Item& item : items) item.stacks = ClampStacks(item.stacks);
-  const PositionNumber clamped = InternPosition(items, positions_[at].accepts);
+  work_taken_ += work_;
+  const PositionNumber clamped = gave_up() ? at : InternPosition(items, positions_[at].accepts);
   positions_[at].clamped = clamped;
   positions_[clamped].clamped = clamped;
   return clamped;
@@ -249,7 +312,7 @@ size_t ByteAutomaton::MemoryBytes() const {
          clamped_stacks_.capacity() * sizeof(uint32_t) + items_.capacity() * sizeof(Item) +
          positions_.capacity() * sizeof(Position) + steps_.capacity() * sizeof(uint32_t) +
          (stacks_by_hash_.size() + positions_by_hash_.size() + unions_.size()) * kTableEntry +
-         stacks_of_.capacity() * sizeof(uint32_t);
+         (stacks_of_.capacity() + arrived_at_.capacity()) * sizeof(uint32_t);
 }
 
 void ByteAutomaton::Compact(std::span<PositionNumber* const> held) {

@@ -12,7 +12,7 @@
 /// Owns:    what it has learned; bounded: at TooLarge(), Compact() forgets all but the positions that are held.
 /// Threads: one at a time. The grammar is finished and outlives it.
 /// Errors:  a step may cost more than kStepWorkMax: a grammar so ambiguous is no use, and Next() says so with
-/// kTooAmbiguous.
+///          kTooAmbiguous. After an exception (no memory) only Restart() is allowed.
 
 #include <cstdint>
 #include <span>
@@ -36,7 +36,7 @@ class ByteAutomaton {
   /// reach: bytes that a token may have at most.
   ByteAutomaton(const Grammar& grammar, uint32_t reach);
 
-  /// kTooAmbiguous, if even what may begin a text can't be found.
+  /// kTooAmbiguous, if even what may begin a text can't be found; kDead, if every text begins beyond kDepthMax.
   [[nodiscard]] PositionNumber start() const { return start_; }
   /// A position, kDead or kTooAmbiguous. `at` is a position.
   [[nodiscard]] PositionNumber Next(PositionNumber at, uint8_t byte) {
@@ -47,6 +47,7 @@ class ByteAutomaton {
   [[nodiscard]] bool Accepts(PositionNumber at) const { return positions_[at].accepts; }
   /// No byte can follow.
   [[nodiscard]] bool Ends(PositionNumber at) const { return positions_[at].items == positions_[at].items_end; }
+  /// The position itself where finding another would cost too much.
   [[nodiscard]] PositionNumber Clamped(PositionNumber at);
 
   /// Pairs of a grammar state that has bytes, and its stacks.
@@ -67,6 +68,8 @@ class ByteAutomaton {
   [[nodiscard]] bool TooLarge(size_t bytes_max) const { return MemoryBytes() > bytes_max; }
   /// Forgets everything but these positions, whose numbers it changes.
   void Compact(std::span<PositionNumber* const> held);
+  /// Forgets everything, whatever state it is in; no position is valid any more.
+  void Restart();
 
  private:
   static constexpr uint32_t kUnknown = UINT32_MAX - 2;
@@ -98,11 +101,14 @@ class ByteAutomaton {
   [[nodiscard]] PositionNumber Settle();
   [[nodiscard]] uint32_t Push(uint32_t symbol, uint32_t count, uint32_t below);
   [[nodiscard]] uint32_t Unite(uint32_t a, uint32_t b);
+  [[nodiscard]] uint32_t UniteAll(std::vector<uint32_t>& sets);
+  [[nodiscard]] uint32_t TakeArrived(StateNumber state);
   [[nodiscard]] uint32_t InternStacks(std::vector<Frame>& frames, bool has_empty);
   [[nodiscard]] PositionNumber InternPosition(const std::vector<Item>& items, bool accepts);
   [[nodiscard]] uint32_t ClampStacks(uint32_t stacks);
   [[nodiscard]] uint32_t ClampCount(const Grammar::Repeat& repeat, uint32_t count) const;
   void Clear();
+  [[nodiscard]] bool gave_up() const { return work_ > kStepWorkMax; }
 
   const Grammar& grammar_;
   const uint32_t reach_;
@@ -120,9 +126,14 @@ class ByteAutomaton {
   std::unordered_map<uint64_t, uint32_t> unions_;
 
   // Of the closure being computed.
-  std::vector<uint32_t> stacks_of_;  // by grammar state; kNoStacks: not reached
-  std::vector<StateNumber> reached_, todo_;
-  std::vector<bool> queued_;
+  struct Arrival {
+    uint32_t stacks = 0;
+    uint32_t next = 0;  // an index into arrivals_
+  };
+  std::vector<uint32_t> stacks_of_;   // by grammar state; kNoStacks: not followed yet
+  std::vector<uint32_t> arrived_at_;  // by grammar state: the newest of what has come since; kUnknown: nothing
+  std::vector<Arrival> arrivals_;
+  std::vector<StateNumber> reached_, todo_;  // todo_: first come, first followed
   bool accepts_ = false;
   size_t work_ = 0;
   size_t work_taken_ = 0;

@@ -16,6 +16,7 @@ class Language {
 
   [[nodiscard]] bool Allows(std::string_view text) {
     PositionNumber at = automaton_.start();
+    if (at == ByteAutomaton::kDead || at == ByteAutomaton::kTooAmbiguous) return false;
     for (const char c : text) {
       at = automaton_.Next(at, static_cast<uint8_t>(c));
       if (at == ByteAutomaton::kDead || at == ByteAutomaton::kTooAmbiguous) return false;

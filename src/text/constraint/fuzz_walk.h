@@ -20,7 +20,7 @@ inline void WalkAsFuzz(Grammar grammar, RuleNumber root, std::span<const uint8_t
   }
   ByteAutomaton automaton(grammar, 4);
   PositionNumber at = automaton.start();
-  if (at == ByteAutomaton::kTooAmbiguous) return;
+  if (at == ByteAutomaton::kTooAmbiguous || at == ByteAutomaton::kDead) return;
   constexpr size_t kSteps = 40;
   for (size_t step = 0; step < kSteps; ++step) {
     std::vector<PositionNumber> next;

@@ -33,6 +33,11 @@ void Merge(const TokenMask& from, TokenMask& to) {
 
 }  // namespace
 
+Status TooAmbiguous() {
+  return Status::InvalidArgument(
+      "the constraint is too ambiguous: what may come next can't be found in the time that a token may take");
+}
+
 TokenMasks::TokenMasks(Grammar grammar, std::shared_ptr<const TokenTrie> trie, size_t memory_max)
     : grammar_(std::move(grammar)),
       trie_(std::move(trie)),
@@ -45,10 +50,7 @@ Result<std::span<const uint64_t>> TokenMasks::MaskOf(PositionNumber at) {
   const auto known = kept_.find(at);
   if (known == kept_.end()) {
     std::ranges::fill(mask_, 0);
-    if (!Compute(at)) {
-      return Status::InvalidArgument(
-          "the constraint is too ambiguous: what may come next can't be found in the time that a token may take");
-    }
+    if (!Compute(at)) return TooAmbiguous();
     Keep(at);
     return std::span<const uint64_t>(mask_);
   }
@@ -56,6 +58,17 @@ Result<std::span<const uint64_t>> TokenMasks::MaskOf(PositionNumber at) {
   std::ranges::fill(mask_, 0);
   for (const uint32_t id : known->second.few) mask_[id / 64] |= uint64_t{1} << (id % 64);
   return std::span<const uint64_t>(mask_);
+}
+
+/// Before each use. What an exception left half made in the last is thrown away whole.
+void TokenMasks::Begin() {
+  if (!std::exchange(torn_, true)) return;
+  for (Cursor* cursor : cursors_) cursor->lost_ = true;
+  kept_.clear();
+  any_plain_.clear();
+  mask_bytes_ = 0;
+  automaton_.Restart();
+  for (Cursor* cursor : cursors_) cursor->at_ = automaton_.start();
 }
 
 /// False: it would cost too much.
@@ -78,11 +91,12 @@ bool TokenMasks::WalkTrie(const TokenTrie::Nodes& nodes, PositionNumber at) {
   for (uint32_t node = 0; node < count;) {
     const uint16_t depth = nodes.depth[node];
     const PositionNumber next = automaton_.Next(path_[depth - 1u], nodes.byte[node]);
+    if (costs_too_much()) return false;
     if (next == ByteAutomaton::kDead) {
       node = nodes.beyond[node];
       continue;
     }
-    if (next == ByteAutomaton::kTooAmbiguous || automaton_.work() > kMaskWorkMax) return false;
+    if (next == ByteAutomaton::kTooAmbiguous) return false;
     path_[depth] = next;
     trie_->ForEachSpelledSo(nodes.token[node], [&](uint32_t id) { mask_[id / 64] |= uint64_t{1} << (id % 64); });
     ++node;
@@ -111,22 +125,23 @@ TokenMasks::PlainAnswer TokenMasks::TakePlain(PositionNumber at) {
 }
 
 PositionNumber TokenMasks::AnyPlain(PositionNumber at) {
-  const auto [known, added] = any_plain_.emplace(at, kMixed);
-  if (!added) return known->second;
+  const auto known = any_plain_.find(at);
+  if (known != any_plain_.end()) return known->second;
   const PositionNumber next = ComputeAnyPlain(at);
-  any_plain_[at] = next;
+  any_plain_.emplace(at, next);
   return next;
 }
 
-/// Bytes of one class are tried once.
+/// Bytes of one class are tried once. kMixed, if that costs too much: the walk that follows then says so.
 PositionNumber TokenMasks::ComputeAnyPlain(PositionNumber at) {
   const auto& class_of = grammar_.byte_class();
+  constexpr size_t kBetweenMax = 64;  // inside a character; where any may come, there are a handful
   const PositionNumber target = automaton_.Next(at, ' ');
   if (target == ByteAutomaton::kTooAmbiguous) return kMixed;
   std::array<bool, 256> tried{};
   for (uint32_t b = 0x20; b < 0x80; ++b) {
     if (b == '"' || b == '\\' || std::exchange(tried[class_of[b]], true)) continue;
-    if (automaton_.Next(at, static_cast<uint8_t>(b)) != target) return kMixed;
+    if (automaton_.Next(at, static_cast<uint8_t>(b)) != target || costs_too_much()) return kMixed;
   }
   std::vector<PositionNumber> from, to;
   for (const Sequence& sequence : kSequences) {
@@ -140,7 +155,7 @@ PositionNumber TokenMasks::ComputeAnyPlain(PositionNumber at) {
           const PositionNumber next = position == ByteAutomaton::kDead
                                           ? ByteAutomaton::kDead
                                           : automaton_.Next(position, static_cast<uint8_t>(b));
-          if (next == ByteAutomaton::kTooAmbiguous) return kMixed;
+          if (next == ByteAutomaton::kTooAmbiguous || costs_too_much() || to.size() > kBetweenMax) return kMixed;
           if (std::ranges::find(to, next) == to.end()) to.push_back(next);
         }
       }
@@ -180,8 +195,11 @@ void TokenMasks::KeepWithinMemory() {
   automaton_.Compact(held);
 }
 
-TokenMasks::Cursor::Cursor(TokenMasks& masks) : masks_(masks), at_(masks.automaton_.start()) {
+TokenMasks::Cursor::Cursor(TokenMasks& masks) : masks_(masks), at_(ByteAutomaton::kDead) {
+  masks.Begin();
+  at_ = masks.automaton_.start();
   masks.cursors_.push_back(this);
+  masks.End();
 }
 
 TokenMasks::Cursor::~Cursor() {
@@ -189,39 +207,61 @@ TokenMasks::Cursor::~Cursor() {
 }
 
 Result<std::span<const uint64_t>> TokenMasks::Cursor::Allowed() {
-  masks_.KeepWithinMemory();
-  return masks_.MaskOf(masks_.automaton_.Clamped(at_));
+  masks_.Begin();
+  if (!lost_) masks_.KeepWithinMemory();
+  Result<std::span<const uint64_t>> mask = lost_
+                                               ? Status::Internal("the constraint's state was lost when memory ran out")
+                                               : masks_.MaskOf(masks_.automaton_.Clamped(at_));
+  masks_.End();
+  return mask;
 }
 
 PositionNumber TokenMasks::Cursor::Walk(PositionNumber from, std::string_view bytes) {
   for (const char c : bytes) {
     from = masks_.automaton_.Next(from, static_cast<uint8_t>(c));
     if (from == ByteAutomaton::kDead || from == ByteAutomaton::kTooAmbiguous) return ByteAutomaton::kDead;
+    if (masks_.costs_too_much()) return ByteAutomaton::kDead;
   }
   return from;
 }
 
 bool TokenMasks::Cursor::Accept(std::string_view bytes) {
-  const PositionNumber next = Walk(at_, bytes);
-  if (next == ByteAutomaton::kDead) return false;
-  at_ = next;
-  return true;
+  masks_.Begin();
+  PositionNumber next = lost_ ? ByteAutomaton::kDead : at_;
+  for (size_t i = 0; i < bytes.size() && next != ByteAutomaton::kDead; ++i) {
+    masks_.automaton_.ForgetWork();
+    next = Walk(next, bytes.substr(i, 1));
+  }
+  masks_.End();
+  return MoveTo(next);
 }
 
 bool TokenMasks::Cursor::Accept(TokenId token) {
   const std::string_view bytes = masks_.trie_->Text(token);
-  return !bytes.empty() && Accept(bytes);
+  masks_.Begin();
+  masks_.automaton_.ForgetWork();
+  const PositionNumber next = lost_ || bytes.empty() ? ByteAutomaton::kDead : Walk(at_, bytes);
+  masks_.End();
+  return MoveTo(next);
+}
+
+bool TokenMasks::Cursor::MoveTo(PositionNumber next) {
+  if (next != ByteAutomaton::kDead) at_ = next;
+  return next != ByteAutomaton::kDead;
 }
 
 size_t TokenMasks::Cursor::Fits(std::span<const TokenId> tokens) {
-  PositionNumber at = at_;
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    const std::string_view bytes = masks_.trie_->Text(tokens[i]);
-    if (bytes.empty()) return i;
-    at = Walk(at, bytes);
-    if (at == ByteAutomaton::kDead) return i;
+  masks_.Begin();
+  masks_.automaton_.ForgetWork();
+  PositionNumber at = lost_ ? ByteAutomaton::kDead : at_;
+  size_t fitting = 0;
+  for (; fitting < tokens.size() && at != ByteAutomaton::kDead; ++fitting) {
+    const std::string_view bytes = masks_.trie_->Text(tokens[fitting]);
+    at = bytes.empty() ? ByteAutomaton::kDead : Walk(at, bytes);
+    if (at == ByteAutomaton::kDead) break;
   }
-  return tokens.size();
+  masks_.End();
+  return fitting;
 }
 
 }  // namespace bedplate

@@ -10,7 +10,9 @@
 /// Owns:    the grammar, its automaton and the masks; at most memory_max bytes of the last two, beyond which they are
 ///          forgotten and made again.
 /// Threads: made on any; then one at a time.
-/// Errors:  kInvalidArgument where a grammar is too ambiguous to go on with: a step cost more than its bound.
+/// Errors:  kInvalidArgument where a grammar is too ambiguous to go on with: a step or a mask cost more than its bound.
+///          After an exception (no memory) the masks begin anew at their next use, and the cursors there were are lost:
+///          they allow nothing, with kInternal.
 
 #include <cstdint>
 #include <memory>
@@ -26,6 +28,9 @@
 #include "text/constraint/token_trie.h"
 
 namespace bedplate {
+
+/// What a request is told whose constraint costs more than a token may.
+[[nodiscard]] Status TooAmbiguous();
 
 class TokenMasks {
  public:
@@ -46,10 +51,12 @@ class TokenMasks {
 
     /// The tokens that may come next. Valid until the next call of anything.
     Result<std::span<const uint64_t>> Allowed();
-    /// False, and nothing has changed: not allowed.
-    bool Accept(std::string_view bytes);
-    bool Accept(TokenId token);
-    /// How many of the tokens, from the first, would be accepted one after the other.
+    /// False, and nothing has changed: not allowed, or not to be found out with kMaskWorkMax. The latter can come for a
+    /// token that Allowed() has: a mask is found without the counts of repetitions that don't matter for it.
+    [[nodiscard]] bool Accept(TokenId token);
+    /// A text of any length; each byte may cost as much as a token.
+    [[nodiscard]] bool Accept(std::string_view bytes);
+    /// How many of the tokens, from the first, would be accepted one after the other; fewer, where it costs too much.
     [[nodiscard]] size_t Fits(std::span<const TokenId> tokens);
     /// The text may end here.
     [[nodiscard]] bool MayEnd() const { return masks_.automaton_.Accepts(at_); }
@@ -59,11 +66,13 @@ class TokenMasks {
    private:
     friend class TokenMasks;
     [[nodiscard]] PositionNumber Walk(PositionNumber from, std::string_view bytes);
+    bool MoveTo(PositionNumber next);
     TokenMasks& masks_;
     PositionNumber at_;
+    bool lost_ = false;
   };
 
-  /// Elementary steps that one mask may cost, about 20 ms; the usual is a few thousand.
+  /// Elementary steps that one mask, or reading one token or draft, may cost, about 20 ms; the usual is a few thousand.
   static constexpr size_t kMaskWorkMax = 1'000'000;
 
   [[nodiscard]] const TokenTrie& trie() const { return *trie_; }
@@ -85,8 +94,11 @@ class TokenMasks {
   [[nodiscard]] PlainAnswer TakePlain(PositionNumber at);
   [[nodiscard]] PositionNumber AnyPlain(PositionNumber at);
   [[nodiscard]] PositionNumber ComputeAnyPlain(PositionNumber at);
+  [[nodiscard]] bool costs_too_much() const { return automaton_.work() > kMaskWorkMax; }
   void Keep(PositionNumber at);
   void KeepWithinMemory();
+  void Begin();
+  void End() { torn_ = false; }
 
   const Grammar grammar_;
   const std::shared_ptr<const TokenTrie> trie_;
@@ -98,6 +110,7 @@ class TokenMasks {
   size_t mask_bytes_ = 0;
   TokenMask mask_;                    // being computed, or unpacked
   std::vector<PositionNumber> path_;  // positions after a text's first bytes, while a trie is walked
+  bool torn_ = false;                 // between Begin() and End(), and after an exception in between
 };
 
 }  // namespace bedplate

@@ -161,6 +161,54 @@ TEST(TokenMasks, DraftsFitUpToTheFirstThatIsNotAllowed) {
   EXPECT_EQ(fits({2, 1}), 2u);
 }
 
+TEST(TokenMasks, WhatOnlyCountsMakeTooAmbiguousIsFoundWhenATokenIsRead) {
+  // Two counts that may stand in any sum, forty times over: that outgrows a step after a hundred tokens.
+  std::string counts = "root ::= ";
+  for (int i = 0; i < 40; ++i) counts += Cat(i > 0 ? " | " : "", "x", i, "{2000,1000000}");
+  for (int i = 0; i < 40; ++i) counts += Cat("\nx", i, " ::= \"a\"{1,1000000}");
+  const std::vector<std::string_view> views{"a", "b"};
+  TokenMasks masks(CompileSource({"gbnf", counts.c_str()}), std::make_shared<const TokenTrie>(std::span(views)));
+  TokenMasks::Cursor cursor(masks);
+  int tokens = 0;
+  for (bool accepted = true; accepted && tokens < 180; ++tokens) {
+    const auto mask = cursor.Allowed();
+    ASSERT_TRUE(mask.ok()) << "the same as ever, since counts that are far from their bounds are left out";
+    ASSERT_TRUE(Has(*mask, 0));
+    accepted = cursor.Accept(TokenId{0});
+    ASSERT_LE(masks.automaton().work(), ByteAutomaton::kStepWorkMax + 20'000);
+  }
+  EXPECT_GT(tokens, 50) << "it is allowed as far as it is cheap";
+  EXPECT_LT(tokens, 180);
+}
+
+TEST(TokenMasks, AMaskIsBoundedAlsoWhereReadyOnesMightDo) {
+  // 2000 ways that any character goes on with: dear, and long the same, which is what ready masks are tried for.
+  std::string ways = "root ::= ";
+  for (int i = 0; i < 2000; ++i) ways += Cat(i > 0 ? " | " : "", ".{40,", 50 + i, "} \"b\"");
+  const std::vector<std::string_view> views{"a", "b"};
+  TokenMasks masks(CompileSource({"gbnf", ways.c_str()}), std::make_shared<const TokenTrie>(std::span(views)));
+  TokenMasks::Cursor cursor(masks);
+  EXPECT_EQ(cursor.Allowed().status().code(), StatusCode::kInvalidArgument);
+  EXPECT_LE(masks.automaton().work(), TokenMasks::kMaskWorkMax + 2 * ByteAutomaton::kStepWorkMax);
+}
+
+TEST(TokenMasks, HundredsOfAlternativesThatShareTheirPartsAreCheap) {
+  std::string tagged = "root ::= ";
+  for (int i = 0; i < 500; ++i) tagged += Cat(i > 0 ? " | " : "", "\"{\" ws \"k\" ws n", i, " ws \"}\"");
+  for (int i = 0; i < 500; ++i) tagged += Cat("\nn", i, " ::= \"", i, "\" ws \"a\" ws");
+  tagged += "\nws ::= \" \"? \"\\n\"?";
+  const std::vector<std::string_view> views{"{", "k", " ", "\n", "1", "7", "a", "}", "\n}"};
+  TokenMasks masks(CompileSource({"gbnf", tagged.c_str()}), std::make_shared<const TokenTrie>(std::span(views)));
+  TokenMasks::Cursor cursor(masks);
+  for (const int32_t token : {0, 2, 1, 3, 4, 5, 5, 6, 8}) {
+    const auto mask = cursor.Allowed();
+    ASSERT_TRUE(mask.ok()) << mask.status().message();
+    EXPECT_LT(masks.automaton().work(), 60'000u) << "a mask's; united one by one, the ways would cost their square";
+    ASSERT_TRUE(cursor.Accept(TokenId{token})) << token;
+  }
+  EXPECT_TRUE(cursor.MayEnd());
+}
+
 TEST(TokenMasks, MemoryStaysBounded) {
   const std::vector<std::string> vocabulary = Vocabulary();
   const std::vector<std::string_view> views(vocabulary.begin(), vocabulary.end());
