@@ -58,7 +58,9 @@ class FormBuilder {
           .WithParam(form.param)
           .WithReason("invalid_constraint");
     }
-    grammar_.Dfa(from_, ByteDfa::AnyOf(form.choices), to_);
+    const MaybeDfa language = ByteDfa::AnyOf(form.choices, budget_);
+    if (!language.has_value()) return Refused(form.param, "Invalid choices", TooManyStates());
+    grammar_.Dfa(from_, *language, to_);
     return Status::Ok();
   }
 
@@ -122,7 +124,7 @@ Result<ByteDfa> Until(const std::string& marker, CompileBudget& budget) {
   for (ByteDfa::State& state : dfa->states) {
     if (state.accepting) state.edges.clear();
   }
-  dfa->Minimise();
+  if (!dfa->Minimise(budget)) return Status::InvalidArgument("the marker before the constraint is too long");
   return *std::move(dfa);
 }
 

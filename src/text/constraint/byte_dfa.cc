@@ -6,29 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
-#include "base/check.h"
-
 namespace bedplate {
 namespace {
-
-struct WordsHash {
-  size_t operator()(const std::vector<uint32_t>& words) const {
-    uint64_t h = 0x9E3779B97F4A7C15u;
-    for (const uint32_t w : words) h = (h ^ w) * 0xFF51AFD7ED558CCDu ^ (h >> 29);
-    return static_cast<size_t>(h);
-  }
-};
-
-void AppendEdge(std::vector<ByteEdge>& edges, ByteEdge edge) {
-  if (!edges.empty() && edges.back().to == edge.to && edges.back().high + 1 == edge.low) {
-    edges.back().high = edge.high;
-  } else {
-    edges.push_back(edge);
-  }
-}
 
 /// The set's closure under jumps that are passable.
 class Closure {
@@ -44,7 +27,9 @@ class Closure {
     ++round_;
     out_.clear();
     for (const uint32_t s : from) Push(s);
+    cost_ = from.size();
     for (size_t i = 0; i < out_.size(); ++i) {
+      cost_ += 2 + nfa_.states[out_[i]].jumps.size();
       for (const ByteNfa::Jump& jump : nfa_.states[out_[i]].jumps) {
         if (jump.when == ByteNfa::Empty::kAtStart && !place.start) continue;
         if (jump.when == ByteNfa::Empty::kAtEnd && !place.end) continue;
@@ -54,6 +39,8 @@ class Closure {
     std::ranges::sort(out_);
     return out_;
   }
+  /// Elementary steps of the last call.
+  [[nodiscard]] size_t cost() const { return cost_; }
 
  private:
   void Push(uint32_t s) {
@@ -64,6 +51,7 @@ class Closure {
   const ByteNfa& nfa_;
   std::vector<uint32_t> seen_;
   uint32_t round_ = 0;
+  size_t cost_ = 0;
   std::vector<uint32_t> out_;
 };
 
@@ -78,76 +66,6 @@ void ForEachInterval(const std::vector<ByteEdge>& edges, Piece piece) {
     if (from.has_value()) piece(static_cast<uint8_t>(*from), static_cast<uint8_t>(b - 1));
     from = b;
   }
-}
-
-std::vector<bool> Useful(const std::vector<ByteDfa::State>& states) {
-  std::vector<std::vector<uint32_t>> back(states.size());
-  std::vector<bool> useful(states.size());
-  std::vector<uint32_t> todo;
-  for (uint32_t s = 0; s < states.size(); ++s) {
-    for (const ByteEdge& e : states[s].edges) back[e.to].push_back(s);
-    if (states[s].accepting) {
-      useful[s] = true;
-      todo.push_back(s);
-    }
-  }
-  while (!todo.empty()) {
-    const uint32_t s = todo.back();
-    todo.pop_back();
-    for (const uint32_t before : back[s]) {
-      if (useful[before]) continue;
-      useful[before] = true;
-      todo.push_back(before);
-    }
-  }
-  return useful;
-}
-
-/// Moore's refinement (1956): a state's class is its acceptance and the classes that its edges lead to.
-std::vector<uint32_t> Classes(const std::vector<ByteDfa::State>& states) {
-  std::vector<uint32_t> of(states.size()), next(states.size());
-  for (size_t s = 0; s < states.size(); ++s) of[s] = states[s].accepting ? 1 : 0;
-  size_t count = 0;
-  for (;;) {
-    std::unordered_map<std::vector<uint32_t>, uint32_t, WordsHash> seen;
-    std::vector<ByteEdge> merged;
-    std::vector<uint32_t> key;
-    for (size_t s = 0; s < states.size(); ++s) {
-      merged.clear();
-      for (const ByteEdge& e : states[s].edges) AppendEdge(merged, {e.low, e.high, of[e.to]});
-      key.assign(1, of[s]);
-      for (const ByteEdge& e : merged) {
-        key.push_back(static_cast<uint32_t>(e.low) << 8 | e.high);
-        key.push_back(e.to);
-      }
-      next[s] = seen.emplace(key, static_cast<uint32_t>(seen.size())).first->second;
-    }
-    of.swap(next);
-    if (seen.size() == count) return of;
-    count = seen.size();
-  }
-}
-
-/// Breadth-first from the start, over the classes; drops what isn't useful.
-std::vector<ByteDfa::State> Renumber(const std::vector<ByteDfa::State>& states, const std::vector<bool>& useful,
-                                     const std::vector<uint32_t>& classes) {
-  std::vector<ByteDfa::State> out;
-  if (!useful[0]) return {ByteDfa::State{}};
-  std::unordered_map<uint32_t, uint32_t> number;
-  std::vector<uint32_t> order{0};
-  number.emplace(classes[0], 0);
-  for (size_t i = 0; i < order.size(); ++i) {
-    const ByteDfa::State& state = states[order[i]];
-    ByteDfa::State fresh{.edges = {}, .accepting = state.accepting};
-    for (const ByteEdge& e : state.edges) {
-      if (!useful[e.to]) continue;
-      const auto [at, added] = number.emplace(classes[e.to], static_cast<uint32_t>(order.size()));
-      if (added) order.push_back(e.to);
-      AppendEdge(fresh.edges, {e.low, e.high, at->second});
-    }
-    out.push_back(std::move(fresh));
-  }
-  return out;
 }
 
 constexpr uint32_t kNowhere = UINT32_MAX;
@@ -174,6 +92,11 @@ bool Combine(Op op, bool a, bool b) {
       return a || b;
   }
   return false;
+}
+
+MaybeDfa Minimised(ByteDfa dfa, CompileBudget& budget) {
+  if (!dfa.Minimise(budget)) return std::nullopt;
+  return dfa;
 }
 
 MaybeDfa Product(Op op, const ByteDfa& a, const ByteDfa& b, DfaLimits limits) {
@@ -205,8 +128,7 @@ MaybeDfa Product(Op op, const ByteDfa& a, const ByteDfa& b, DfaLimits limits) {
     });
     out.states.push_back(std::move(state));
   }
-  out.Minimise();
-  return out;
+  return Minimised(std::move(out), limits.budget);
 }
 
 }  // namespace
@@ -222,14 +144,16 @@ ByteDfa ByteDfa::Literal(std::string_view text) {
   return out;
 }
 
-ByteDfa ByteDfa::AnyOf(const std::vector<std::string>& texts) {
+MaybeDfa ByteDfa::AnyOf(const std::vector<std::string>& texts, CompileBudget& budget) {
   ByteDfa out;
   for (const std::string& text : texts) {
+    if (!budget.Spend(4 * text.size() + 4)) return std::nullopt;
     uint32_t at = 0;
     for (const char c : text) {
       const auto byte = static_cast<uint8_t>(c);
       uint32_t next = Step(out, at, byte);
       if (next == kNowhere) {
+        if (out.states.size() > kListStatesMax) return std::nullopt;
         next = static_cast<uint32_t>(out.states.size());
         auto& edges = out.states[at].edges;
         edges.insert(std::ranges::lower_bound(edges, byte, {}, &ByteEdge::low), {byte, byte, next});
@@ -239,8 +163,7 @@ ByteDfa ByteDfa::AnyOf(const std::vector<std::string>& texts) {
     }
     out.states[at].accepting = true;
   }
-  out.Minimise();
-  return out;
+  return Minimised(std::move(out), budget);
 }
 
 std::optional<uint32_t> ByteDfa::Walk(uint32_t from, std::string_view text) const {
@@ -312,16 +235,20 @@ std::string ByteDfa::Key() const {
   return key;
 }
 
-void ByteDfa::Minimise() {
-  const std::vector<bool> useful = Useful(states);
-  std::vector<uint32_t> classes(states.size());
-  for (uint32_t s = 0; s < states.size(); ++s) classes[s] = s;
-  states = Renumber(states, useful, classes);
-  if (states.size() > kMinimiseMax) return;
-  classes = Classes(states);
-  states = Renumber(states, std::vector<bool>(states.size(), true), classes);
-  // A useless start is the empty language, which Renumber has made one state.
-  if (!useful[0]) states = {State{}};
+std::optional<bool> Meet(const ByteDfa& a, const ByteDfa& b, CompileBudget& budget) {
+  if (a.IsEmpty() || b.IsEmpty()) return false;
+  std::vector<std::pair<uint32_t, uint32_t>> order{{0, 0}};
+  std::set<std::pair<uint32_t, uint32_t>> seen{order.front()};
+  for (size_t i = 0; i < order.size(); ++i) {
+    const ByteDfa::State &s = a.states[order[i].first], &t = b.states[order[i].second];
+    if (s.accepting && t.accepting) return true;
+    if (!budget.Spend(10 + s.edges.size() + t.edges.size())) return std::nullopt;
+    for (auto x = s.edges.begin(), y = t.edges.begin(); x != s.edges.end() && y != t.edges.end();) {
+      if (x->low <= y->high && y->low <= x->high && seen.emplace(x->to, y->to).second) order.emplace_back(x->to, y->to);
+      x->high < y->high ? ++x : ++y;
+    }
+  }
+  return false;
 }
 
 MaybeDfa Intersect(const ByteDfa& a, const ByteDfa& b, DfaLimits limits) {
@@ -379,7 +306,7 @@ MaybeDfa ByteNfa::Determinise(uint32_t start, uint32_t final, DfaLimits limits) 
     state.accepting = std::ranges::binary_search(at_end, final);
     all.clear();
     for (const uint32_t s : sets[i]) all.insert(all.end(), states[s].edges.begin(), states[s].edges.end());
-    bool within = limits.budget.Spend(20 + sets[i].size() + at_end.size() + all.size());
+    bool within = limits.budget.Spend(20 + sets[i].size() + ending.cost() + all.size());
     ForEachInterval(all, [&](uint8_t low, uint8_t high) {
       if (!within) return;
       targets.clear();
@@ -387,14 +314,13 @@ MaybeDfa ByteNfa::Determinise(uint32_t start, uint32_t final, DfaLimits limits) 
         if (e.low <= low && high <= e.high) targets.push_back(e.to);
       }
       const std::vector<uint32_t>& set = closure.Of(targets, {});
-      within = limits.budget.Spend(all.size() + 2 * set.size());
+      within = limits.budget.Spend(all.size() + closure.cost());
       if (!set.empty()) AppendEdge(state.edges, {low, high, id(set)});
     });
     if (!within) return std::nullopt;
     out.states.push_back(std::move(state));
   }
-  out.Minimise();
-  return out;
+  return Minimised(std::move(out), limits.budget);
 }
 
 }  // namespace bedplate

@@ -2,6 +2,7 @@
 /// Regular languages of byte strings. An automaton of either kind has its states in one vector; state 0 of a ByteDfa is
 /// the start. Values; any thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,34 @@ struct ByteEdge {
   bool operator==(const ByteEdge&) const = default;
 };
 
+/// Behind edges that end before it; joined to the last where it goes on to the same state.
+inline void AppendEdge(std::vector<ByteEdge>& edges, ByteEdge edge) {
+  if (!edges.empty() && edges.back().to == edge.to && edges.back().high + 1 == edge.low) {
+    edges.back().high = edge.high;
+  } else {
+    edges.push_back(edge);
+  }
+}
+
+/// For tables by sets of states.
+struct WordsHash {
+  size_t operator()(const std::vector<uint32_t>& words) const {
+    uint64_t h = 0x9E3779B97F4A7C15u;
+    for (const uint32_t w : words) h = (h ^ w) * 0xFF51AFD7ED558CCDu ^ (h >> 29);
+    return static_cast<size_t>(h);
+  }
+};
+
+/// What a language may cost. The states are those of one automaton.
+struct DfaLimits {
+  CompileBudget& budget;
+  size_t states_max = 50'000;
+};
+
+class ByteDfa;
+/// nullopt: over the limits.
+using MaybeDfa = std::optional<ByteDfa>;
+
 /// Deterministic. Every state can reach an accepting one, unless the language is empty: then there is one state.
 class ByteDfa {
  public:
@@ -30,8 +59,9 @@ class ByteDfa {
   std::vector<State> states{State{}};
 
   static ByteDfa Literal(std::string_view text);
-  /// Exactly these.
-  static ByteDfa AnyOf(const std::vector<std::string>& texts);
+  /// Exactly these. As many states as they have bytes are allowed, up to kListStatesMax: they are soon joined.
+  static constexpr size_t kListStatesMax = 200'000;
+  static MaybeDfa AnyOf(const std::vector<std::string>& texts, CompileBudget& budget);
 
   [[nodiscard]] bool IsEmpty() const { return states.size() == 1 && !states[0].accepting && states[0].edges.empty(); }
   [[nodiscard]] bool Accepts(std::string_view text) const;
@@ -45,22 +75,15 @@ class ByteDfa {
   [[nodiscard]] std::string Key() const;
 
   /// Takes away what can't be reached or leads nowhere, and joins equivalent states; numbers states in breadth-first
-  /// order, so that equal languages become equal values (up to kMinimiseMax states; beyond, states stay unjoined).
-  void Minimise();
-  static constexpr size_t kMinimiseMax = 6000;
+  /// order, so that equal languages become equal values. False: over the budget, and the states are as good as lost.
+  [[nodiscard]] bool Minimise(CompileBudget& budget);
 };
 
-/// What a language may cost. The states are those of one automaton.
-struct DfaLimits {
-  CompileBudget& budget;
-  size_t states_max = 50'000;
-};
-
-/// nullopt: over the limits.
-using MaybeDfa = std::optional<ByteDfa>;
 MaybeDfa Intersect(const ByteDfa& a, const ByteDfa& b, DfaLimits limits);
 MaybeDfa Subtract(const ByteDfa& a, const ByteDfa& b, DfaLimits limits);
 MaybeDfa Unite(const ByteDfa& a, const ByteDfa& b, DfaLimits limits);
+/// Some text is in both; none: over the budget. What Intersect() would find, without making it.
+std::optional<bool> Meet(const ByteDfa& a, const ByteDfa& b, CompileBudget& budget);
 
 /// Thompson's construction (1968), with edges that are passable only where a text starts or ends.
 class ByteNfa {

@@ -17,7 +17,9 @@ namespace bedplate {
 namespace {
 
 constexpr uint32_t kGbnfDepthMax = 200;
-constexpr uint32_t kUnrolled = 4;  // repetitions up to this count are written out
+constexpr uint64_t kNodeSteps = 100;       // of the budget, so that few enough of 130 bytes are made
+constexpr uint32_t kCountMax = 1'000'000;  // of repetitions, as written
+constexpr uint32_t kUnrolled = 4;          // repetitions up to this count are written out
 
 struct GbnfNode {
   enum class Kind : uint8_t { kText, kChars, kRule, kSequence, kEither, kRepeat };
@@ -30,6 +32,10 @@ struct GbnfNode {
   uint32_t line = 0;
 };
 
+Status TooLargeGrammar() {
+  return Status::InvalidArgument("the grammar needs more states than a constraint may have");
+}
+
 class GbnfParser {
  public:
   struct Rule {
@@ -37,11 +43,12 @@ class GbnfParser {
     GbnfNode body;
   };
 
-  explicit GbnfParser(std::string_view text) : text_(text) {}
+  GbnfParser(std::string_view text, CompileBudget& budget) : text_(text), budget_(budget) {}
 
   Result<std::vector<Rule>> Parse() {
     std::vector<Rule> rules;
     for (Skip(); at_ < text_.size(); Skip()) {
+      if (!budget_.Spend(kNodeSteps)) return TooLargeGrammar();
       Rule rule{.name = Name(), .body = {}};
       Skip();
       if (rule.name.empty() || !Take("::=")) return Wrong("expected a rule: name ::= ...");
@@ -59,10 +66,14 @@ class GbnfParser {
     at_ += word.size();
     return true;
   }
-  [[nodiscard]] uint32_t Line() const {
-    return 1 + static_cast<uint32_t>(std::ranges::count(text_.substr(0, at_), '\n'));
+  /// Counts on from where it was asked last: a grammar may have many parts.
+  uint32_t Line() {
+    if (at_ > counted_)
+      line_ += static_cast<uint32_t>(std::ranges::count(text_.substr(counted_, at_ - counted_), '\n'));
+    counted_ = std::max(counted_, at_);
+    return line_;
   }
-  [[nodiscard]] Status Wrong(std::string_view what) const {
+  Status Wrong(std::string_view what) {
     return Status::InvalidArgument(Cat("in the grammar, line ", Line(), ": ", what));
   }
 
@@ -118,6 +129,7 @@ class GbnfParser {
   }
 
   Result<GbnfNode> Item(uint32_t depth) {
+    if (!budget_.Spend(kNodeSteps)) return TooLargeGrammar();
     GbnfNode node{.kind = GbnfNode::Kind::kText, .line = Line()};
     if (Take("\"")) {
       while (!Take("\"")) {
@@ -143,7 +155,8 @@ class GbnfParser {
   }
 
   Result<GbnfNode> Repeated(GbnfNode item) {
-    for (;;) {
+    constexpr uint32_t kRepeatsMax = 8;  // of one item: each is a level of the tree, which is followed by recursion
+    for (uint32_t repeats = 0;; ++repeats) {
       uint32_t least = 0, most = Grammar::kUnbounded;
       if (Take("*")) {
       } else if (Take("+")) {
@@ -155,6 +168,7 @@ class GbnfParser {
       } else {
         return item;
       }
+      if (repeats == kRepeatsMax) return Wrong(Cat("more than ", kRepeatsMax, " repetitions of one part"));
       GbnfNode repeat{.kind = GbnfNode::Kind::kRepeat, .least = least, .most = most, .line = Line()};
       repeat.parts.push_back(std::move(item));
       item = std::move(repeat);
@@ -171,19 +185,24 @@ class GbnfParser {
       high = Peek() == '}' ? std::optional<uint32_t>(Grammar::kUnbounded) : Number();
       Skip();
     }
-    if (!high.has_value() || !Take("}")) return Wrong("a repetition is {m}, {m,} or {m,n}, up to 1000000");
+    const bool too_large = low.value_or(0) > kCountMax || (high > kCountMax && high != Grammar::kUnbounded);
+    if (!high.has_value() || too_large || !Take("}")) {
+      return Wrong(Cat("a repetition is {m}, {m,} or {m,n}, up to ", kCountMax));
+    }
     least = low.value_or(0);
     most = *high;
     if (most < least) return Wrong("a repetition's bounds are out of order");
     return Status::Ok();
   }
 
+  /// However many digits: what is larger than any bound is as large as the next.
   std::optional<uint32_t> Number() {
     uint32_t value = 0;
     const size_t begin = at_;
-    while (Peek() >= '0' && Peek() <= '9' && value <= 1'000'000)
-      value = value * 10 + static_cast<uint32_t>(text_[at_++] - '0');
-    return at_ == begin || value > 1'000'000 ? std::nullopt : std::optional(value);
+    while (Peek() >= '0' && Peek() <= '9') {
+      value = std::min(value * 10 + static_cast<uint32_t>(text_[at_++] - '0'), 10 * kCountMax);
+    }
+    return at_ == begin ? std::nullopt : std::optional(value);
   }
 
   Result<CodeSet> Class() {
@@ -191,6 +210,7 @@ class GbnfParser {
     CodeSet set;
     while (!Take("]")) {
       constexpr std::string_view kOpen = "a class without its ']'";
+      if (!budget_.Spend(10 + set.ranges().size() / 8)) return TooLargeGrammar();  // what an insertion may move
       BP_ASSIGN_OR_RETURN(const uint32_t low, Char(kOpen));
       uint32_t high = low;
       if (Peek() == '-' && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
@@ -260,7 +280,10 @@ class GbnfParser {
   }
 
   const std::string_view text_;
+  CompileBudget& budget_;
   size_t at_ = 0;
+  size_t counted_ = 0;  // up to where line_ has been counted
+  uint32_t line_ = 1;
 };
 
 class GbnfBuilder {
@@ -299,7 +322,7 @@ class GbnfBuilder {
 
   Status Add(const GbnfNode& node, StateNumber from, StateNumber to) {
     if (grammar_.full() || !budget_.Spend(10)) {
-      return Status::InvalidArgument("the grammar needs more states than a constraint may have");
+      return TooLargeGrammar();
     }
     switch (node.kind) {
       case GbnfNode::Kind::kText:
@@ -374,7 +397,7 @@ class GbnfBuilder {
 }  // namespace
 
 Result<RuleNumber> AddGbnf(Grammar& grammar, std::string_view text, CompileBudget& budget) {
-  BP_ASSIGN_OR_RETURN(const std::vector<GbnfParser::Rule> rules, GbnfParser(text).Parse());
+  BP_ASSIGN_OR_RETURN(const std::vector<GbnfParser::Rule> rules, GbnfParser(text, budget).Parse());
   return GbnfBuilder(grammar, budget).Build(rules);
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "text/constraint/constraint_testing.h"
 
 namespace bedplate {
@@ -77,6 +79,10 @@ TEST(Gbnf, RefusalsSayWhyAndWhere) {
       {"root ::= [a", "class"},
       {"root ::= [b-a]", "out of order"},
       {"root ::= \"a\"{2,1}", "out of order"},
+      {"root ::= \"a\"{1000001,5}", "up to 1000000"},
+      {"root ::= \"a\"{1000001,}", "up to 1000000"},
+      {"root ::= \"a\"{4294967297}", "up to 1000000"},
+      {"root ::= \"a\"*********", "more than 8 repetitions"},
       {"root ::= \"\\q\"", "escape"},
       {"root ::= a\na ::= b \"x\"\nb ::= a | \"y\"", "begins with itself"},
       {"root ::= \"\" x root \"z\" | \"y\"\nx ::= \"q\"?", "begins with itself"},
@@ -91,6 +97,21 @@ TEST(Gbnf, RefusalsSayWhyAndWhere) {
     EXPECT_EQ(language.status().code(), StatusCode::kInvalidArgument);
     EXPECT_NE(language.status().message().find(why), std::string::npos)
         << grammar << ": " << language.status().message();
+  }
+}
+
+TEST(Gbnf, WhatIsVeryLongIsRefusedSoon) {
+  std::string lines = "root ::=", rules = "root ::= \"a\"";
+  for (int i = 0; i < 500'000; ++i) lines += " \"a\"\n";
+  for (int i = 0; i < 500'000; ++i) rules += "\na::=";
+  for (const std::string& text :
+       {lines, rules, "root ::= \"" + std::string(4'000'000, 'a') + "\"",
+        "root ::= \"a\"" + std::string(1'000'000, '*'), "root ::= " + std::string(1'000'000, '(')}) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto language = Compile(text);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    EXPECT_EQ(language.status().code(), StatusCode::kInvalidArgument) << text.substr(0, 30);
+    EXPECT_LT(took.count(), 3.0) << text.substr(0, 30);  // some tenths; under a sanitizer, a few times as much
   }
 }
 

@@ -20,19 +20,21 @@ RuleNumber Grammar::AddRule(std::string_view name) {
 }
 
 StateNumber Grammar::AddState() {
-  states_.emplace_back();
+  full_ = full_ || states_.size() == kStatesMax;
+  if (!full_) states_.emplace_back();
   return static_cast<StateNumber>(states_.size() - 1);
 }
 
 void Grammar::Repeats(StateNumber from, const Repeat& repeat) {
   BP_CHECK(repeat.least <= repeat.most && repeat.most > 0);
+  if (full_) return;
   states_[from].repeats.push_back(static_cast<uint32_t>(repeats_.size()));
   repeats_.push_back(repeat);
 }
 
 void Grammar::Text(StateNumber from, std::string_view text, StateNumber to) {
   if (text.empty()) return Jump(from, to);
-  for (size_t i = 0; i < text.size(); ++i) {
+  for (size_t i = 0; i < text.size() && !full_; ++i) {
     const StateNumber next = i + 1 == text.size() ? to : AddState();
     const auto byte = static_cast<uint8_t>(text[i]);
     Bytes(from, {byte, byte}, next);
@@ -55,6 +57,7 @@ void Grammar::Dfa(StateNumber from, const ByteDfa& dfa, StateNumber to) {
   if (dfa.IsEmpty()) return;
   const auto base = static_cast<StateNumber>(states_.size());
   for (size_t i = 0; i < dfa.states.size(); ++i) AddState();
+  if (full_) return;
   for (size_t i = 0; i < dfa.states.size(); ++i) {
     const auto at = base + static_cast<StateNumber>(i);
     for (const ByteEdge& e : dfa.states[i].edges) Bytes(at, {e.low, e.high}, base + e.to);
@@ -220,6 +223,7 @@ void Grammar::ClassBytes() {
     }
     byte_class_ = fresh;
     class_count_ = static_cast<uint32_t>(split.size());
+    if (class_count_ == 256) return;
   }
 }
 

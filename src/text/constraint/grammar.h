@@ -4,13 +4,13 @@
 /// bound of a million costs as much as one of three.
 ///
 ///     Grammar g;
-///     const RuleId digits = g.AddRule("digits");
+///     const RuleNumber digits = g.AddRule("digits");
 ///     g.Bytes(g.start(digits), {'0', '9'}, g.start(digits)); g.MakeFinal(g.start(digits));
 ///     Status ready = g.Finish(digits);
 ///
 /// Threads: one at a time until Finish(); immutable and shared after it.
-/// Errors:  AddState() and the edges never fail; Finish() refuses a grammar that is too large, matches nothing, or has
-///          a rule that begins with itself.
+/// Errors:  AddState() and the edges never fail: a grammar that is full takes no more states or edges, and Finish()
+///          refuses it, as it does one that matches nothing, or has a rule that begins with itself.
 
 #include <array>
 #include <cstdint>
@@ -57,13 +57,18 @@ class Grammar {
   RuleNumber AddRule(std::string_view name);
   StateNumber AddState();
   [[nodiscard]] StateNumber start(RuleNumber rule) const { return rules_[rule].start; }
-  [[nodiscard]] bool full() const { return states_.size() > kStatesMax; }
+  /// It has been asked for more than kStatesMax.
+  [[nodiscard]] bool full() const { return full_; }
 
   void Bytes(StateNumber from, ByteRange bytes, StateNumber to) {
-    states_[from].bytes.push_back({bytes.low, bytes.high, to});
+    if (!full_) states_[from].bytes.push_back({bytes.low, bytes.high, to});
   }
-  void Jump(StateNumber from, StateNumber to) { states_[from].jumps.push_back(to); }
-  void Calls(StateNumber from, RuleNumber rule, StateNumber to) { states_[from].calls.push_back({rule, to}); }
+  void Jump(StateNumber from, StateNumber to) {
+    if (!full_) states_[from].jumps.push_back(to);
+  }
+  void Calls(StateNumber from, RuleNumber rule, StateNumber to) {
+    if (!full_) states_[from].calls.push_back({rule, to});
+  }
   void Repeats(StateNumber from, const Repeat& repeat);
   void MakeFinal(StateNumber state) { states_[state].final = true; }
   void Text(StateNumber from, std::string_view text, StateNumber to);
@@ -102,6 +107,7 @@ class Grammar {
   RuleNumber root_ = 0;
   std::array<uint8_t, 256> byte_class_{};
   uint32_t class_count_ = 0;
+  bool full_ = false;
 };
 
 }  // namespace bedplate

@@ -270,10 +270,13 @@ class SchemaRules {
       names.push_back(SpellInJson(p.name));
       if (p.sub != SubSchemas::kNothing) pairs.listed.push_back({Pair(p.name, p.sub), p.required});
     }
-    const ByteDfa listed = ByteDfa::AnyOf(names);
+    MaybeDfa listed;
     for (const ObjectShape::Others& others : object.others) {
       if (others.sub == SubSchemas::kNothing) continue;
-      const MaybeDfa rest = names.empty() ? MaybeDfa(others.names) : Subtract(others.names, listed, reader_.limits());
+      if (!listed.has_value()) listed = ByteDfa::AnyOf(names, reader_.limits().budget);
+      const MaybeDfa rest = names.empty()        ? MaybeDfa(others.names)
+                            : listed.has_value() ? Subtract(others.names, *listed, reader_.limits())
+                                                 : std::nullopt;
       if (!rest.has_value()) {
         return Status::InvalidArgument("the names of its properties need more states than a constraint may have");
       }
@@ -288,6 +291,7 @@ class SchemaRules {
   }
 
   Status AddObject(const ObjectShape& object, StateNumber from, StateNumber to) {
+    if (grammar_.full()) return Status::Ok();  // which whoever asked for all of them says
     BP_ASSIGN_OR_RETURN(const Pairs pairs, PairsOf(object));
     const auto required = static_cast<uint32_t>(std::ranges::count_if(pairs.listed, &Pairs::Listed::required));
     const uint32_t least = object.least > required ? object.least : 0;
@@ -353,10 +357,28 @@ class SchemaRules {
   std::optional<RuleNumber> space_;
 };
 
+/// Every value of the document is looked at, and its place kept, before any keyword is.
+bool IsWithin(const Json& schema, CompileBudget& budget) {
+  constexpr uint64_t kValueSteps = 100;  // so that few enough of some hundred bytes are made
+  std::vector<const Json*> todo{&schema};
+  while (!todo.empty()) {
+    const Json& value = *todo.back();
+    todo.pop_back();
+    if (!budget.Spend(kValueSteps)) return false;
+    if (value.is_array()) {
+      for (const Json& element : value.as_array()) todo.push_back(&element);
+    } else if (value.is_object()) {
+      for (const auto& [name, member] : value.as_object()) todo.push_back(&member);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<RuleNumber> AddJsonSchema(Grammar& grammar, const Json& schema, JsonSchemaOptions options,
                                  CompileBudget& budget) {
+  if (!IsWithin(schema, budget)) return Status::InvalidArgument("#: the schema has too many parts");
   return SchemaRules(grammar, schema, options, budget).Make();
 }
 

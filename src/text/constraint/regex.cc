@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint32_t kRegexDepthMax = 200;   // of groups
 constexpr uint32_t kNoMost = UINT32_MAX;   // of rounds
+constexpr uint64_t kCountMax = 1'000'000;  // of rounds, as written
 constexpr size_t kNfaStatesMax = 300'000;  // counted repetitions copy their part
 
 struct RegexNode {
@@ -46,38 +47,55 @@ CodeSet LineEnds() {
   return {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 }
 
-std::optional<CodeSet> Property(std::string_view name) {
+struct Property {
+  std::string_view name;
+  CharSet classes;
+  CodeSet codes;
+};
+
+/// Found in one pass over all code points, some milliseconds, and kept: a schema may ask hundreds of times.
+std::vector<Property> MakeProperties() {
   constexpr CharClass kLu = CharClass::kUpper, kLl = CharClass::kLower, kLt = CharClass::kTitle;
-  const std::pair<std::string_view, CharSet> kNames[] = {{"L", kLetterSet},
-                                                         {"Letter", kLetterSet},
-                                                         {"Lu", SetOf(kLu)},
-                                                         {"Uppercase_Letter", SetOf(kLu)},
-                                                         {"Ll", SetOf(kLl)},
-                                                         {"Lowercase_Letter", SetOf(kLl)},
-                                                         {"Lt", SetOf(kLt)},
-                                                         {"Lm", SetOf(CharClass::kModifier)},
-                                                         {"Lo", SetOf(CharClass::kOtherLetter)},
-                                                         {"M", kMarkSet},
-                                                         {"N", kNumberSet},
-                                                         {"Number", kNumberSet},
-                                                         {"P", kPunctuationSet},
-                                                         {"Punctuation", kPunctuationSet},
-                                                         {"S", SetOf(CharClass::kSymbol)}};
-  const auto* found = std::ranges::find(kNames, name, &std::pair<std::string_view, CharSet>::first);
-  if (found == std::end(kNames)) return std::nullopt;
-  CodeSet out;
-  std::optional<uint32_t> from;
-  for (uint32_t code = 0; code <= 0x110000; ++code) {
-    const bool in = code <= 0x10FFFF && (SetOf(ClassOf(code)) & found->second) != 0;
-    if (in && !from.has_value()) from = code;
-    if (!in && from.has_value()) out.Add({*std::exchange(from, std::nullopt), code - 1});
+  std::vector<Property> out{{"L", kLetterSet, {}},
+                            {"Letter", kLetterSet, {}},
+                            {"Lu", SetOf(kLu), {}},
+                            {"Uppercase_Letter", SetOf(kLu), {}},
+                            {"Ll", SetOf(kLl), {}},
+                            {"Lowercase_Letter", SetOf(kLl), {}},
+                            {"Lt", SetOf(kLt), {}},
+                            {"Lm", SetOf(CharClass::kModifier), {}},
+                            {"Lo", SetOf(CharClass::kOtherLetter), {}},
+                            {"M", kMarkSet, {}},
+                            {"N", kNumberSet, {}},
+                            {"Number", kNumberSet, {}},
+                            {"P", kPunctuationSet, {}},
+                            {"Punctuation", kPunctuationSet, {}},
+                            {"S", SetOf(CharClass::kSymbol), {}}};
+  constexpr uint32_t kCodes = 0x110000;
+  for (uint32_t first = 0; first < kCodes;) {
+    uint32_t end = first + 1;
+    while (end < kCodes && ClassOf(end) == ClassOf(first)) ++end;
+    for (Property& property : out) {
+      if ((SetOf(ClassOf(first)) & property.classes) != 0) property.codes.Add({first, end - 1});
+    }
+    first = end;
   }
   return out;
 }
 
+const CodeSet* CodesOf(std::string_view name) {
+  static const std::vector<Property> kProperties = MakeProperties();
+  const auto found = std::ranges::find(kProperties, name, &Property::name);
+  return found == kProperties.end() ? nullptr : &found->codes;
+}
+
+Status TooMuch() {
+  return Status::InvalidArgument("the regular expression needs more states than a constraint may have");
+}
+
 class RegexParser {
  public:
-  explicit RegexParser(std::string_view pattern) : text_(pattern) {}
+  RegexParser(std::string_view pattern, CompileBudget& budget) : text_(pattern), budget_(budget) {}
 
   Result<RegexNode> Parse() {
     BP_ASSIGN_OR_RETURN(RegexNode node, Either(0));
@@ -146,31 +164,38 @@ class RegexParser {
 
   /// False: the brace is a literal, as in "{}" outside the u flag.
   Result<bool> Counts(uint32_t& least, uint32_t& most) {
+    constexpr uint64_t kOpen = UINT64_MAX;
     const size_t before = at_++;
     const std::optional<uint64_t> low = Number();
     std::optional<uint64_t> high = low;
-    if (low.has_value() && Take(",")) high = Peek() == '}' ? std::optional<uint64_t>(kNoMost) : Number();
+    if (low.has_value() && Take(",")) high = Peek() == '}' ? std::optional(kOpen) : Number();
     if (!low.has_value() || !high.has_value() || !Take("}")) {
       at_ = before;
       return false;
     }
     if (*high < *low) return Wrong("a repetition's bounds are out of order");
-    if (*low > 1'000'000 || (*high > 1'000'000 && *high != kNoMost)) return Wrong("a repetition's bound is too large");
+    if (*low > kCountMax || (*high > kCountMax && *high != kOpen)) {
+      return Wrong(Cat("a repetition's bound is too large; allowed: up to ", kCountMax));
+    }
     least = static_cast<uint32_t>(*low);
-    most = static_cast<uint32_t>(*high);
+    most = *high == kOpen ? kNoMost : static_cast<uint32_t>(*high);
     return true;
   }
 
+  /// However many digits: what is larger than any bound is as large as the next.
   std::optional<uint64_t> Number() {
     uint64_t value = 0;
     const size_t before = at_;
-    while (Peek() >= '0' && Peek() <= '9' && at_ - before < 9)
-      value = value * 10 + static_cast<uint64_t>(text_[at_++] - '0');
+    while (Peek() >= '0' && Peek() <= '9') {
+      value = std::min(value * 10 + static_cast<uint64_t>(text_[at_++] - '0'), 10 * kCountMax);
+    }
     if (at_ == before) return std::nullopt;
     return value;
   }
 
   Result<RegexNode> Atom(uint32_t depth) {
+    constexpr uint64_t kNodeSteps = 100;  // so that few enough of 130 bytes are made
+    if (!budget_.Spend(kNodeSteps)) return TooMuch();
     RegexNode node{.kind = RegexNode::Kind::kChars, .at = at_};
     if (Take("^")) {
       node.kind = RegexNode::Kind::kStart;
@@ -233,6 +258,7 @@ class RegexParser {
     CodeSet set;
     while (!Take("]")) {
       if (AtEnd()) return Wrong("a '[' without its ']'");
+      if (!budget_.Spend(10 + set.ranges().size() / 8)) return TooMuch();  // what an insertion may move
       BP_ASSIGN_OR_RETURN(const CodeSet low, ClassAtom());
       const bool range = text_.substr(at_).starts_with("-") && at_ + 1 < text_.size() && text_[at_ + 1] != ']';
       if (!range || !IsOne(low)) {
@@ -370,13 +396,14 @@ class RegexParser {
     const size_t close = text_.find('}', at_);
     if (!Take("{") || close == std::string_view::npos) return Wrong("\\p must be followed by {name}");
     const std::string_view name = text_.substr(at_, close - at_);
-    const std::optional<CodeSet> set = Property(name);
-    if (!set.has_value()) return Wrong(Cat("the property \\p{", name.substr(0, 40), "} is not supported"));
+    const CodeSet* set = CodesOf(name);
+    if (set == nullptr) return Wrong(Cat("the property \\p{", name.substr(0, 40), "} is not supported"));
     at_ = close + 1;
     return negated ? set->Complement() : *set;
   }
 
   const std::string_view text_;
+  CompileBudget& budget_;
   size_t at_ = 0;
 };
 
@@ -403,7 +430,7 @@ class RegexBuilder {
 
   [[nodiscard]] static Result<ByteDfa> Taken(MaybeDfa dfa) {
     if (dfa.has_value()) return *std::move(dfa);
-    return Status::InvalidArgument("the regular expression needs more states than a constraint may have");
+    return TooMuch();
   }
 
   [[nodiscard]] DfaLimits limits() const { return limits_; }
@@ -415,9 +442,8 @@ class RegexBuilder {
   }
 
   Status Add(ByteNfa& nfa, const RegexNode& node, uint32_t from, uint32_t to) {
-    if (nfa.states.size() > kNfaStatesMax || !limits_.budget.Spend(8)) {
-      return Status::InvalidArgument("the regular expression needs more states than a constraint may have");
-    }
+    if (nfa.states.size() > kNfaStatesMax || !limits_.budget.Spend(8 + 8 * node.chars.ranges().size()))
+      return TooMuch();
     switch (node.kind) {
       case RegexNode::Kind::kChars:
         Chars(nfa, from, node.chars, to);
@@ -498,7 +524,7 @@ std::vector<RegexNode> TakeLooks(RegexNode& pattern) {
 }  // namespace
 
 Result<ByteDfa> CompileRegex(std::string_view pattern, RegexOptions options, DfaLimits limits) {
-  BP_ASSIGN_OR_RETURN(RegexNode node, RegexParser(pattern).Parse());
+  BP_ASSIGN_OR_RETURN(RegexNode node, RegexParser(pattern, limits.budget).Parse());
   std::vector<RegexNode> looks = TakeLooks(node);
   RegexBuilder builder(options, limits);
   BP_ASSIGN_OR_RETURN(ByteDfa language, builder.Language(node, options.whole));

@@ -3,14 +3,15 @@
 /// as the regex constraint takes them.
 ///
 /// Read:     literals, ., [classes], \d \w \s \D \W \S, \n \r \t \f \v \0 \xHH \uHHHH \u{H...} \cX, escaped
-/// punctuation,
-///           \p{L}, \p{Lu}, \p{Ll}, \p{Lt}, \p{Lm}, \p{Lo}, \p{M}, \p{N}, \p{P}, \p{S} and their \P, groups
-///           ((?:...), (?<name>...)), |, * + ? {m} {m,} {m,n} and their lazy forms, ^, $, and look-aheads that stand at
-///           the beginning, after ^.
+///           punctuation, \p{L}, \p{Lu}, \p{Ll}, \p{Lt}, \p{Lm}, \p{Lo}, \p{M}, \p{N}, \p{P}, \p{S} and their \P
+///           (also as Letter, Uppercase_Letter, Lowercase_Letter, Number, Punctuation), groups ((...), (?:...),
+///           (?<name>...), (?P<name>...)), |, * + ? {m} {m,} {m,n} and their lazy forms, ^, $, and look-aheads that
+///           stand at the beginning, after ^. A brace that begins no count is a literal.
 ///           \d, \w and \s are ECMA's: ASCII digits, ASCII word characters, Unicode white space; . is all but
 ///           line ends.
-/// Refused:  back references, \b, look-behind, look-aheads elsewhere, flags such as (?i), and what costs more states
-///           than the limits allow.
+/// Refused:  back references, \b but in a class (a backspace), look-behind, look-aheads elsewhere, flags such as (?i),
+///           possessive quantifiers, groups more than 200 deep, counts above a million, and what costs more states or
+///           steps than the limits allow.
 /// Errors:   kInvalidArgument with the place in the pattern.
 
 #include <cstdint>

@@ -205,7 +205,10 @@ Result<Shape> SchemaReader::Constant(const Place& place) {
     BP_ASSIGN_OR_RETURN(const Decimal decimal, Decimal::Of(value));
     out.numbers = NumberSet::Only(decimal);
   }
-  if (value.is_string()) out.strings = StringSet::Only(ByteDfa::Literal(SpellInJson(value.as_string())));
+  if (value.is_string()) {
+    if (value.as_string().size() > ByteDfa::kListStatesMax) return TooManyStates();
+    out.strings = StringSet::Only(ByteDfa::Literal(SpellInJson(value.as_string())));
+  }
   if (value.is_array()) {
     ArrayShape array;
     for (size_t i = 0; i < value.as_array().size(); ++i) {
@@ -370,7 +373,9 @@ Result<Shape> SchemaReader::Enum(const Place& place, const Json& value) {
   }
   if (!texts.empty()) {
     Shape strings;
-    strings.strings = StringSet::Only(ByteDfa::AnyOf(texts));
+    MaybeDfa language = ByteDfa::AnyOf(texts, limits_.budget);
+    if (!language.has_value()) return TooManyStates();
+    strings.strings = StringSet::Only(*std::move(language));
     BP_ASSIGN_OR_RETURN(out, algebra_.Or(out, strings));
   }
   return out;

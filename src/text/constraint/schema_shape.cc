@@ -308,10 +308,12 @@ Status ShapeAlgebra::NotObject(const ObjectShape& a, std::vector<ObjectShape>& o
   }
   if (!barred.has_value()) return TooManyStates();
   if (!barred->IsEmpty()) wrong.push_back({.names = *std::move(barred), .sub = SubSchemas::kAnything});
+  std::vector<std::string> listed;
+  for (const ObjectShape::Property& p : a.properties) listed.push_back(SpellInJson(p.name));
+  const MaybeDfa any_listed = ByteDfa::AnyOf(listed, limits_.budget);
+  if (!any_listed.has_value()) return TooManyStates();
   for (const ObjectShape::Others& others : wrong) {
-    std::vector<std::string> listed;
-    for (const ObjectShape::Property& p : a.properties) listed.push_back(SpellInJson(p.name));
-    const MaybeDfa names = Subtract(others.names, ByteDfa::AnyOf(listed), limits_);
+    const MaybeDfa names = Subtract(others.names, *any_listed, limits_);
     if (!names.has_value()) return TooManyStates();
     if (names->IsEmpty()) continue;
     return Status::InvalidArgument(

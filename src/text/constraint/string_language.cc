@@ -58,7 +58,7 @@ MaybeDfa LengthDfa(Lengths lengths, DfaLimits limits) {
       out.states.push_back(std::move(state));
     }
   }
-  out.Minimise();
+  if (!out.Minimise(limits.budget)) return std::nullopt;
   return out;
 }
 
