@@ -61,6 +61,16 @@ std::string PointerToken(std::string_view name) {
   return out;
 }
 
+Status StatusAt(const SchemaDocument::Place& place, std::string_view keyword, const Status& status) {
+  if (status.ok() || status.message().starts_with("#")) return status;
+  return Status::InvalidArgument(
+      Cat(place.pointer, keyword.empty() ? "" : "/", PointerToken(keyword), ": ", status.message()));
+}
+
+Status WrongType(std::string_view expected, const Json& got) {
+  return Status::InvalidArgument(Cat("expected ", expected, ", got ", got.kind()));
+}
+
 SchemaDocument::SchemaDocument(const Json& root) : root_{.schema = &root, .pointer = "#", .base = ""} {
   if (const std::string* id = StringMember(root, "$id")) root_.base = id->substr(0, id->find('#'));
   by_uri_.emplace("", root_);

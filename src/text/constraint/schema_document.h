@@ -35,6 +35,9 @@ class SchemaDocument {
   std::map<std::string, Place, std::less<>> by_uri_;  // without a fragment, or with an anchor's
 };
 
+/// Prefixes the place, unless a deeper one has.
+Status StatusAt(const SchemaDocument::Place& place, std::string_view keyword, const Status& status);
+Status WrongType(std::string_view expected, const Json& got);
 /// "~" and "/" as a pointer spells them.
 std::string PointerToken(std::string_view name);
 

@@ -8,6 +8,7 @@
 
 #include "text/constraint/schema_document.h"
 #include "text/constraint/schema_shape.h"
+#include "text/constraint/schema_types.h"
 
 namespace bedplate {
 
@@ -39,11 +40,6 @@ class SchemaReader {
   Result<Shape> Types(const Json& value);
   Result<Shape> Enum(const Place& place, const Json& value);
   Result<Shape> Dependent(const Place& place, std::string_view keyword, const Json& value);
-  Result<NumberSet> Numbers(const Place& place);
-  Result<StringSet> Strings(const Place& place);
-  Result<ArrayShape> Array(const Place& place);
-  Result<ObjectShape> Object(const Place& place);
-  Status Patterns(const Place& place, const Json& patterns, ObjectShape& object);
   Result<bool> Disjoint(const Shape& a, const Shape& b);
   [[nodiscard]] bool DisjointObjects(const ObjectShape& a, const ObjectShape& b);
 
@@ -51,6 +47,7 @@ class SchemaReader {
   SubSchemas subs_;
   DfaLimits limits_;
   ShapeAlgebra algebra_;
+  SchemaTypes types_;  // after what it uses
   std::map<const Json*, Shape> known_;
   std::set<const Json*> reading_;
   uint32_t comparing_ = 0;  // objects, one inside the other
