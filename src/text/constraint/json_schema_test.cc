@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
+
 #include "base/cat.h"
 #include "text/constraint/constraint_testing.h"
 
@@ -308,6 +311,78 @@ TEST(JsonSchema, RefusalsNameThePlace) {
         << schema << ": " << language.status().message();
   }
   EXPECT_TRUE(CompileSchema(deep).ok());
+}
+
+/// Objects told apart by what comes under one name, which is neither first nor last.
+std::string Tagged(int alternatives, const std::function<std::string(int)>& tag,
+                   const char* required = R"(["id","k"])") {
+  std::string schema = R"({"oneOf":[)";
+  for (int i = 0; i < alternatives; ++i) {
+    schema +=
+        Cat(i > 0 ? "," : "", R"({"type":"object","properties":{"id":{"type":"integer"},"k":)", tag(i), R"(,"x)", i,
+            R"(":{"type":"string"}},"required":)", required, i % 2 == 0 ? R"(,"additionalProperties":false})" : "}");
+  }
+  return schema + "]}";
+}
+
+TEST(JsonSchema, HundredsOfTaggedObjectsExcludeEachOther) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto by_const = CompileSchema(Tagged(300, [](int i) { return Cat(R"({"const":"tag_)", i, "\"}"); }));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  ASSERT_TRUE(by_const.ok()) << by_const.status().message();
+  EXPECT_LT(took.count(), 3.0);  // some tenths; under a sanitizer, a few times as much
+  EXPECT_TRUE((*by_const)->Allows(R"({"id":1,"k":"tag_0","x0":"a"})"));
+  EXPECT_TRUE((*by_const)->Allows(R"({"id": 1, "k": "tag_299", "x299": "a", "y": null})"));
+  EXPECT_FALSE((*by_const)->Allows(R"({"id":1,"k":"tag_300"})"));
+  EXPECT_FALSE((*by_const)->Allows(R"({"id":1,"k":"tag_12","x11":"a"})"));
+  EXPECT_FALSE((*by_const)->Allows(R"({"id":1})"));
+  const auto by_enum = CompileSchema(
+      Tagged(300, [](int i) { return Cat(R"({"enum":[)", i, ",\"t", i, R"(",)", i + 1000, "]}"); }, R"(["k"])"));
+  ASSERT_TRUE(by_enum.ok()) << by_enum.status().message();
+  EXPECT_TRUE((*by_enum)->Allows(R"({"k":1007,"x7":"a"})"));
+  EXPECT_FALSE((*by_enum)->Allows(R"({"k":1008,"x7":"a"})"));
+}
+
+TEST(JsonSchema, WhatMayHoldTogetherIsTakenAwayInBothDirections) {
+  Check({
+      // Told apart by type; by what one requires and the other bars; by an object's own tag inside.
+      {R"({"oneOf":[{"type":"object","properties":{"k":{"type":"integer"}},"required":["k"]},
+                    {"type":"object","properties":{"k":{"type":"string"}},"required":["k"]}]})",
+       {"{\"k\":1}", "{\"k\":\"a\"}"},
+       {"{\"k\":null}", "{}"}},
+      {R"({"oneOf":[{"type":"object","properties":{"a":{}},"required":["a"],"additionalProperties":false},
+                    {"type":"object","properties":{"a":false,"b":{}},"required":["b"]}]})",
+       {"{\"a\":1}", "{\"b\":1}", "{\"b\":1,\"c\":1}"},
+       {"{\"a\":1,\"b\":1}", "{}"}},
+      {R"({"oneOf":[{"type":"object","properties":{"in":{"type":"object","properties":{"k":{"const":1}},"required":["k"]}},"required":["in"]},
+                    {"type":"object","properties":{"in":{"type":"object","properties":{"k":{"const":2}},"required":["k"]}},"required":["in"]}]})",
+       {"{\"in\":{\"k\":1}}", "{\"in\":{\"k\":2}}"},
+       {"{\"in\":{\"k\":3}}", "{\"in\":{}}"}},
+      // A tag that need not be there tells nothing apart: {} satisfies both.
+      {R"({"oneOf":[{"type":"object","properties":{"k":{"const":1}}},
+                    {"type":"object","properties":{"k":{"const":2}}}],
+           "type":"object","properties":{"k":{"enum":[1,2,3]}},"additionalProperties":false})",
+       {"{\"k\":1}", "{\"k\":2}"},
+       {"{}", "{\"k\":3}"}},
+  });
+}
+
+TEST(JsonSchema, WhateverIsAskedIsAnsweredSoon) {
+  std::string names = R"({"allOf":[{"properties":{)", letters = R"({"properties":{)", longest = R"({"const":")";
+  for (int i = 0; i < 40'000; ++i) names += Cat(i > 0 ? "," : "", "\"p", i, "\":{}");
+  names += R"(}},{"properties":{)";
+  for (int i = 0; i < 40'000; ++i) names += Cat(i > 0 ? "," : "", "\"q", i, "\":{}");
+  names += "}}]}";
+  for (int i = 0; i < 300; ++i) letters += Cat(i > 0 ? "," : "", "\"p", i, R"(":{"pattern":"^\\p{L}+)", i, "$\"}");
+  longest += std::string(3'000'000, 'a');
+  for (const std::string& schema : {names, letters + "}}", longest + "\"}", std::string(R"({"pattern":"^a{0,5900}$"})"),
+                                    Tagged(500, [](int) { return std::string(R"({"type":"string"})"); })}) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto language = CompileSchema(schema);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    // Some tenths; under a sanitizer, a few times as much.
+    EXPECT_LT(took.count(), 3.0) << schema.substr(0, 60) << (language.ok() ? "" : language.status().message());
+  }
 }
 
 TEST(JsonSchema, LargeSchemasStaySmall) {

@@ -269,6 +269,11 @@ Result<NumberSet> NumberSet::MultipleOf(const Decimal& unit, DfaLimits limits) {
   return Taken(Signed(&dfa, &dfa, limits));
 }
 
+bool NumberSet::MayMeet(const NumberSet& other, DfaLimits limits) const {
+  if (is_empty() || other.is_empty()) return false;
+  return all_ || other.all_ || Meet(texts_, other.texts_, limits.budget).value_or(true);
+}
+
 Result<NumberSet> NumberSet::And(const NumberSet& other, DfaLimits limits) const {
   if (all_) return other;
   if (other.all_) return *this;

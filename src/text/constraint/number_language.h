@@ -41,6 +41,8 @@ class NumberSet {
   [[nodiscard]] bool is_all() const { return all_; }
   [[nodiscard]] bool is_empty() const { return !all_ && texts_.IsEmpty(); }
   Result<NumberSet> And(const NumberSet& other, DfaLimits limits) const;
+  /// False: no value is in both. True: one is, or it costs too much to tell.
+  [[nodiscard]] bool MayMeet(const NumberSet& other, DfaLimits limits) const;
   Result<NumberSet> Or(const NumberSet& other, DfaLimits limits) const;
   Result<NumberSet> Not(DfaLimits limits) const;
 

@@ -78,7 +78,16 @@ SchemaDocument::SchemaDocument(const Json& root) : root_{.schema = &root, .point
 }
 
 SchemaDocument::Place SchemaDocument::Child(const Place& place, std::string_view name, const Json& schema) {
-  Place child{.schema = &schema, .pointer = Cat(place.pointer, "/", PointerToken(name)), .base = place.base};
+  // A pointer is for people, and there are as many as there are values: far in, or with very long names, it is cut.
+  constexpr size_t kNameMax = 200, kPointerMax = 500;
+  const bool cut = place.pointer.size() > kPointerMax;
+  if (name.size() > kNameMax) {
+    name = name.substr(0, kNameMax);
+    while (!name.empty() && (name.back() & 0x80) != 0) name.remove_suffix(1);  // a character may have been cut
+  }
+  Place child{.schema = &schema,
+              .pointer = cut ? place.pointer : Cat(place.pointer, "/", PointerToken(name)),
+              .base = place.base};
   if (const std::string* id = StringMember(schema, "$id")) {
     child.base = ResolveUri(place.base, std::string_view(*id).substr(0, id->find('#')));
   }

@@ -15,7 +15,7 @@ class SchemaDocument {
  public:
   struct Place {
     const Json* schema = nullptr;
-    std::string pointer{};  // "#/properties/a", for messages
+    std::string pointer{};  // "#/properties/a", for messages; its end is cut off far in
     std::string base{};     // the URI that relative references start from
   };
 

@@ -204,7 +204,7 @@ Result<Shape> SchemaReader::AnyOf(const Place& place, std::string_view keyword, 
   Shape out;
   for (const Place& part : parts) {
     BP_ASSIGN_OR_RETURN(const Shape shape, Schema(part));
-    BP_ASSIGN_OR_RETURN(out, algebra_.Or(out, shape));
+    BP_ASSIGN_OR_RETURN(out, algebra_.Or(std::move(out), shape));
   }
   return out;
 }
@@ -217,55 +217,68 @@ Result<Shape> SchemaReader::OneOf(const Place& place, const Json& value) {
     BP_ASSIGN_OR_RETURN(Shape shape, Schema(part));
     shapes.push_back(std::move(shape));
   }
+  std::vector<std::vector<size_t>> meets(shapes.size());  // those that may hold together with each
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (Disjoint(shapes[i], shapes[j])) continue;
+      meets[i].push_back(j);
+      meets[j].push_back(i);
+    }
+    if (limits_.budget.spent()) return TooManyStates();
+  }
   Shape out;
   for (size_t i = 0; i < shapes.size(); ++i) {
     Shape alone = shapes[i];
-    for (size_t j = 0; j < shapes.size(); ++j) {
-      if (i == j) continue;
-      BP_ASSIGN_OR_RETURN(const bool disjoint, Disjoint(shapes[i], shapes[j]));
-      if (disjoint) continue;
+    for (const size_t j : meets[i]) {
       BP_ASSIGN_OR_RETURN(const Shape others, algebra_.Not(shapes[j]));
       BP_ASSIGN_OR_RETURN(alone, algebra_.And(alone, others));
     }
-    BP_ASSIGN_OR_RETURN(out, algebra_.Or(out, alone));
+    BP_ASSIGN_OR_RETURN(out, algebra_.Or(std::move(out), alone));
   }
   return out;
 }
 
 /// True: no value is in both. False: maybe one is.
-Result<bool> SchemaReader::Disjoint(const Shape& a, const Shape& b) {
+bool SchemaReader::Disjoint(const Shape& a, const Shape& b) {
+  constexpr uint64_t kSteps = 20;
+  if (!limits_.budget.Spend(kSteps)) return false;
   if ((a.null && b.null) || (a.yes && b.yes) || (a.no && b.no)) return false;
   if (!a.arrays.empty() && !b.arrays.empty()) return false;
-  BP_ASSIGN_OR_RETURN(const NumberSet numbers, a.numbers.And(b.numbers, limits_));
-  BP_ASSIGN_OR_RETURN(const StringSet strings, a.strings.And(b.strings, limits_));
-  if (!numbers.is_empty() || !strings.is_empty()) return false;
-  for (const ObjectShape& x : a.objects) {
-    for (const ObjectShape& y : b.objects) {
-      if (!DisjointObjects(x, y)) return false;
-    }
-  }
-  return true;
+  if (a.numbers.MayMeet(b.numbers, limits_) || a.strings.MayMeet(b.strings, limits_)) return false;
+  return std::ranges::all_of(a.objects, [&](const ObjectShape& x) {
+    return std::ranges::all_of(b.objects, [&](const ObjectShape& y) { return Contradict(x, y) || Contradict(y, x); });
+  });
 }
 
-/// A property that one requires and that can't satisfy both: absent in the other, or of another value, as tags are.
-bool SchemaReader::DisjointObjects(const ObjectShape& a, const ObjectShape& b) {
+/// A property that `a` requires and that can't satisfy both: absent in the other, or of another value, as tags are.
+bool SchemaReader::Contradict(const ObjectShape& a, const ObjectShape& b) {
   constexpr uint32_t kDepth = 3;
+  constexpr uint64_t kSteps = 10;
   if (comparing_ >= kDepth) return false;
-  for (const ObjectShape* one : {&a, &b}) {
-    const ObjectShape& other = one == &a ? b : a;
-    for (const ObjectShape::Property& p : one->properties) {
-      const SubId theirs = other.Sub(p.name);
-      if (!p.required) continue;
-      if (theirs == SubSchemas::kNothing || subs_.And(p.sub, theirs) == SubSchemas::kNothing) return true;
-      if (p.sub == SubSchemas::kAnything || theirs == SubSchemas::kAnything) continue;
-      ++comparing_;
-      const Result<Shape> x = ShapeOf(p.sub), y = ShapeOf(theirs);
-      const Result<bool> disjoint = x.ok() && y.ok() ? Disjoint(*x, *y) : Result<bool>(false);
-      --comparing_;
-      if (disjoint.ok() && *disjoint) return true;
-    }
+  for (const ObjectShape::Property& p : a.properties) {
+    if (!p.required) continue;
+    if (!limits_.budget.Spend(kSteps + b.properties.size())) return false;
+    const SubId theirs = b.Sub(p.name);
+    if (subs_.Contradict(p.sub, theirs)) return true;
+    if (p.sub == theirs || p.sub == SubSchemas::kAnything || theirs == SubSchemas::kAnything) continue;
+    ++comparing_;
+    const Shape *x = Compared(p.sub), *y = Compared(theirs);
+    const bool disjoint = x != nullptr && y != nullptr && Disjoint(*x, *y);
+    --comparing_;
+    if (disjoint) return true;
   }
   return false;
+}
+
+/// The shape, kept: each of hundreds of alternatives is compared with all others. nullptr: it can't be computed, which
+/// is told where it is asked for.
+const Shape* SchemaReader::Compared(SubId sub) {
+  const auto known = compared_.find(sub);
+  if (known != compared_.end()) return known->second.has_value() ? &*known->second : nullptr;
+  Result<Shape> shape = ShapeOf(sub);
+  std::optional<Shape>& kept = compared_[sub];
+  if (shape.ok()) kept = *std::move(shape);
+  return kept.has_value() ? &*kept : nullptr;
 }
 
 /// Both ways: what the condition holds for satisfies `then`, the rest satisfies `else`.
@@ -322,14 +335,14 @@ Result<Shape> SchemaReader::Enum(const Place& place, const Json& value) {
       continue;
     }
     BP_ASSIGN_OR_RETURN(const Shape shape, Constant(SchemaDocument::Child(list, Cat(i), one)));
-    BP_ASSIGN_OR_RETURN(out, algebra_.Or(out, shape));
+    BP_ASSIGN_OR_RETURN(out, algebra_.Or(std::move(out), shape));
   }
   if (!texts.empty()) {
     Shape strings;
     MaybeDfa language = ByteDfa::AnyOf(texts, limits_.budget);
     if (!language.has_value()) return TooManyStates();
     strings.strings = StringSet::Only(*std::move(language));
-    BP_ASSIGN_OR_RETURN(out, algebra_.Or(out, strings));
+    BP_ASSIGN_OR_RETURN(out, algebra_.Or(std::move(out), strings));
   }
   return out;
 }

@@ -2,6 +2,7 @@
 /// From schemas to shapes: what each keyword means. A shape is made when somebody asks for it, once.
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ class SchemaReader {
 
   /// root outlives the reader.
   SchemaReader(const Json& root, DfaLimits limits);
+  SchemaReader(const SchemaReader&) = delete;
+  SchemaReader& operator=(const SchemaReader&) = delete;
 
   [[nodiscard]] SubId root() { return subs_.Schema(document_.root()); }
   SubSchemas& subs() { return subs_; }
@@ -40,8 +43,9 @@ class SchemaReader {
   Result<Shape> Types(const Json& value);
   Result<Shape> Enum(const Place& place, const Json& value);
   Result<Shape> Dependent(const Place& place, std::string_view keyword, const Json& value);
-  Result<bool> Disjoint(const Shape& a, const Shape& b);
-  [[nodiscard]] bool DisjointObjects(const ObjectShape& a, const ObjectShape& b);
+  [[nodiscard]] bool Disjoint(const Shape& a, const Shape& b);
+  [[nodiscard]] bool Contradict(const ObjectShape& a, const ObjectShape& b);
+  [[nodiscard]] const Shape* Compared(SubId sub);
 
   SchemaDocument document_;
   SubSchemas subs_;
@@ -50,6 +54,7 @@ class SchemaReader {
   SchemaTypes types_;  // after what it uses
   std::map<const Json*, Shape> known_;
   std::set<const Json*> reading_;
+  std::map<SubId, std::optional<Shape>> compared_;
   uint32_t comparing_ = 0;  // objects, one inside the other
   uint32_t depth_ = 0;
 };

@@ -84,6 +84,16 @@ SubId SubSchemas::And(SubId a, SubId b) {
   return Intern(std::move(both));
 }
 
+bool SubSchemas::Contradict(SubId a, SubId b) const {
+  if (a == kNothing || b == kNothing) return true;
+  const auto &x = subs_[a], &y = subs_[b];
+  for (auto i = x.begin(), j = y.begin(); i != x.end() && j != y.end();) {
+    if (i->fact == j->fact && i->negated != j->negated) return true;
+    i->fact < j->fact ? ++i : ++j;
+  }
+  return false;
+}
+
 SubId SubSchemas::Not(SubId a) {
   if (a == kAnything) return kNothing;
   if (a == kNothing) return kAnything;
@@ -159,20 +169,16 @@ Result<Shape> ShapeAlgebra::And(const Shape& a, const Shape& b) {
   return out;
 }
 
-Result<Shape> ShapeAlgebra::Or(const Shape& a, const Shape& b) {
-  Shape out{.null = a.null || b.null,
-            .yes = a.yes || b.yes,
-            .no = a.no || b.no,
-            .numbers = {},
-            .strings = {},
-            .arrays = a.arrays,
-            .objects = a.objects};
-  BP_ASSIGN_OR_RETURN(out.numbers, a.numbers.Or(b.numbers, limits_));
-  BP_ASSIGN_OR_RETURN(out.strings, a.strings.Or(b.strings, limits_));
-  out.arrays.insert(out.arrays.end(), b.arrays.begin(), b.arrays.end());
-  out.objects.insert(out.objects.end(), b.objects.begin(), b.objects.end());
-  if (out.arrays.size() > kAlternativesMax || out.objects.size() > kAlternativesMax) return TooMany();
-  return out;
+Result<Shape> ShapeAlgebra::Or(Shape a, const Shape& b) {
+  a.null = a.null || b.null;
+  a.yes = a.yes || b.yes;
+  a.no = a.no || b.no;
+  BP_ASSIGN_OR_RETURN(a.numbers, a.numbers.Or(b.numbers, limits_));
+  BP_ASSIGN_OR_RETURN(a.strings, a.strings.Or(b.strings, limits_));
+  a.arrays.insert(a.arrays.end(), b.arrays.begin(), b.arrays.end());
+  a.objects.insert(a.objects.end(), b.objects.begin(), b.objects.end());
+  if (a.arrays.size() > kAlternativesMax || a.objects.size() > kAlternativesMax) return TooMany();
+  return a;
 }
 
 Result<Shape> ShapeAlgebra::Not(const Shape& a) {
@@ -228,6 +234,8 @@ Result<ObjectShape> ShapeAlgebra::AndObject(const ObjectShape& a, const ObjectSh
   for (const ObjectShape* one : {&a, &b}) {
     const ObjectShape& other = one == &a ? b : a;
     for (const ObjectShape::Property& p : one->properties) {
+      // Names are looked for one by one.
+      if (!limits_.budget.Spend(10 + out.properties.size() + other.properties.size())) return TooManyStates();
       if (ObjectShape::Property* known = out.Find(p.name)) {
         known->required = known->required || p.required;
       } else {

@@ -45,6 +45,8 @@ class SubSchemas {
   SubId Constant(const SchemaDocument::Place& place);
   SubId And(SubId a, SubId b);
   SubId Not(SubId a);
+  /// What And() would make of them is kNothing; makes nothing. False where that doesn't show from their facts alone.
+  [[nodiscard]] bool Contradict(SubId a, SubId b) const;
   [[nodiscard]] const std::vector<Literal>& Literals(SubId id) const { return subs_[id]; }
   [[nodiscard]] const Fact& fact(uint32_t number) const { return facts_[number]; }
   [[nodiscard]] bool full() const { return subs_.size() > kMax; }
@@ -117,7 +119,7 @@ class ShapeAlgebra {
 
   ShapeAlgebra(SubSchemas& subs, DfaLimits limits) : subs_(subs), limits_(limits) {}
   Result<Shape> And(const Shape& a, const Shape& b);
-  Result<Shape> Or(const Shape& a, const Shape& b);
+  Result<Shape> Or(Shape a, const Shape& b);
   Result<Shape> Not(const Shape& a);
   [[nodiscard]] DfaLimits limits() const { return limits_; }
 

@@ -208,6 +208,9 @@ Result<ObjectShape> SchemaTypes::Object(const Place& place) {
     if (!required->is_array()) return StatusAt(place, "required", WrongType("an array of strings", *required));
     for (const Json& name : required->as_array()) {
       if (!name.is_string()) return StatusAt(place, "required", WrongType("an array of strings", *required));
+      if (!algebra_.limits().budget.Spend(10 + out.properties.size())) {  // names are looked for one by one
+        return StatusAt(place, "required", TooManyStates());
+      }
       if (ObjectShape::Property* known = out.Find(name.as_string())) {
         known->required = true;
       } else {

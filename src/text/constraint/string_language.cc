@@ -93,6 +93,14 @@ bool StringSet::is_all() const {
   return lengths_.size() == 1 && IsAll(lengths_.front());
 }
 
+bool StringSet::MayMeet(const StringSet& other, DfaLimits limits) const {
+  if (is_empty() || other.is_empty()) return false;
+  if (lengths_.empty() && other.lengths_.empty()) return Meet(texts_, other.texts_, limits.budget).value_or(true);
+  if (is_all() || other.is_all()) return true;
+  const Result<StringSet> both = And(other, limits);
+  return !both.ok() || !both->is_empty();
+}
+
 Result<StringSet> StringSet::And(const StringSet& other, DfaLimits limits) const {
   if (other.is_all()) return *this;
   if (is_all()) return other;

@@ -25,6 +25,8 @@ class StringSet {
   static StringSet Only(ByteDfa spellings);
 
   Result<StringSet> And(const StringSet& other, DfaLimits limits) const;
+  /// False: no value is in both. True: one is, or it costs too much to tell.
+  [[nodiscard]] bool MayMeet(const StringSet& other, DfaLimits limits) const;
   Result<StringSet> Or(const StringSet& other, DfaLimits limits) const;
   Result<StringSet> Not(DfaLimits limits) const;
   [[nodiscard]] bool is_empty() const { return lengths_.empty() && texts_.IsEmpty(); }
