@@ -128,21 +128,6 @@ Result<ByteDfa> Until(const std::string& marker, CompileBudget& budget) {
   return *std::move(dfa);
 }
 
-/// The field that the whole form came from, for what only shows when all of it is put together.
-std::string ParamOf(const Constraint& constraint) {
-  struct Visitor {
-    std::string operator()(const JsonSchemaForm& form) const { return form.param; }
-    std::string operator()(const JsonObjectForm&) const { return "response_format"; }
-    std::string operator()(const RegexForm& form) const { return form.param; }
-    std::string operator()(const GrammarForm& form) const { return form.param; }
-    std::string operator()(const ChoiceForm& form) const { return form.param; }
-    std::string operator()(const StructuralForm& form) const {
-      return form.alternatives.size() == 1 ? form.alternatives.front().content.param : "tools";
-    }
-  };
-  return std::visit(Visitor(), constraint.form);
-}
-
 /// Equal constraints have equal keys, and others don't: every part is written with its length.
 class KeyWriter {
  public:
@@ -178,6 +163,20 @@ class KeyWriter {
 };
 
 }  // namespace
+
+std::string ParamOf(const Constraint& constraint) {
+  struct Visitor {
+    std::string operator()(const JsonSchemaForm& form) const { return form.param; }
+    std::string operator()(const JsonObjectForm&) const { return "response_format"; }
+    std::string operator()(const RegexForm& form) const { return form.param; }
+    std::string operator()(const GrammarForm& form) const { return form.param; }
+    std::string operator()(const ChoiceForm& form) const { return form.param; }
+    std::string operator()(const StructuralForm& form) const {
+      return form.alternatives.size() == 1 ? form.alternatives.front().content.param : "tools";
+    }
+  };
+  return std::visit(Visitor(), constraint.form);
+}
 
 Result<std::shared_ptr<TokenMasks>> CompileConstraint(const Constraint& constraint,
                                                       std::shared_ptr<const TokenTrie> trie) {

@@ -24,6 +24,9 @@ namespace bedplate {
 Result<std::shared_ptr<TokenMasks>> CompileConstraint(const Constraint& constraint,
                                                       std::shared_ptr<const TokenTrie> trie);
 
+/// The field that the whole form came from, for what is wrong with none of its parts alone.
+std::string ParamOf(const Constraint& constraint);
+
 class ConstraintCache {
  public:
   static constexpr size_t kMemoryMax = size_t{96} << 20;

@@ -82,14 +82,6 @@ Result<Constraint> ForcedCall(const ChatPrompt& prompt, const OutputParserOption
         "'tool_choice' can't force a call with this model: its format (harmony) needs tokens that a constrained output "
         "can't have. Allowed: auto, none.");
   }
-  if (output.in_reasoning) {
-    const auto close = tokenizer.Find(output.format.reasoning_close);
-    if (close.has_value() && tokenizer.IsControl(*close)) {
-      return Invalid(
-          "'tool_choice' can't force a call behind this model's reasoning, which ends with a control token; switch "
-          "reasoning off (reasoning_effort: none) where the model allows it.");
-    }
-  }
   const Frame frame = FrameOf(output, tokenizer);
   const bool named = prompt.tool_choice.kind == ToolChoice::Kind::kNamed;
   StructuralForm form;

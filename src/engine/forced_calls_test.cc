@@ -161,26 +161,21 @@ TEST(ForcedCalls, WhatCannotBeForcedIsRefused) {
   struct Case {
     ChatPrompt prompt;
     CallSyntax syntax;
-    bool in_reasoning;
     std::string param, words;
   };
   const Case cases[] = {
-      {Prompt(), CallSyntax::kHarmony, false, "tool_choice", "harmony"},
-      {Prompt(), CallSyntax::kHermes, true, "tool_choice", "reasoning"},
-      {Prompt(kTools, {.kind = ToolChoice::Kind::kNamed, .name = "no_tool"}), CallSyntax::kJson, false, "tool_choice",
+      {Prompt(), CallSyntax::kHarmony, "tool_choice", "harmony"},
+      {Prompt(kTools, {.kind = ToolChoice::Kind::kNamed, .name = "no_tool"}), CallSyntax::kJson, "tool_choice",
        "'no_tool'"},
-      {Prompt("[]"), CallSyntax::kJson, false, "tool_choice", "no 'tools'"},
+      {Prompt("[]"), CallSyntax::kJson, "tool_choice", "no 'tools'"},
       {Prompt(R"([{"type":"function","function":{"name":"f"}},
                   {"type":"function","function":{"name":"g","parameters":{"type":"string"}}}])"),
-       CallSyntax::kJson, false, "tools[1].function.parameters", "'g'"},
-      {Prompt(R"([{"type":"function","function":{"name":"f","parameters":false}}])"), CallSyntax::kJson, false,
+       CallSyntax::kJson, "tools[1].function.parameters", "'g'"},
+      {Prompt(R"([{"type":"function","function":{"name":"f","parameters":false}}])"), CallSyntax::kJson,
        "tools[0].function.parameters", "'f'"},
   };
   for (const Case& c : cases) {
-    OutputParserOptions output = Output(c.syntax, c.prompt);
-    output.in_reasoning = c.in_reasoning;
-    output.format.reasoning_close = "</think>";
-    const auto constraint = ForcedCall(c.prompt, output, *control);
+    const auto constraint = ForcedCall(c.prompt, Output(c.syntax, c.prompt), *control);
     ASSERT_FALSE(constraint.ok()) << c.words;
     EXPECT_EQ(constraint.status().code(), StatusCode::kInvalidArgument);
     EXPECT_EQ(constraint.status().param(), c.param);

@@ -8,6 +8,7 @@
 #include "base/cat.h"
 #include "base/json.h"
 #include "engine/chat_messages.h"
+#include "engine/constraint.h"
 #include "engine/forced_calls.h"
 
 namespace bedplate {
@@ -218,6 +219,25 @@ Status ResolveOutput(bool chat, uint32_t context, PreparedRequest& prepared) {
   return Status::Ok();
 }
 
+/// What is held to a form begins after the reasoning that the prompt has opened. Where a control token ends that, which
+/// a constrained output can't have, there would be no way out of it.
+Status CheckConstraintIsReached(const LoadedModel& model, const PreparedRequest& prepared) {
+  const Request& request = prepared.request;
+  if (!request.constraint.has_value() || !prepared.output.has_value() || !prepared.output->in_reasoning) {
+    return Status::Ok();
+  }
+  const auto close = model.tokenizer->Find(prepared.output->format.reasoning_close);
+  if (!close.has_value() || !model.tokenizer->IsControl(*close)) return Status::Ok();
+  const auto* chat = std::get_if<ChatPrompt>(&request.prompt);
+  const bool forced = chat != nullptr && chat->tool_choice.kind != ToolChoice::Kind::kAuto;
+  const std::string param = forced ? "tool_choice" : ParamOf(*request.constraint);
+  return Invalid(param,
+                 Cat("'", param,
+                     "' can't be enforced behind this model's reasoning, which ends with a control token; "
+                     "switch reasoning off (reasoning_effort: none) where the model allows it."),
+                 forced ? "invalid_value" : "invalid_constraint");
+}
+
 /// A prediction longer than any output is refused, and not encoded to its end.
 Status EncodePrediction(const LoadedModel& model, uint32_t context, PreparedRequest& prepared) {
   if (prepared.request.prediction.empty()) return Status::Ok();
@@ -248,6 +268,7 @@ Result<PreparedRequest> PrepareWhole(Request request, const LoadedModel& model, 
   const bool chat = std::holds_alternative<ChatPrompt>(prepared.request.prompt);
   BP_RETURN_IF_ERROR(
       std::visit(PromptReader(model, context_tokens_max, now_unix_seconds, prepared), prepared.request.prompt));
+  BP_RETURN_IF_ERROR(CheckConstraintIsReached(model, prepared));
   BP_RETURN_IF_ERROR(CheckNotEmpty(model, chat, prepared.tokens));
   BP_RETURN_IF_ERROR(CheckTokensKnown(model, prepared.tokens));
   BP_RETURN_IF_ERROR(ResolveOutput(chat, context_tokens_max, prepared));

@@ -258,6 +258,38 @@ TEST_F(Prepare, TheOutputBeginsWhereThePromptEnds) {
   EXPECT_FALSE(Run(Text("a<think>"))->output.has_value()) << "raw prompts have raw answers";
 }
 
+TEST_F(Prepare, NothingIsHeldToAFormBehindAnEndThatItCannotReach) {
+  UseTemplate("{{ tools }}{{ messages[0].content }}</think><think>\n");
+  for (const TokenKind kind : {TokenKind::kUserDefined, TokenKind::kControl}) {
+    TokenizerSpec spec;
+    spec.model = "gpt2";
+    spec.pre = "default";
+    for (char c = 'a'; c <= 'z'; ++c) spec.tokens.emplace_back(1, c);
+    spec.tokens.emplace_back("</think>");
+    spec.kinds.assign(spec.tokens.size(), TokenKind::kNormal);
+    spec.kinds.back() = kind;
+    model_.tokenizer = *Tokenizer::Create(spec);
+    const std::string refused = kind == TokenKind::kControl ? "reasoning" : "";
+    const auto check = [&](const Request& request, std::string_view param) {
+      const Status status = PrepareRequest(request, model_, 4000, 0).status();
+      EXPECT_EQ(status.ok(), refused.empty()) << status.message();
+      EXPECT_EQ(status.param(), refused.empty() ? "" : param);
+      EXPECT_NE(status.message().find(refused), std::string::npos) << status.message();
+    };
+    Request request = Chat({UserSays("q")});
+    EXPECT_TRUE(PrepareRequest(request, model_, 4000, 0).ok());
+    request.constraint = Constraint{.form = RegexForm{.pattern = "a+", .param = "guided_regex"}};
+    check(request, "guided_regex");
+    request.constraint = Constraint{.form = JsonObjectForm{}};
+    check(request, "response_format");
+    request.constraint.reset();
+    auto& chat = std::get<ChatPrompt>(request.prompt);
+    chat.tools = *ParseJson(R"([{"type":"function","function":{"name":"g"}}])");
+    chat.tool_choice.kind = ToolChoice::Kind::kRequired;
+    check(request, "tool_choice");
+  }
+}
+
 TEST_F(Prepare, AnOutputMayEndWithTheContext) {
   Request request = Text("abc");
   request.output_tokens_max = 1000;
