@@ -7,10 +7,11 @@
 #   scripts/peers.sh clients        the official SDKs that tests/clients drive the server with
 #   scripts/peers.sh frameworks     LangChain and LiteLLM, for the same
 #   scripts/peers.sh constraints    xgrammar and llguidance, and jsonschema, which says what is valid
+#   scripts/peers.sh lm-eval        EleutherAI's lm-eval with its clients of APIs, and what reads tokenizers
 #
 # They live in build/peers/. An environment that exists elsewhere is used instead when BEDPLATE_PEER_LLAMA,
-# BEDPLATE_PEER_LLAMA_SERVER, BEDPLATE_PEER_REFERENCE, BEDPLATE_PEER_CLIENTS, BEDPLATE_PEER_FRAMEWORKS or
-# BEDPLATE_PEER_CONSTRAINTS names its folder.
+# BEDPLATE_PEER_LLAMA_SERVER, BEDPLATE_PEER_REFERENCE, BEDPLATE_PEER_CLIENTS, BEDPLATE_PEER_FRAMEWORKS,
+# BEDPLATE_PEER_CONSTRAINTS or BEDPLATE_PEER_LM_EVAL names its folder.
 set -euo pipefail
 # Rivals that are compiled want a compiler under the usual names; a machine that only ./run prepared has clang-19 alone.
 command -v c++ >/dev/null || export CC=clang-19 CXX=clang++-19
@@ -24,8 +25,9 @@ case $name in
   clients) given=${BEDPLATE_PEER_CLIENTS:-} ;;
   frameworks) given=${BEDPLATE_PEER_FRAMEWORKS:-} ;;
   constraints) given=${BEDPLATE_PEER_CONSTRAINTS:-} ;;
+  lm-eval) given=${BEDPLATE_PEER_LM_EVAL:-} ;;
   *)
-    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -72,6 +74,7 @@ if [[ ! -e $venv/.complete || $(cat "$venv/.complete") != "$made_from" ]]; then
       ;;
     constraints) "${pip[@]}" xgrammar==0.2.8 llguidance==1.9.1 jsonschema==4.26.0 numpy >&2 ;;
     frameworks) "${pip[@]}" -r tests/clients/requirements_frameworks.txt >&2 ;;
+    lm-eval) "${pip[@]}" 'lm-eval[api]==0.4.13' transformers==5.23.0 tokenizers==0.23.3 gguf==0.19.0 >&2 ;;
     clients)
       "${pip[@]}" -r tests/clients/requirements.txt >&2
       # The major before, for those who stay with it: PYTHONPATH puts it first.

@@ -176,6 +176,7 @@ def read_gguf(path):
     return {
         "model": value("model"), "pre": value("pre", ""), "tokens": tokens, "kinds": value("token_type", [1] * len(tokens)),
         "scores": value("scores"), "merges": value("merges", []), "unk": value("unknown_token_id"),
+        "bos": value("bos_token_id"), "eos": value("eos_token_id"),
         "add_space_prefix": value("add_space_prefix", True), "ignore_merges": value("pre") in ("llama-bpe", "tekken"),
     }
 
@@ -188,13 +189,18 @@ def add_special_tokens(tokenizer, spec, special):
                           for token, kind in zip(spec["tokens"], spec["kinds"]) if kind in kinds])
 
 
-def reference_bpe(spec, special):
+def bpe_tokenizer(spec, special):
     from tokenizers import Tokenizer, models
     vocabulary = {token: number for number, token in enumerate(spec["tokens"])}
     tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(merge.split(" ")) for merge in spec["merges"]],
                                      ignore_merges=spec["ignore_merges"]))
     tokenizer.pre_tokenizer = pre_tokenizer(spec["pre"])
     add_special_tokens(tokenizer, spec, special)
+    return tokenizer
+
+
+def reference_bpe(spec, special):
+    tokenizer = bpe_tokenizer(spec, special)
     return lambda texts: [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
