@@ -97,7 +97,7 @@ class Walker {
       const std::vector<uint32_t>& from = !closing.empty() && random.Range(0, 1) == 0 ? closing : all;
       const TokenId token{
           static_cast<int32_t>(from[static_cast<size_t>(random.Range(0, static_cast<int64_t>(from.size()) - 1))])};
-      if (!cursor.Accept(token)) return Status::Internal("a token of the mask was not accepted");
+      if (!cursor.Accept(token)) return TooAmbiguous();
       walk.text += masks_.trie().Text(token);
     }
     walk.finished = cursor.MayEnd();

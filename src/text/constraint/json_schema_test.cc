@@ -385,6 +385,13 @@ TEST(JsonSchema, WhateverIsAskedIsAnsweredSoon) {
   }
 }
 
+TEST(JsonSchema, WhatIsSaidAgainIsNotPaidForAgain) {
+  std::string schema = R"({"type":"object","properties":{)";
+  for (int i = 0; i < 200; ++i) schema += Cat(i > 0 ? "," : "", "\"u", i, R"(":{"type":"string","format":"uri"})");
+  const auto language = CompileSchema(schema + "}}");
+  EXPECT_TRUE(language.ok()) << language.status().message();
+}
+
 TEST(JsonSchema, LargeSchemasStaySmall) {
   std::string schema = R"({"type":"object","properties":{)";
   for (int i = 0; i < 1000; ++i)

@@ -240,7 +240,7 @@ Result<Shape> SchemaReader::OneOf(const Place& place, const Json& value) {
 
 /// True: no value is in both. False: maybe one is.
 bool SchemaReader::Disjoint(const Shape& a, const Shape& b) {
-  constexpr uint64_t kSteps = 20;
+  constexpr uint64_t kSteps = 6;
   if (!limits_.budget.Spend(kSteps)) return false;
   if ((a.null && b.null) || (a.yes && b.yes) || (a.no && b.no)) return false;
   if (!a.arrays.empty() && !b.arrays.empty()) return false;
@@ -253,11 +253,11 @@ bool SchemaReader::Disjoint(const Shape& a, const Shape& b) {
 /// A property that `a` requires and that can't satisfy both: absent in the other, or of another value, as tags are.
 bool SchemaReader::Contradict(const ObjectShape& a, const ObjectShape& b) {
   constexpr uint32_t kDepth = 3;
-  constexpr uint64_t kSteps = 10;
+  constexpr uint64_t kSteps = 4;
   if (comparing_ >= kDepth) return false;
   for (const ObjectShape::Property& p : a.properties) {
     if (!p.required) continue;
-    if (!limits_.budget.Spend(kSteps + b.properties.size())) return false;
+    if (!limits_.budget.Spend(kSteps + b.properties.size() / 4)) return false;
     const SubId theirs = b.Sub(p.name);
     if (subs_.Contradict(p.sub, theirs)) return true;
     if (p.sub == theirs || p.sub == SubSchemas::kAnything || theirs == SubSchemas::kAnything) continue;

@@ -112,17 +112,31 @@ Result<StringSet> SchemaTypes::Strings(const Place& place) {
                                                         : StringSet::Lengths{0, count});
       }
       if (!value->is_string()) return WrongType("a string", *value);
-      if (name == "format") return FormatSet(value->as_string(), algebra_.limits());
-      BP_ASSIGN_OR_RETURN(ByteDfa texts, CompileRegex(value->as_string(),
-                                                      {.spelling = RegexOptions::Spelling::kJsonString, .whole = false},
-                                                      algebra_.limits()));
-      return StringSet::Only(std::move(texts));
+      return Texts(name, value->as_string());
     };
     Result<StringSet> one = read();
     if (one.ok()) one = out.And(*one, algebra_.limits());
     if (!one.ok()) return StatusAt(place, keyword, one.status());
     out = *std::move(one);
   }
+  return out;
+}
+
+/// Kept: a schema may say the same of hundreds of properties.
+Result<StringSet> SchemaTypes::Texts(std::string_view keyword, const std::string& value) {
+  const std::string key = Cat(keyword, ":", value);
+  const auto known = texts_.find(key);
+  if (known != texts_.end()) return known->second;
+  StringSet out;
+  if (keyword == "format") {
+    BP_ASSIGN_OR_RETURN(out, FormatSet(value, algebra_.limits()));
+  } else {
+    BP_ASSIGN_OR_RETURN(
+        ByteDfa texts,
+        CompileRegex(value, {.spelling = RegexOptions::Spelling::kJsonString, .whole = false}, algebra_.limits()));
+    out = StringSet::Only(std::move(texts));
+  }
+  texts_.emplace(key, out);
   return out;
 }
 

@@ -5,6 +5,10 @@
 /// Errors: kInvalidArgument, "#/place/keyword: why".
 
 #include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "text/constraint/schema_document.h"
 #include "text/constraint/schema_shape.h"
@@ -25,6 +29,7 @@ class SchemaTypes {
  private:
   Result<NumberSet> Numbers(const Place& place);
   Result<StringSet> Strings(const Place& place);
+  Result<StringSet> Texts(std::string_view keyword, const std::string& value);
   Result<ArrayShape> Array(const Place& place);
   Result<ObjectShape> Object(const Place& place);
   Status Patterns(const Place& place, const Json& patterns, ObjectShape& object);
@@ -32,6 +37,7 @@ class SchemaTypes {
   ShapeAlgebra& algebra_;
   SubSchemas& subs_;
   const std::function<Result<Shape>(SubId)> shape_of_;
+  std::map<std::string, StringSet> texts_;  // by "format:..." or "pattern:..."
 };
 
 }  // namespace bedplate
