@@ -90,6 +90,7 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   void WorkOn();
   Result<bool> Work() noexcept;
   Result<bool> WorkOrThrow();
+  [[nodiscard]] Status CheckWanted() const;
   Status Decode();
   Status PrepareNext();
   Status Submit();
@@ -145,12 +146,17 @@ Result<bool> Generation::Work() noexcept {
 }
 
 Result<bool> Generation::WorkOrThrow() {
-  if (unwanted_.load(std::memory_order_relaxed)) return Status::Cancelled("the client has gone");
+  BP_RETURN_IF_ERROR(CheckWanted());
   if (!preparation_.call) BP_RETURN_IF_ERROR(Decode());
   BP_RETURN_IF_ERROR(PrepareNext());
   if (preparation_.requests.size() < preparation_.call->requests.size()) return true;
+  BP_RETURN_IF_ERROR(CheckWanted());  // what is admitted costs its prompt, and reading a long one takes a while
   BP_RETURN_IF_ERROR(Submit());
   return false;
+}
+
+Status Generation::CheckWanted() const {
+  return unwanted_.load(std::memory_order_relaxed) ? Status::Cancelled("the client has gone") : Status::Ok();
 }
 
 Status Generation::Decode() {
