@@ -85,12 +85,18 @@ const Json* Json::Find(std::string_view name) const {
 Result<Json> ParseJson(std::string_view text, JsonLimits limits) {
   // simdjson throws only from its throwing accessors, which Convert uses after a successful parse; the parse is
   // checked.
+  // Where memory is missing it doesn't throw either: the parser says MEMALLOC, and a copy is empty.
+  const auto no_memory = [] { return Status::Internal("out of memory").WithReason("out_of_memory"); };
   simdjson::dom::parser parser;
+  const simdjson::padded_string padded(text);
+  if (padded.size() != text.size()) return no_memory();
   if (const auto error = parser.allocate(text.size() + 1, limits.depth_max); error) {
+    if (error == simdjson::MEMALLOC) return no_memory();
     return Status::ResourceExhausted(Cat("JSON of ", text.size(), " bytes: ", simdjson::error_message(error)));
   }
   simdjson::dom::element root;
-  const auto error = parser.parse(simdjson::padded_string(text)).get(root);
+  const auto error = parser.parse(padded).get(root);
+  if (error == simdjson::MEMALLOC) return no_memory();
   if (error == simdjson::DEPTH_ERROR) {
     return Status::InvalidArgument(Cat("JSON is nested deeper than ", limits.depth_max, " levels"));
   }

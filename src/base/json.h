@@ -66,7 +66,8 @@ struct JsonLimits {
   uint32_t depth_max = 128;
 };
 
-/// Integers beyond int64 become doubles. Errors: kInvalidArgument with the reason (and the byte offset where known).
+/// Integers beyond int64 become doubles. Errors: kInvalidArgument with the reason (and the byte offset where known);
+/// kInternal where memory is missing.
 Result<Json> ParseJson(std::string_view text, JsonLimits limits = {});
 
 /// Appends to a string; commas are placed by it. Strings must be UTF-8: other bytes become U+FFFD.

@@ -400,6 +400,7 @@ HttpResponse StreamHead(std::vector<HttpField> fields) {
 Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request) {
   const Result<Json> body = ParseJson(request.body);
   if (!body.ok()) {
+    if (body.status().code() == StatusCode::kInternal) return body.status();  // it may be well-formed all the same
     return Status::InvalidArgument(Cat("We could not parse the JSON body of your request: ", body.status().message()));
   }
   return dialect.decode(*body, request);
