@@ -34,7 +34,7 @@ void ReasonAndAnswer(const FakeEngine::Submitted& running) {
   running.events->Push({RequestFinished{kUsage}});
 }
 
-int64_t At(const Json& object, std::string_view name) {
+int64_t CountAt(const Json& object, std::string_view name) {
   const Json* value = object.Find(name);
   EXPECT_TRUE(value != nullptr && value->is_int()) << name << " in " << WriteJson(object);
   return value != nullptr && value->is_int() ? value->as_int() : -1;
@@ -104,30 +104,30 @@ Told ReadTold(UsageForm form, const RawAnswer& answer) {
   switch (form) {
     case UsageForm::kOpenAi: {
       const Json usage = Last(values, "usage");
-      told = {At(usage, "prompt_tokens"), At(In(usage, "prompt_tokens_details"), "cached_tokens"),
-              At(usage, "completion_tokens"), At(In(usage, "completion_tokens_details"), "reasoning_tokens")};
-      EXPECT_EQ(At(usage, "total_tokens"), told.prompt + told.output);
+      told = {CountAt(usage, "prompt_tokens"), CountAt(In(usage, "prompt_tokens_details"), "cached_tokens"),
+              CountAt(usage, "completion_tokens"), CountAt(In(usage, "completion_tokens_details"), "reasoning_tokens")};
+      EXPECT_EQ(CountAt(usage, "total_tokens"), told.prompt + told.output);
       break;
     }
     case UsageForm::kResponses: {
       const Json usage = Last(values, "usage");
-      told = {At(usage, "input_tokens"), At(In(usage, "input_tokens_details"), "cached_tokens"),
-              At(usage, "output_tokens"), At(In(usage, "output_tokens_details"), "reasoning_tokens")};
-      EXPECT_EQ(At(usage, "total_tokens"), told.prompt + told.output);
+      told = {CountAt(usage, "input_tokens"), CountAt(In(usage, "input_tokens_details"), "cached_tokens"),
+              CountAt(usage, "output_tokens"), CountAt(In(usage, "output_tokens_details"), "reasoning_tokens")};
+      EXPECT_EQ(CountAt(usage, "total_tokens"), told.prompt + told.output);
       break;
     }
     case UsageForm::kAnthropic:
     case UsageForm::kInvokeAnthropic: {
       const Json usage = Last(values, "usage");
-      const int64_t cached = At(usage, "cache_read_input_tokens");
-      told = {At(usage, "input_tokens") + cached, cached, At(usage, "output_tokens"), {}};
+      const int64_t cached = CountAt(usage, "cache_read_input_tokens");
+      told = {CountAt(usage, "input_tokens") + cached, cached, CountAt(usage, "output_tokens"), {}};
       break;
     }
     case UsageForm::kConverse: {
       const Json usage = Last(values, "usage");
-      const int64_t cached = At(usage, "cacheReadInputTokens");
-      told = {At(usage, "inputTokens") + cached, cached, At(usage, "outputTokens"), {}};
-      EXPECT_EQ(At(usage, "totalTokens"), told.prompt + told.output);
+      const int64_t cached = CountAt(usage, "cacheReadInputTokens");
+      told = {CountAt(usage, "inputTokens") + cached, cached, CountAt(usage, "outputTokens"), {}};
+      EXPECT_EQ(CountAt(usage, "totalTokens"), told.prompt + told.output);
       break;
     }
     case UsageForm::kInvokeLlama:
@@ -143,8 +143,8 @@ Told ReadTold(UsageForm form, const RawAnswer& answer) {
 Told ReadInvocation(const RawAnswer& answer) {
   if (answer.fields.at("content-type") == bedrock::kEventStreamType) {
     const Json metrics = Last(ValuesOf(answer), "amazon-bedrock-invocationMetrics");
-    const int64_t cached = At(metrics, "cacheReadInputTokenCount");
-    return {At(metrics, "inputTokenCount") + cached, cached, At(metrics, "outputTokenCount"), {}};
+    const int64_t cached = CountAt(metrics, "cacheReadInputTokenCount");
+    return {CountAt(metrics, "inputTokenCount") + cached, cached, CountAt(metrics, "outputTokenCount"), {}};
   }
   const auto number = [&](const char* what) {
     return std::stoll(answer.fields.at(Cat("x-amzn-bedrock-", what, "-token-count")));

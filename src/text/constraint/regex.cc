@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint32_t kRegexDepthMax = 200;   // of groups
 constexpr uint32_t kNoMost = UINT32_MAX;   // of rounds
-constexpr uint64_t kCountMax = 1'000'000;  // of rounds, as written
+constexpr uint64_t kRoundsMax = 1'000'000;  // of rounds, as written
 constexpr size_t kNfaStatesMax = 300'000;  // counted repetitions copy their part
 
 struct RegexNode {
@@ -174,8 +174,8 @@ class RegexParser {
       return false;
     }
     if (*high < *low) return Wrong("a repetition's bounds are out of order");
-    if (*low > kCountMax || (*high > kCountMax && *high != kOpen)) {
-      return Wrong(Cat("a repetition's bound is too large; allowed: up to ", kCountMax));
+    if (*low > kRoundsMax || (*high > kRoundsMax && *high != kOpen)) {
+      return Wrong(Cat("a repetition's bound is too large; allowed: up to ", kRoundsMax));
     }
     least = static_cast<uint32_t>(*low);
     most = *high == kOpen ? kNoMost : static_cast<uint32_t>(*high);
@@ -187,7 +187,7 @@ class RegexParser {
     uint64_t value = 0;
     const size_t before = at_;
     while (Peek() >= '0' && Peek() <= '9') {
-      value = std::min(value * 10 + static_cast<uint64_t>(text_[at_++] - '0'), 10 * kCountMax);
+      value = std::min(value * 10 + static_cast<uint64_t>(text_[at_++] - '0'), 10 * kRoundsMax);
     }
     if (at_ == before) return std::nullopt;
     return value;
