@@ -6,6 +6,7 @@ one, under a limit of memory, ended with SIGKILL. A cancelled stream's pages are
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -27,8 +28,17 @@ from runner import raises, run  # noqa: E402
 QUESTION = [{"role": "user", "content": "Tell me a long story."}]
 CHAT = {"model": MODEL, "messages": QUESTION, "max_tokens": 2000, "extra_body": {"ignore_eos": True}}
 RESPONSE = {"model": MODEL, "input": QUESTION, "max_output_tokens": 2000, "extra_body": {"ignore_eos": True}}
-MESSAGE = {"model": MODEL, "messages": QUESTION, "max_tokens": 2000}
-CONVERSE = {"modelId": MODEL, "messages": [{"role": "user", "content": [{"text": "Tell me a long story."}]}]}
+# These APIs can't ask for an answer that goes on; one that is held to a long list does.
+LONG = {"type": "array", "items": {"enum": ["word"]}, "minItems": 500}
+FORMAT = {"output_config": {"format": {"type": "json_schema", "schema": LONG}}}
+MESSAGE = {"model": MODEL, "messages": QUESTION, "max_tokens": 2000, "extra_body": FORMAT}
+STRUCTURE = {"type": "json_schema", "structure": {"jsonSchema": {"name": "long", "schema": json.dumps(LONG)}}}
+CONVERSE = {
+    "modelId": MODEL,
+    "messages": [{"role": "user", "content": [{"text": "Tell me a long story."}]}],
+    "inferenceConfig": {"maxTokens": 2000},
+    "outputConfig": {"textFormat": STRUCTURE},
+}
 
 
 class Clients:
