@@ -22,7 +22,7 @@ struct Range {
   bool least_excluded = false;
 };
 
-Status BadParameter(std::string_view name, std::string what, std::string reason) {
+Status BadParameter(std::string_view name, std::string_view what, std::string reason) {
   return Status::InvalidArgument(Cat("Invalid '", name, "': ", what))
       .WithParam(std::string(name))
       .WithReason(std::move(reason));

@@ -76,7 +76,8 @@ class Reference {
     double sum = 0;
     for (const size_t i : order) {
       kept.push_back(kept_[i]);
-      if ((sum += p[i]) >= mass) break;
+      sum += p[i];
+      if (sum >= mass) break;
     }
     std::ranges::sort(kept, kMoreLikely);
     kept_ = kept;

@@ -118,9 +118,12 @@ struct Rows {
     const auto* row = reinterpret_cast<const QuantizedBlock*>(quantized.data());
     for (size_t i = 0; i < inputs; ++i) {
       const size_t at = static_cast<size_t>(r) * inputs + i;
-      x[i] = row == nullptr
-                 ? static_cast<double>(values[at])
-                 : static_cast<double>(row[at / kInputBlock].scale) * row[at / kInputBlock].q[i % kInputBlock];
+      if (row == nullptr) {
+        x[i] = static_cast<double>(values[at]);
+      } else {
+        const size_t block = at / kInputBlock;
+        x[i] = static_cast<double>(row[block].scale) * row[block].q[i % kInputBlock];
+      }
     }
     return x;
   }

@@ -16,7 +16,7 @@ std::string HostOf(std::string_view authority) {
 
 }  // namespace
 
-AccessGuard::AccessGuard(const ListenAddress& listen, std::vector<std::string> allowed_hosts) {
+AccessGuard::AccessGuard(const ListenAddress& listen, const std::vector<std::string>& allowed_hosts) {
   for (const std::string& host : allowed_hosts) hosts_.push_back(AsciiLower(host));
   if (listen.is_loopback()) hosts_.insert(hosts_.end(), {"localhost", "127.0.0.1", "::1"});
   if (!hosts_.empty()) hosts_.push_back(AsciiLower(listen.host));

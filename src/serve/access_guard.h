@@ -15,7 +15,7 @@ namespace bedplate {
 
 class AccessGuard {
  public:
-  AccessGuard(const ListenAddress& listen, std::vector<std::string> allowed_hosts);
+  AccessGuard(const ListenAddress& listen, const std::vector<std::string>& allowed_hosts);
   /// kPermissionDenied, reason "host_not_allowed" or "origin_not_allowed".
   Status Check(const HttpRequest& request) const;
 

@@ -39,12 +39,12 @@ ReadResult ReadInPieces(std::string_view bytes, size_t piece, HttpLimits limits 
 }
 
 TEST(HttpRequestReader, ReadsAlikeHoweverTheBytesAreCut) {
+  const std::string chunks = "3\r\nhel\r\n002;a=\"b\"\r\nlo\r\n0\r\nT: x\r\n\r\n";
   const std::string requests[] = {
       "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
       "\r\n\r\nGET /x?y=1&z HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Fold: a\r\n b\r\n\r\n",
       "POST /v1 HTTP/1.1\r\nhOsT: a\r\nContent-Length: 5\r\n\r\nhello",
-      "POST /v1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nhel\r\n002;a=\"b\"\r\nlo\r\n0\r\nT: "
-      "x\r\n\r\n",
+      "POST /v1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n" + chunks,
       "GET http://a:1/p?q HTTP/1.0\r\n\r\n",
       "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
   };

@@ -146,13 +146,13 @@ Status Server::Impl::Listen() {
   const auto address = asio::ip::make_address(host, error);
   if (error) return Status::InvalidArgument(Cat("listen address '", host, "': ", error.message()));
   const asio::ip::tcp::endpoint endpoint(address, options.listen.port);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  (void)acceptor.open(endpoint.protocol(), error);
+  if (!error) (void)acceptor.set_option(asio::socket_base::reuse_address(true), error);
   if (!error && address.is_v6() && address.is_unspecified()) {
-    acceptor.set_option(asio::ip::v6_only(false), error);  // ":8080" is every address of both families
+    (void)acceptor.set_option(asio::ip::v6_only(false), error);  // ":8080" is every address of both families
   }
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) (void)acceptor.bind(endpoint, error);
+  if (!error) (void)acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return Status::IoError(Cat("cannot listen on ", options.listen.ToString(), ": ", error.message()));
   bound = {options.listen.host, acceptor.local_endpoint(error).port()};
   return Status::Ok();
@@ -213,7 +213,7 @@ void Server::Impl::OnAccepted(Socket socket) {
 
 void Server::Impl::StopAccepting() {
   error_code ignored;
-  acceptor.close(ignored);
+  (void)acceptor.close(ignored);
   accept_timer.cancel();
 }
 

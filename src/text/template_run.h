@@ -44,7 +44,8 @@ class Run {
 
   /// Asks for memory that a new text or list will take. Also counts as work.
   [[nodiscard]] bool Grow(uint64_t bytes) {
-    if (bytes > limits_.bytes_max || (bytes_ += bytes) > limits_.bytes_max) [[unlikely]] {
+    if (bytes <= limits_.bytes_max) bytes_ += bytes;
+    if (bytes > limits_.bytes_max || bytes_ > limits_.bytes_max) [[unlikely]] {
       Fail("the template makes too much text (more than bytes_max bytes in all)");
     }
     return Step(bytes / 16);

@@ -1,3 +1,4 @@
+#include <utility>
 #include <vector>
 
 #include "base/cat.h"
@@ -234,8 +235,8 @@ class ChatWhole final : public ReplyEncoder {
 }  // namespace
 
 std::unique_ptr<ReplyEncoder> MakeChatEncoder(ChatReplyOptions options, ReplyIdentity identity) {
-  if (options.stream) return std::make_unique<ChatStream>(options, identity);
-  return std::make_unique<ChatWhole>(options, identity);
+  if (options.stream) return std::make_unique<ChatStream>(options, std::move(identity));
+  return std::make_unique<ChatWhole>(options, std::move(identity));
 }
 
 }  // namespace bedplate::openai

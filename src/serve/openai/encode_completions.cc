@@ -1,3 +1,4 @@
+#include <utility>
 #include <vector>
 
 #include "base/cat.h"
@@ -110,8 +111,8 @@ class CompletionsWhole final : public ReplyEncoder {
 }  // namespace
 
 std::unique_ptr<ReplyEncoder> MakeCompletionsEncoder(CompletionsReplyOptions options, ReplyIdentity identity) {
-  if (options.stream) return std::make_unique<CompletionsStream>(options, identity);
-  return std::make_unique<CompletionsWhole>(options, identity);
+  if (options.stream) return std::make_unique<CompletionsStream>(options, std::move(identity));
+  return std::make_unique<CompletionsWhole>(options, std::move(identity));
 }
 
 }  // namespace bedplate::openai

@@ -147,7 +147,7 @@ TEST(TokenMasks, DraftsFitUpToTheFirstThatIsNotAllowed) {
   const std::vector<std::string_view> views{"", "a", "b", "ab"};
   TokenMasks masks(CompileSource({"regex", "(ab)*"}), std::make_shared<const TokenTrie>(std::span(views)));
   TokenMasks::Cursor cursor(masks);
-  const auto fits = [&](std::vector<int32_t> ids) {
+  const auto fits = [&](const std::vector<int32_t>& ids) {
     std::vector<TokenId> tokens;
     for (const int32_t id : ids) tokens.push_back(TokenId{id});
     return cursor.Fits(tokens);
