@@ -194,7 +194,7 @@ TEST(PageTiers, NumbersGoOnPastEveryRecordOfTheFile) {
     tiers.WorkAll();
   }
   const auto opened = open();
-  ASSERT_EQ(opened->records.size(), 3u);
+  ASSERT_EQ(opened->records.size(), 2u) << "what the key said twice made room for the next";
   EXPECT_EQ(opened->records.back().number, 10u) << "written last, so in order it comes last";
 }
 
