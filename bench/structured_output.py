@@ -8,6 +8,7 @@ processes of their own, with the same vocabulary and the same texts; theirs that
 
 import argparse
 import collections
+import decimal
 import itertools
 import json
 import multiprocessing
@@ -73,11 +74,23 @@ def reordered(value, order):
     return value
 
 
+def shuffled_inside(value):
+    """The value with the members of one of its small objects, at any depth, in every order."""
+    if isinstance(value, dict) and 1 < len(value) <= 4:
+        yield from (dict(p) for p in itertools.permutations(value.items()))
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from (value | {name: other} for other in shuffled_inside(member))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from (value[:i] + [other] + value[i + 1:] for other in shuffled_inside(item))
+
+
 def texts_of(schema, instance):
-    """The instance's texts: its own order, the schema's, and of a small object every order."""
+    """The instance's texts: its own order, the schema's, and of each small object every order."""
     orders = [instance, reordered(instance, listed_names(schema))]
-    if isinstance(instance, dict) and 1 < len(instance) <= 4:
-        orders += [dict(p) for p in itertools.permutations(instance.items())]
+    for order in orders[:2]:
+        orders += itertools.islice(shuffled_inside(order), 200)
     return list(dict.fromkeys(spell(o) for o in orders))
 
 
@@ -244,6 +257,23 @@ def oracle(schema):
     return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
 
 
+def exact_oracle(schema):
+    """The same for values read with exact(): a float that is read has no fraction left beyond 2 ** 53."""
+    kinds = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "number": lambda _, v: isinstance(v, (int, float, Decimal)) and not isinstance(v, bool),
+            "integer": lambda _, v: isinstance(v, (int, Decimal)) and not isinstance(v, bool) and v % 1 == 0,
+        }
+    )
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=kinds)
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    return validator(exact(json.dumps(schema)), format_checker=checker)
+
+
+def exact(text):
+    return json.loads(text, parse_float=Decimal)
+
+
 def ours(bedplate, model, cases, seed):
     lines = []
     for number, case in enumerate(cases):
@@ -389,6 +419,7 @@ def percentile(values, share):
 
 
 def main():
+    decimal.getcontext().prec = 1000  # digits: of any number that is written here
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--bedplate", required=True)
     options.add_argument("--model", required=True)
@@ -423,14 +454,14 @@ def main():
                 continue
             times += answer["mask_us"]
             problem = verdict(case, answer["texts"])
-            validator = oracle(case.schema)
+            validator = exact_oracle(case.schema)
             for walk in answer["walks"]:
                 walks += 1
                 if not walk["finished"]:
                     continue
                 finished += 1
                 try:
-                    ok = label == "suite" and "$ref" in json.dumps(case.schema) or validator.is_valid(json.loads(walk["text"]))
+                    ok = label == "suite" and "$ref" in json.dumps(case.schema) or validator.is_valid(exact(walk["text"]))
                 except Exception as error:  # not JSON
                     ok, problem = False, problem or str(error)
                 if not ok:
