@@ -459,8 +459,9 @@ void Connection::Linger() {
 
 // Nothing is going on: with TLS the peer is told that this end was meant.
 void Connection::Rest() {
-  if (phase_ == Phase::kIdle && tls_ && tls_->established()) return Linger();
-  Close();
+  if (phase_ != Phase::kIdle || !tls_ || !tls_->established()) return Close();
+  read_ended_ = true;  // nothing is on its way that the notice would have to wait for
+  Linger();
 }
 
 void Connection::OnLastWritten() {

@@ -103,25 +103,30 @@ TEST_F(DecodeResponseTest, RefersToItemsOfEarlierResponses) {
   const auto refer = [](size_t response, size_t item) {
     return Cat(R"({"type":"item_reference","id":"msg_)", fmt::format("{:032x}", response), "_i", item, R"("})");
   };
-  std::string one_by_one, far_apart;
+  std::string all;
   for (size_t i = 0; i < 70; ++i) {
     const std::string id = fmt::format("{:032x}", i);
     history_.responses["resp_" + id] =
         ParseJson(Cat(R"([{"id":"msg_)", id, R"(_i0","type":"message","role":"user","content":"q)", i,
                       R"("},{"id":"msg_)", id, R"(_i1","type":"message","role":"user","content":"r"}])"))
             ->as_array();
-    if (i < 64) one_by_one += Cat(i == 0 ? "" : ",", refer(i, 0), ",", refer(i, 1));
-    far_apart += Cat(i == 0 ? "" : ",", refer(i % 2, 0));
+    all += Cat(i == 0 ? "" : ",", refer(i, 0), ",", refer(i / 2, 1));
   }
-  EXPECT_TRUE(Decode(Cat(R"("input":[)", one_by_one, "]")).ok());
-  EXPECT_EQ(history_.read, 64u) << "a response is read once for all its items";
+  EXPECT_TRUE(Decode(Cat(R"("input":[)", all, "]")).ok());
+  EXPECT_EQ(history_.read, 70u) << "a response is read once for all its items";
   EXPECT_EQ(Told(Chat(Cat(R"("input":[)", refer(1, 1), R"(,{"id":"msg_00000000000000000000000000000003_i0"}])"))),
             "user:r | user:q3");
-  for (const std::string& refused : {far_apart, refer(99, 0), refer(1, 2)}) {
+  const std::string large(5 << 20, 'x');
+  history_.responses["resp_" + std::string(kId)] = Json::Array{
+      Json::Object{{"id", Cat("msg_", kId, "_i0")}, {"type", "message"}, {"role", "user"}, {"content", large}}};
+  std::string seven;
+  for (int i = 0; i < 7; ++i) seven += Cat(i == 0 ? "" : ",", R"({"id":"msg_)", kId, R"(_i0"})");
+  for (const std::string& refused : {seven, refer(99, 0), refer(1, 2)}) {
     const Result<ResponseCall> decoded = Decode(Cat(R"("input":[)", refused, "]"));
     ASSERT_FALSE(decoded.ok()) << refused;
     EXPECT_EQ(decoded.status().param(), "input");
   }
+  EXPECT_TRUE(Decode(Cat(R"("input":[{"id":"msg_)", kId, R"(_i0"}])")).ok());
 }
 
 TEST_F(DecodeResponseTest, ItemsAreStoredWholeWithIds) {

@@ -1,6 +1,7 @@
 #include "serve/openai/response_items.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/cat.h"
@@ -10,8 +11,6 @@ namespace {
 
 constexpr size_t kItemsMax = 10'000;
 constexpr size_t kResponseIdLength = 32;
-// Whole responses are read for the items that one request refers to.
-constexpr size_t kResponsesReadMax = 64;
 
 /// The parts' texts, joined.
 std::string JoinedTexts(const Json* parts) {
@@ -163,39 +162,49 @@ class ItemReader {
 
   Result<Json> Reference(const FieldReader& fields) {
     BP_ASSIGN_OR_RETURN(const std::string id, fields.RequiredString("id"));
-    BP_RETURN_IF_ERROR(ReadResponseOf(id));
-    const auto at = std::ranges::find_if(read_items_, [&](const Json& item) { return TextAt(item, "id") == id; });
-    if (at != read_items_.end()) return *at;
-    return Status::InvalidArgument(Cat("Item with id '", id.substr(0, 100), "' not found."))
-        .WithParam("input")
-        .WithReason("item_not_found");
+    BP_ASSIGN_OR_RETURN(const std::vector<KnownItem>* items, ItemsOf(ResponseIdOfItem(id)));
+    const auto at =
+        std::ranges::find_if(*items, [&](const KnownItem& known) { return TextAt(known.item, "id") == id; });
+    if (at == items->end()) {
+      return Status::InvalidArgument(Cat("Item with id '", id.substr(0, 100), "' not found."))
+          .WithParam("input")
+          .WithReason("item_not_found");
+    }
+    BP_RETURN_IF_ERROR(Take(at->bytes, bytes_referred_));
+    return at->item;
   }
 
-  /// Leaves its items in read_items_; none where there is no such response.
-  Status ReadResponseOf(const std::string& item_id) {
-    const std::string response_id = ResponseIdOfItem(item_id);
-    if (response_id == read_response_) return Status::Ok();
-    read_items_.clear();
-    read_response_ = response_id;
-    if (response_id.empty()) return Status::Ok();  // an id that we never gave
-    if (responses_read_++ == kResponsesReadMax) {
-      return Status::InvalidArgument(Cat("Invalid 'input': it refers to items of more than ", kResponsesReadMax,
-                                         " responses; put those of one response next to each other, or use "
-                                         "'previous_response_id'."))
-          .WithParam("input")
-          .WithReason("invalid_value");
-    }
+  struct KnownItem {
+    Json item;
+    size_t bytes = 0;  // as JSON
+  };
+  /// Of one response, which is read once. None where there is no such response, or the id is none that we gave.
+  Result<const std::vector<KnownItem>*> ItemsOf(const std::string& response_id) {
+    const auto [at, is_new] = read_.try_emplace(response_id);
+    if (!is_new || response_id.empty()) return &at->second;
     Result<Json::Array> items = history_.ItemsOf(response_id);
     if (!items.ok() && items.status().code() != StatusCode::kNotFound) return std::move(items).status();
-    if (items.ok()) read_items_ = *std::move(items);
-    return Status::Ok();
+    if (!items.ok()) return &at->second;
+    for (Json& item : *items) {
+      const size_t bytes = WriteJson(item).size();
+      BP_RETURN_IF_ERROR(Take(bytes, bytes_read_));
+      at->second.push_back({.item = std::move(item), .bytes = bytes});
+    }
+    return &at->second;
+  }
+  static Status Take(size_t bytes, size_t& taken) {
+    taken += bytes;
+    if (taken <= kHistoryBytesMax) return Status::Ok();
+    return Status::InvalidArgument(
+               Cat("Invalid 'input': the responses that it refers to have more than ", kHistoryBytesMax, " bytes."))
+        .WithParam("input")
+        .WithReason("invalid_value");
   }
 
   const std::string response_;
   ResponseHistory& history_;
-  std::string read_response_;  // the last that was read for a reference
-  Json::Array read_items_;
-  size_t responses_read_ = 0;
+  std::map<std::string, std::vector<KnownItem>> read_;  // by response
+  size_t bytes_read_ = 0, bytes_referred_ = 0;
 };
 
 /// Puts messages together from items.

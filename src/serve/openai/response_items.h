@@ -21,6 +21,9 @@
 
 namespace bedplate::openai {
 
+/// Of what was said earlier, for one request; more than the context of any model has room for.
+inline constexpr size_t kHistoryBytesMax = size_t{32} << 20;
+
 /// Where earlier responses are. Threads: as the implementation says; called while a request is decoded, on a worker.
 class ResponseHistory {
  public:
@@ -32,7 +35,8 @@ class ResponseHistory {
 };
 
 /// The field `input`, a string or a list, as whole items with ids. response: whose they become, without its prefix.
-/// kInvalidArgument names the item or part that is none of the above: pictures, sound and files are no input here.
+/// kInvalidArgument names the item or part that is none of the above: pictures, sound and files are no input here; or
+/// says that what is referred to has more than kHistoryBytesMax.
 Result<Json::Array> ReadInputItems(const FieldReader& fields, std::string_view response, ResponseHistory& history);
 
 /// What ReadInputItems and the encoder made, in the order of the conversation. An assistant's reasoning, text and calls

@@ -22,10 +22,11 @@ bool TellsState(std::string_view event_name) {
          IsEnd(event_name);
 }
 
-/// The response in an event that tells its state, or in a whole answer.
-Json ResponseIn(std::string_view json) {
+/// The response in an event that tells its state, or in a whole answer. Our own encoder wrote it: an error means that
+/// memory is missing.
+Result<Json> ResponseIn(std::string_view json) {
   Result<Json> parsed = ParseOwnJson(json);
-  BP_CHECK(parsed.ok());  // our own encoder's
+  if (!parsed.ok()) return parsed;
   const Json* response = parsed->Find("response");
   return response == nullptr ? *std::move(parsed) : *response;
 }
@@ -144,16 +145,25 @@ void ResponseRun::Take(std::string_view event) {
     if (const auto client = client_.lock()) client->Send(event);
     return;
   }
-  if (TellsState(name)) SetSnapshot(ResponseIn(EventData(event)));
+  if (TellsState(name)) {
+    Result<Json> response = ResponseIn(EventData(event));
+    if (!response.ok()) return Abort();
+    SetSnapshot(*std::move(response));
+  }
   if (stream_) log_->Append(std::string(event));  // else nobody may follow
   if (!in_background_) GoToBackground();
 }
 
 void ResponseRun::Abort() noexcept {
+  if (const auto client = client_.lock(); client && !in_background_) return client->Abort();
+  if (!ending_) GiveUp();
+}
+
+/// Of one in the background.
+void ResponseRun::GiveUp() noexcept {
   try {
-    if (const auto client = client_.lock(); client && !in_background_) return client->Abort();
     const auto self = shared_from_this();
-    if (std::exchange(ending_, true)) return;
+    ending_ = true;
     const Json response = WithFailure(Snapshot(), "failed", "the answer could not be completed");
     SetSnapshot(response);
     TellEnd(FailedEvent(response, static_cast<int64_t>(log_->size())));
@@ -200,7 +210,11 @@ void ResponseRun::End(std::string event) {
   if (std::exchange(ending_, true)) return;
   if (!store_ && !in_background_) return TellEnd(std::move(event));
   const bool is_event = !EventName(event).empty();
-  SetSnapshot(ResponseIn(is_event ? EventData(event) : std::string_view(event)));
+  Result<Json> response = ResponseIn(is_event ? EventData(event) : std::string_view(event));
+  if (!response.ok()) {
+    return is_event && !in_background_ ? Abort() : OnEndStored(std::move(event), response.status());
+  }
+  SetSnapshot(*std::move(response));
   std::function<Status()> work;
   if (!forget_) {
     work = [this, events = stream_ && background_ ? Cat(log_->Text(), event) : std::string()] {
@@ -231,7 +245,7 @@ void ResponseRun::TellEnd(std::string event) {
   std::vector<std::function<void(const Json&)>> waiting;
   {
     const std::lock_guard lock(mutex_);
-    ended_ = true;
+    if (std::exchange(ended_, true)) return;
     waiting.swap(when_ended_);
   }
   if (in_background_) {
@@ -263,7 +277,12 @@ void ResponseRun::Queue(Job job) {
 void ResponseRun::RunJob() {
   const auto finish = [self = shared_from_this()](const Status& status) {
     // It stays the first until it is done with, so that what it queues and what waits come after it.
-    self->jobs_.front().then(status);
+    try {
+      self->jobs_.front().then(status);
+    } catch (...) {
+      self->in_background_ ? self->GiveUp() : self->Abort();
+      LogError("a response could not go on", {{"id", self->response_id_}, {"error", CaughtStatus().message()}});
+    }
     self->jobs_.pop_front();
     if (!self->jobs_.empty()) self->RunJob();
   };

@@ -90,6 +90,7 @@ class ResponseRun final : public ResponseSink, public Activity, public std::enab
   void End(std::string event);
   void OnEndStored(std::string event, const Status& status);
   void TellEnd(std::string event);
+  void GiveUp() noexcept;
   void SetSnapshot(Json response);
   [[nodiscard]] Status StoreSnapshot(const std::string& events);
   void Queue(Job job);

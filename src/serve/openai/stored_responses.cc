@@ -130,8 +130,9 @@ Result<Json::Array> StoredResponses::ItemsUpTo(const std::string& response_id) {
                                  "'; allowed: completed, incomplete."));
     }
     bytes += record->bytes;
-    if (chain.size() == kChainMax || bytes > kChainBytesMax) {
-      return InvalidPrevious(Cat("The conversation is too long: at most ", kChainMax, " responses of ", kChainBytesMax,
+    if (chain.size() == kChainMax || bytes > kHistoryBytesMax) {
+      return InvalidPrevious(Cat("The conversation is too long: at most ", kChainMax, " responses of ",
+                                 kHistoryBytesMax,
                                  " bytes in all are continued; begin a new one with what matters of it as 'input'."));
     }
     std::ranges::copy(OutputOf(response), std::back_inserter(input));

@@ -21,9 +21,6 @@ namespace bedplate::openai {
 /// As long as OpenAI keeps them.
 inline constexpr int64_t kResponseLifeSeconds = int64_t{30} * 24 * 3600;
 
-/// More than the context of any model has room for.
-inline constexpr size_t kChainBytesMax = size_t{32} << 20;
-
 struct StoredResponse {
   Json response;      // as clients see it
   Json::Array input;  // whole items with ids
@@ -41,7 +38,7 @@ class StoredResponses final : public ResponseHistory {
   Status Delete(std::string_view response_id);
 
   /// kInvalidArgument, param previous_response_id, where one of the chain is not there or has not ended, or where all
-  /// that is stored of it takes more than kChainBytesMax.
+  /// that is stored of it takes more than kHistoryBytesMax.
   Result<Json::Array> ItemsUpTo(const std::string& response_id) override;
   Result<Json::Array> ItemsOf(const std::string& response_id) override;
 
