@@ -80,7 +80,8 @@ def main():
     def note(kind, server, prompt, wanted, tier=None):
         before = tier_tokens(server, tier) if tier else 0
         taken, bits = ask(server, path.stem, prompt)
-        if tier and tier_tokens(server, tier) - before != whole:
+        # The pool has room for a little more than a prompt: a few of its pages may be there still.
+        if tier and not 0.95 * whole <= tier_tokens(server, tier) - before <= whole:
             raise SystemExit(f"{kind}: {tier_tokens(server, tier) - before} tokens came from there, not {whole}")
         if wanted and bits != wanted:
             raise SystemExit(f"{kind}: another answer: {bits}, {wanted}")
