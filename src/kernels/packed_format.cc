@@ -340,11 +340,12 @@ void DequantizeTile(WeightType type, uint32_t inputs, const std::byte* tile, flo
     ReadTileBlock(type, tile, k, block);
     for (uint32_t o = 0; o < kTileOutputs; ++o) {
       for (uint32_t i = 0; i < kInputBlock; ++i) {
-        const float scale = F16ToF32(block.d[o]) * static_cast<float>(block.sub[i / 16][o]);
+        const uint32_t sub = i / 16;
+        const float scale = F16ToF32(block.d[o]) * static_cast<float>(block.sub[sub][o]);
         float value = scale * static_cast<float>(CodeValue(type, block.code[i][o]));
         if (f.has_min && f.sub == SubScales::kNone) value = value + F16ToF32(block.m[o]);
         if (f.has_min && f.sub != SubScales::kNone) {
-          value = value - F16ToF32(block.m[o]) * static_cast<float>(block.min[i / 16][o]);
+          value = value - F16ToF32(block.m[o]) * static_cast<float>(block.min[sub][o]);
         }
         out[static_cast<size_t>(o) * inputs + static_cast<size_t>(k) * kInputBlock + i] = value;
       }

@@ -9,7 +9,7 @@
 namespace bedplate {
 namespace {
 
-Series MadeUp(std::string engine, std::string setting, std::vector<double> speeds, std::string refusal = "") {
+Series MadeUp(std::string engine, std::string setting, const std::vector<double>& speeds, std::string refusal = "") {
   Series series{std::move(engine), std::move(setting), {}, std::move(refusal)};
   for (const double speed : speeds) series.rounds.push_back({speed, 20e9, false});
   return series;
