@@ -119,6 +119,7 @@ class GbnfParser {
   }
 
   Result<GbnfNode> Sequence(uint32_t depth) {
+    if (!budget_.Spend(kNodeSteps)) return TooLargeGrammar();  // also where nothing stands between two bars
     GbnfNode sequence{.kind = GbnfNode::Kind::kSequence, .line = Line()};
     for (Skip(); at_ < text_.size() && Peek() != '|' && Peek() != ')' && !AtNextRule(); Skip()) {
       BP_ASSIGN_OR_RETURN(GbnfNode item, Item(depth));

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "base/cat.h"
 #include "text/constraint/constraint_testing.h"
 
 namespace bedplate {
@@ -105,14 +106,26 @@ TEST(Gbnf, WhatIsVeryLongIsRefusedSoon) {
   for (int i = 0; i < 500'000; ++i) lines += " \"a\"\n";
   for (int i = 0; i < 500'000; ++i) rules += "\na::=";
   for (const std::string& text :
-       {lines, rules, "root ::= \"" + std::string(4'000'000, 'a') + "\"",
-        "root ::= \"a\"" + std::string(1'000'000, '*'), "root ::= " + std::string(1'000'000, '(')}) {
+       {lines, rules, "root ::= \"a\"" + std::string(4'000'000, '|'),
+        "root ::= \"" + std::string(4'000'000, 'a') + "\"", "root ::= \"a\"" + std::string(1'000'000, '*'),
+        "root ::= " + std::string(1'000'000, '(')}) {
     const auto start = std::chrono::steady_clock::now();
     const auto language = Compile(text);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     EXPECT_EQ(language.status().code(), StatusCode::kInvalidArgument) << text.substr(0, 30);
     EXPECT_LT(took.count(), 3.0) << text.substr(0, 30);  // some tenths; under a sanitizer, a few times as much
   }
+}
+
+TEST(Gbnf, EmptyAlternativesArePaidFor) {
+  for (const char* inside : {"", "(", "x ::= "}) {
+    Grammar grammar;
+    CompileBudget budget(1'000'000);
+    const auto root = AddGbnf(grammar, Cat("root ::= \"a\"\n", inside, std::string(20'000, '|')), budget);
+    EXPECT_EQ(root.status().code(), StatusCode::kInvalidArgument) << inside;
+    EXPECT_TRUE(budget.spent()) << inside;
+  }
+  EXPECT_TRUE(Compile("root ::= \"a\"" + std::string(1000, '|')).ok());
 }
 
 TEST(Gbnf, DeepNestingIsCutAndNotFollowedForever) {

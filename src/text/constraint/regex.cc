@@ -16,10 +16,11 @@
 namespace bedplate {
 namespace {
 
-constexpr uint32_t kRegexDepthMax = 200;   // of groups
-constexpr uint32_t kNoMost = UINT32_MAX;   // of rounds
+constexpr uint32_t kRegexDepthMax = 200;    // of groups
+constexpr uint64_t kRegexNodeSteps = 100;   // of the budget, so that few enough of 130 bytes are made
+constexpr uint32_t kNoMost = UINT32_MAX;    // of rounds
 constexpr uint64_t kRoundsMax = 1'000'000;  // of rounds, as written
-constexpr size_t kNfaStatesMax = 300'000;  // counted repetitions copy their part
+constexpr size_t kNfaStatesMax = 300'000;   // counted repetitions copy their part
 
 struct RegexNode {
   enum class Kind : uint8_t { kChars, kSequence, kEither, kRepeat, kStart, kEnd, kLook };
@@ -127,6 +128,7 @@ class RegexParser {
   }
 
   Result<RegexNode> Sequence(uint32_t depth) {
+    if (!budget_.Spend(kRegexNodeSteps)) return TooMuch();  // also where nothing stands between two bars
     RegexNode sequence{.kind = RegexNode::Kind::kSequence, .at = at_};
     while (!AtEnd() && Peek() != '|' && Peek() != ')') {
       BP_ASSIGN_OR_RETURN(RegexNode atom, Atom(depth));
@@ -194,8 +196,7 @@ class RegexParser {
   }
 
   Result<RegexNode> Atom(uint32_t depth) {
-    constexpr uint64_t kNodeSteps = 100;  // so that few enough of 130 bytes are made
-    if (!budget_.Spend(kNodeSteps)) return TooMuch();
+    if (!budget_.Spend(kRegexNodeSteps)) return TooMuch();
     RegexNode node{.kind = RegexNode::Kind::kChars, .at = at_};
     if (Take("^")) {
       node.kind = RegexNode::Kind::kStart;

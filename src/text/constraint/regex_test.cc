@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/cat.h"
 #include "text/constraint/json_text.h"
 
 namespace bedplate {
@@ -154,6 +155,20 @@ TEST(Regex, RefusalsSayWhy) {
     EXPECT_EQ(dfa.status().code(), StatusCode::kInvalidArgument);
     EXPECT_NE(dfa.status().message().find(why), std::string::npos) << pattern << ": " << dfa.status().message();
   }
+}
+
+TEST(Regex, EmptyAlternativesArePaidFor) {
+  for (const char* inside : {"", "(", "(?="}) {
+    CompileBudget budget(1'000'000);
+    const auto dfa =
+        CompileRegex(Cat(inside, std::string(20'000, '|'), *inside == '\0' ? "" : ")"), {}, {.budget = budget});
+    EXPECT_EQ(dfa.status().code(), StatusCode::kInvalidArgument) << inside;
+    EXPECT_TRUE(budget.spent()) << inside;
+  }
+  const auto many = CompilePattern(std::string(4'000'000, '|'), {});
+  ASSERT_FALSE(many.ok());
+  EXPECT_NE(many.status().message().find("states"), std::string::npos) << many.status().message();
+  EXPECT_TRUE(CompilePattern("a" + std::string(1000, '|'), {}).ok());
 }
 
 }  // namespace

@@ -63,11 +63,19 @@ TEST(TokenMasksMemory, WhatFailsHalfWayLeavesNothingBehind) {
   for (const size_t memory_max : {TokenMasks::kMemoryMax, size_t{20'000}}) {
     const Walked want = Walk(*MasksOfExpressions(memory_max));
     ASSERT_EQ(want.size(), 15u);
-    int failed = 0;
+    const auto never_failed = MasksOfExpressions(memory_max);
+    TokenMasks::Cursor untouched(*never_failed);
+    ASSERT_TRUE(untouched.Accept(TokenId{3}));
+    const auto there = untouched.Allowed();
+    ASSERT_TRUE(there.ok());
+    const std::vector<uint64_t> want_there(there->begin(), there->end());
+    ASSERT_NE(want_there, want.front());
+    int failed = 0, lost = 0;
     bool fails = true;
     for (uint64_t n = 0; fails; n += 1 + n / 32) {
       const auto masks = MasksOfExpressions(memory_max);
       TokenMasks::Cursor before(*masks);
+      ASSERT_TRUE(before.Accept(TokenId{3}));  // away from where the masks begin anew
       allocations_left = n;
       try {
         static_cast<void>(Walk(*masks));
@@ -77,12 +85,18 @@ TEST(TokenMasksMemory, WhatFailsHalfWayLeavesNothingBehind) {
       }
       allocations_left = kNever;
       EXPECT_EQ(Walk(*masks), want) << "after allocation " << n << " had failed";
-      const Status told = before.Allowed().status();
-      EXPECT_TRUE(told.code() == StatusCode::kInternal || told.ok());
+      const auto told = before.Allowed();
+      if (told.ok()) {
+        EXPECT_EQ(std::vector<uint64_t>(told->begin(), told->end()), want_there) << "after allocation " << n;
+      } else {
+        EXPECT_EQ(told.status().code(), StatusCode::kInternal);
+        ++lost;
+      }
       EXPECT_EQ(before.Accept(TokenId{1}), told.ok());
       EXPECT_EQ(Walk(*masks), want) << "after allocation " << n << " had failed, again";
     }
     EXPECT_GT(failed, 50);
+    EXPECT_GT(lost, 0);
   }
 }
 
