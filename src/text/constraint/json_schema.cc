@@ -26,6 +26,7 @@ class SchemaRules {
       : grammar_(grammar), options_(options), budget_(budget), reader_(schema, {.budget = budget}) {}
 
   Result<RuleNumber> Make() {
+    BP_RETURN_IF_ERROR(reader_.status());
     const RuleNumber root = RuleFor(reader_.root());
     while (!todo_.empty()) {
       const SubId sub = todo_.front();
@@ -358,27 +359,33 @@ class SchemaRules {
 };
 
 /// Every value of the document is looked at, and its place kept, before any keyword is.
-bool IsWithin(const Json& schema, CompileBudget& budget) {
+Status CheckSize(const Json& schema, CompileBudget& budget) {
   constexpr uint64_t kValueSteps = 100;  // so that few enough of some hundred bytes are made
   std::vector<const Json*> todo{&schema};
   while (!todo.empty()) {
     const Json& value = *todo.back();
     todo.pop_back();
-    if (!budget.Spend(kValueSteps)) return false;
+    if (!budget.Spend(kValueSteps)) return Status::InvalidArgument("#: the schema has too many parts");
     if (value.is_array()) {
       for (const Json& element : value.as_array()) todo.push_back(&element);
     } else if (value.is_object()) {
-      for (const auto& [name, member] : value.as_object()) todo.push_back(&member);
+      for (const auto& [name, member] : value.as_object()) {
+        if (name.size() > ObjectShape::kNameMax) {  // it may be told again by every schema that refers to this
+          return Status::InvalidArgument(
+              Cat("#: a name has ", name.size(), " bytes; allowed: up to ", ObjectShape::kNameMax));
+        }
+        todo.push_back(&member);
+      }
     }
   }
-  return true;
+  return Status::Ok();
 }
 
 }  // namespace
 
 Result<RuleNumber> AddJsonSchema(Grammar& grammar, const Json& schema, JsonSchemaOptions options,
                                  CompileBudget& budget) {
-  if (!IsWithin(schema, budget)) return Status::InvalidArgument("#: the schema has too many parts");
+  BP_RETURN_IF_ERROR(CheckSize(schema, budget));
   return SchemaRules(grammar, schema, options, budget).Make();
 }
 

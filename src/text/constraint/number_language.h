@@ -40,6 +40,7 @@ class NumberSet {
 
   [[nodiscard]] bool is_all() const { return all_; }
   [[nodiscard]] bool is_empty() const { return !all_ && texts_.IsEmpty(); }
+  [[nodiscard]] size_t states() const { return texts_.states.size(); }
   Result<NumberSet> And(const NumberSet& other, DfaLimits limits) const;
   /// False: no value is in both. True: one is, or it costs too much to tell.
   [[nodiscard]] bool MayMeet(const NumberSet& other, DfaLimits limits) const;

@@ -1,6 +1,7 @@
 #include "text/constraint/schema_document.h"
 
 #include <charconv>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,18 +47,45 @@ Result<std::string> Unescape(std::string_view text, std::string_view reference) 
   return out;
 }
 
-void Replace(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
+std::string_view BaseOf(const SchemaDocument::Place& place) {
+  return place.base == nullptr ? std::string_view() : *place.base;
+}
+
+/// The whole URI that an $id gives to its schema. nullopt: it is too long.
+std::optional<std::string> WholeUri(std::string_view base, const std::string& id) {
+  if (id.size() > SchemaDocument::kUriMax) return std::nullopt;
+  std::string uri = ResolveUri(base, std::string_view(id).substr(0, id.find('#')));
+  if (uri.size() > SchemaDocument::kUriMax) return std::nullopt;
+  return uri;
+}
+
+Status TooLongUri() {
+  return Status::InvalidArgument(Cat("it is too long; allowed: up to ", SchemaDocument::kUriMax, " bytes"));
+}
+
+/// The name that a pointer's token spells.
+std::string NameOfToken(std::string_view token) {
+  std::string out;
+  for (size_t i = 0; i < token.size(); ++i) {
+    const bool escape = token[i] == '~' && i + 1 < token.size() && (token[i + 1] == '0' || token[i + 1] == '1');
+    out += !escape ? token[i] : token[++i] == '0' ? '~' : '/';
   }
+  return out;
 }
 
 }  // namespace
 
 std::string PointerToken(std::string_view name) {
-  std::string out(name);
-  Replace(out, "~", "~0");
-  Replace(out, "/", "~1");
+  std::string out;
+  for (const char c : name) {
+    if (c == '~') {
+      out += "~0";
+    } else if (c == '/') {
+      out += "~1";
+    } else {
+      out += c;
+    }
+  }
   return out;
 }
 
@@ -71,10 +99,18 @@ Status WrongType(std::string_view expected, const Json& got) {
   return Status::InvalidArgument(Cat("expected ", expected, ", got ", got.kind()));
 }
 
-SchemaDocument::SchemaDocument(const Json& root) : root_{.schema = &root, .pointer = "#", .base = ""} {
-  if (const std::string* id = StringMember(root, "$id")) root_.base = id->substr(0, id->find('#'));
+SchemaDocument::SchemaDocument(const Json& root, CompileBudget& budget)
+    : budget_(budget), root_{.schema = &root, .pointer = "#"} {
+  if (const std::string* id = StringMember(root, "$id")) {
+    std::optional<std::string> uri = WholeUri("", *id);
+    if (!uri.has_value()) {
+      status_ = StatusAt(root_, "$id", TooLongUri());
+      return;
+    }
+    root_.base = std::make_shared<const std::string>(*std::move(uri));
+  }
   by_uri_.emplace("", root_);
-  Index(root_);
+  status_ = Index(root_);
 }
 
 SchemaDocument::Place SchemaDocument::Child(const Place& place, std::string_view name, const Json& schema) {
@@ -89,38 +125,64 @@ SchemaDocument::Place SchemaDocument::Child(const Place& place, std::string_view
               .pointer = cut ? place.pointer : Cat(place.pointer, "/", PointerToken(name)),
               .base = place.base};
   if (const std::string* id = StringMember(schema, "$id")) {
-    child.base = ResolveUri(place.base, std::string_view(*id).substr(0, id->find('#')));
+    // Too long it can only be in what is no schema: the index has refused the others.
+    std::optional<std::string> uri = WholeUri(BaseOf(place), *id);
+    if (uri.has_value()) child.base = std::make_shared<const std::string>(*std::move(uri));
   }
   return child;
 }
 
+Status SchemaDocument::AddUri(std::string uri, const Place& place) {
+  if (!budget_.Spend(100 + uri.size() / 2)) return StatusAt(place, "", TooManyStates());
+  by_uri_.emplace(std::move(uri), place);
+  return Status::Ok();
+}
+
 /// Everything that may hold a schema is looked into, but not values that only look like one.
-void SchemaDocument::Index(const Place& first) {
+Status SchemaDocument::Index(const Place& first) {
   std::vector<Place> todo{first};
+  const auto push = [&](const Place& place, std::string_view name, const Json& value) -> Status {
+    Place child = Child(place, name, value);
+    const std::string* id = StringMember(value, "$id");
+    if (id != nullptr && !WholeUri(BaseOf(place), *id).has_value()) return StatusAt(child, "$id", TooLongUri());
+    if (!budget_.Spend(1 + child.pointer.size() / 4)) return StatusAt(child, "", TooManyStates());
+    todo.push_back(std::move(child));
+    return Status::Ok();
+  };
   while (!todo.empty()) {
     const Place place = std::move(todo.back());
     todo.pop_back();
     if (place.schema->is_array()) {
       for (size_t i = 0; i < place.schema->as_array().size(); ++i) {
-        todo.push_back(Child(place, Cat(i), place.schema->as_array()[i]));
+        BP_RETURN_IF_ERROR(push(place, Cat(i), place.schema->as_array()[i]));
       }
     }
     if (!place.schema->is_object()) continue;
-    if (StringMember(*place.schema, "$id") != nullptr) by_uri_.emplace(place.base, place);
+    if (StringMember(*place.schema, "$id") != nullptr) {
+      BP_RETURN_IF_ERROR(AddUri(std::string(BaseOf(place)), place));
+    }
     for (const std::string_view name : {"$anchor", "$dynamicAnchor"}) {
       const std::string* anchor = StringMember(*place.schema, name);
-      if (anchor != nullptr) by_uri_.emplace(Cat(place.base, "#", *anchor), place);
+      if (anchor == nullptr) continue;
+      if (anchor->size() > kUriMax) return StatusAt(place, name, TooLongUri());
+      BP_RETURN_IF_ERROR(AddUri(Cat(BaseOf(place), "#", *anchor), place));
     }
     for (const auto& [name, value] : place.schema->as_object()) {
       if (name == "enum" || name == "const" || name == "default" || name == "examples") continue;
-      if (value.is_object() || value.is_array()) todo.push_back(Child(place, name, value));
+      if (value.is_object() || value.is_array()) BP_RETURN_IF_ERROR(push(place, name, value));
     }
   }
+  return Status::Ok();
 }
 
 Result<SchemaDocument::Place> SchemaDocument::Resolve(const Place& from, std::string_view reference) const {
+  if (reference.size() > kReferenceMax) {
+    return Status::InvalidArgument(
+        Cat("the reference has ", reference.size(), " bytes; allowed: up to ", kReferenceMax));
+  }
+  if (!budget_.Spend(100 + reference.size())) return TooManyStates();
   const size_t hash = reference.find('#');
-  const std::string uri = ResolveUri(from.base, reference.substr(0, hash));
+  const std::string uri = ResolveUri(BaseOf(from), reference.substr(0, hash));
   const std::string_view raw = hash == std::string_view::npos ? "" : reference.substr(hash + 1);
   BP_ASSIGN_OR_RETURN(const std::string fragment, Unescape(raw, reference));
   const auto missing = [&] {
@@ -133,19 +195,20 @@ Result<SchemaDocument::Place> SchemaDocument::Resolve(const Place& from, std::st
     return anchor->second;
   }
   auto resource = by_uri_.find(uri);
-  if (resource == by_uri_.end() && uri == root_.base) resource = by_uri_.find("");
+  if (resource == by_uri_.end() && uri == BaseOf(root_)) resource = by_uri_.find("");
   if (resource == by_uri_.end()) return missing();
   return Follow(resource->second, fragment, reference);
 }
 
 Result<SchemaDocument::Place> SchemaDocument::Follow(Place place, std::string_view pointer,
-                                                     std::string_view reference) {
+                                                     std::string_view reference) const {
   while (!pointer.empty()) {
     const size_t end = pointer.find('/', 1);
-    std::string token(pointer.substr(1, end == std::string_view::npos ? end : end - 1));
+    const std::string token = NameOfToken(pointer.substr(1, end == std::string_view::npos ? end : end - 1));
     pointer = end == std::string_view::npos ? "" : pointer.substr(end);
-    Replace(token, "~1", "/");
-    Replace(token, "~0", "~");
+    // Members are looked for one by one, and a document may have very many.
+    const size_t members = place.schema->is_object() ? place.schema->as_object().size() : 0;
+    if (!budget_.Spend(10 + members / 4)) return TooManyStates();
     const Json* next = place.schema->Find(token);
     if (place.schema->is_array()) {
       size_t index = 0;

@@ -27,7 +27,7 @@ constexpr std::array kRefused{"$dynamicRef", "$recursiveRef", "unevaluatedProper
 }  // namespace
 
 SchemaReader::SchemaReader(const Json& root, DfaLimits limits)
-    : document_(root),
+    : document_(root, limits.budget),
       limits_(limits),
       algebra_(subs_, limits),
       types_(algebra_, subs_, [this](SubId sub) { return ShapeOf(sub); }) {}
@@ -83,7 +83,10 @@ Result<Shape> SchemaReader::Schema(const Place& place) {
   if (place.schema->is_bool()) return place.schema->as_bool() ? Shape::Anything() : Shape();
   if (!place.schema->is_object())
     return StatusAt(place, "", WrongType("a schema: an object or a boolean", *place.schema));
-  if (const auto known = known_.find(place.schema); known != known_.end()) return known->second;
+  if (const auto known = known_.find(place.schema); known != known_.end()) {
+    if (!algebra_.MayCopy(known->second)) return StatusAt(place, "", TooManyStates());
+    return known->second;
+  }
   if (!reading_.insert(place.schema).second) {
     return StatusAt(place, "", Status::InvalidArgument("the schema refers to itself without a value in between"));
   }
@@ -93,7 +96,9 @@ Result<Shape> SchemaReader::Schema(const Place& place) {
   if (depth_ <= kSchemaDepthMax) shape = Keywords(place);
   --depth_;
   reading_.erase(place.schema);
-  if (shape.ok()) known_.emplace(place.schema, *shape);
+  if (!shape.ok()) return shape;
+  if (!algebra_.MayKeep(*shape)) return StatusAt(place, "", TooManyStates());
+  known_.emplace(place.schema, *shape);
   return shape;
 }
 
@@ -257,7 +262,7 @@ bool SchemaReader::Contradict(const ObjectShape& a, const ObjectShape& b) {
   if (comparing_ >= kDepth) return false;
   for (const ObjectShape::Property& p : a.properties) {
     if (!p.required) continue;
-    if (!limits_.budget.Spend(kSteps + b.properties.size() / 4)) return false;
+    if (!limits_.budget.Spend(kSteps + b.SubSteps(p.name) / 4)) return false;
     const SubId theirs = b.Sub(p.name);
     if (subs_.Contradict(p.sub, theirs)) return true;
     if (p.sub == theirs || p.sub == SubSchemas::kAnything || theirs == SubSchemas::kAnything) continue;
@@ -277,7 +282,7 @@ const Shape* SchemaReader::Compared(SubId sub) {
   if (known != compared_.end()) return known->second.has_value() ? &*known->second : nullptr;
   Result<Shape> shape = ShapeOf(sub);
   std::optional<Shape>& kept = compared_[sub];
-  if (shape.ok()) kept = *std::move(shape);
+  if (shape.ok() && algebra_.MayKeep(*shape)) kept = *std::move(shape);
   return kept.has_value() ? &*kept : nullptr;
 }
 
@@ -359,11 +364,7 @@ Result<Shape> SchemaReader::Dependent(const Place& place, std::string_view keywo
     if (needs.is_array()) {
       for (const Json& other : needs.as_array()) {
         if (!other.is_string()) return WrongType("an array of strings", needs);
-        if (ObjectShape::Property* known = present.Find(other.as_string())) {
-          known->required = true;
-        } else {
-          present.properties.push_back({.name = other.as_string(), .sub = SubSchemas::kAnything, .required = true});
-        }
+        BP_RETURN_IF_ERROR(algebra_.Require(present, other.as_string()));
       }
       BP_ASSIGN_OR_RETURN(out, algebra_.And(out, WithObjects({absent, present})));
       continue;

@@ -22,6 +22,8 @@ class SchemaReader {
   SchemaReader(const SchemaReader&) = delete;
   SchemaReader& operator=(const SchemaReader&) = delete;
 
+  /// Of the document as a whole; ask before anything else.
+  [[nodiscard]] const Status& status() const { return document_.status(); }
   [[nodiscard]] SubId root() { return subs_.Schema(document_.root()); }
   SubSchemas& subs() { return subs_; }
   [[nodiscard]] DfaLimits limits() const { return limits_; }

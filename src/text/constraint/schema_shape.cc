@@ -25,6 +25,23 @@ bool IsEmpty(const ObjectShape& o) {
          std::ranges::any_of(o.properties, [](const auto& p) { return p.required && p.sub == SubSchemas::kNothing; });
 }
 
+// What copies cost of a budget: a property is about 60 bytes and a state 100, which take some 40 ns each.
+uint64_t CopySteps(const ArrayShape& a) {
+  return 10 + a.prefix.size() / 4 + a.contains.size();
+}
+uint64_t CopySteps(const ObjectShape& o) {
+  uint64_t steps = 10;
+  for (const ObjectShape::Property& p : o.properties) steps += 8 + p.name.size() / 8;
+  for (const ObjectShape::Others& others : o.others) steps += 4 * others.names.states.size();
+  return steps;
+}
+uint64_t CopySteps(const Shape& shape) {
+  uint64_t steps = 10 + 4 * (shape.numbers.states() + shape.strings.texts().states.size());
+  for (const ArrayShape& a : shape.arrays) steps += CopySteps(a);
+  for (const ObjectShape& o : shape.objects) steps += CopySteps(o);
+  return steps;
+}
+
 bool IsAny(const ObjectShape& o) {
   return o.properties.empty() && o.least == 0 && o.most == ObjectShape::kUnbounded && o.others.size() == 1 &&
          o.others.front().sub == SubSchemas::kAnything &&
@@ -140,7 +157,42 @@ Shape Shape::Anything() {
   return any;
 }
 
+bool ShapeAlgebra::MayCopy(const Shape& shape) {
+  return limits_.budget.Spend(CopySteps(shape));
+}
+
+bool ShapeAlgebra::MayKeep(const Shape& shape) {
+  return limits_.budget.Spend(3 * CopySteps(shape));  // so that all that are kept are some hundred MB at most
+}
+
+Status ShapeAlgebra::Require(ObjectShape& object, const std::string& name) {
+  if (name.size() > ObjectShape::kNameMax) {
+    return Status::InvalidArgument(
+        Cat("a property's name has ", name.size(), " bytes; allowed: up to ", ObjectShape::kNameMax));
+  }
+  if (!limits_.budget.Spend(object.SubSteps(name))) return TooManyStates();
+  if (ObjectShape::Property* known = object.Find(name)) {
+    known->required = true;
+  } else {
+    object.properties.push_back({.name = name, .sub = object.Sub(name), .required = true});
+  }
+  return Status::Ok();
+}
+
+/// Conjunctions are kept, each with all of its parts.
+Result<SubId> ShapeAlgebra::AndSubs(SubId a, SubId b) {
+  if (a != b && a > SubSchemas::kNothing && b > SubSchemas::kNothing &&
+      !limits_.budget.Spend(20 + 4 * (subs_.Literals(a).size() + subs_.Literals(b).size()))) {
+    return TooManyStates();
+  }
+  return subs_.And(a, b);
+}
+
 Result<Shape> ShapeAlgebra::And(const Shape& a, const Shape& b) {
+  constexpr uint64_t kSteps = 100;  // where nothing is large
+  const uint64_t states =
+      a.numbers.states() + b.numbers.states() + a.strings.texts().states.size() + b.strings.texts().states.size();
+  if (!limits_.budget.Spend(kSteps + 4 * states)) return TooManyStates();
   Shape out{.null = a.null && b.null,
             .yes = a.yes && b.yes,
             .no = a.no && b.no,
@@ -155,7 +207,8 @@ Result<Shape> ShapeAlgebra::And(const Shape& a, const Shape& b) {
   }
   for (const ArrayShape& x : a.arrays) {
     for (const ArrayShape& y : b.arrays) {
-      ArrayShape both = AndArray(x, y);
+      if (!limits_.budget.Spend(CopySteps(x) + CopySteps(y))) return TooManyStates();
+      BP_ASSIGN_OR_RETURN(ArrayShape both, AndArray(x, y));
       if (!IsEmpty(both)) out.arrays.push_back(std::move(both));
     }
   }
@@ -170,6 +223,8 @@ Result<Shape> ShapeAlgebra::And(const Shape& a, const Shape& b) {
 }
 
 Result<Shape> ShapeAlgebra::Or(Shape a, const Shape& b) {
+  const uint64_t states = a.numbers.states() + a.strings.texts().states.size();
+  if (!limits_.budget.Spend(4 * states) || !MayCopy(b)) return TooManyStates();
   a.null = a.null || b.null;
   a.yes = a.yes || b.yes;
   a.no = a.no || b.no;
@@ -189,7 +244,7 @@ Result<Shape> ShapeAlgebra::Not(const Shape& a) {
   out.arrays.emplace_back();
   for (const ArrayShape& array : a.arrays) {
     Shape violated;
-    NotArray(array, violated.arrays);
+    BP_RETURN_IF_ERROR(NotArray(array, violated.arrays));
     Shape so_far;
     so_far.arrays = std::exchange(out.arrays, {});
     BP_ASSIGN_OR_RETURN(Shape both, And(so_far, violated));
@@ -207,12 +262,13 @@ Result<Shape> ShapeAlgebra::Not(const Shape& a) {
   return out;
 }
 
-ArrayShape ShapeAlgebra::AndArray(const ArrayShape& a, const ArrayShape& b) {
+Result<ArrayShape> ShapeAlgebra::AndArray(const ArrayShape& a, const ArrayShape& b) {
   ArrayShape out;
   for (size_t i = 0; i < std::max(a.prefix.size(), b.prefix.size()); ++i) {
-    out.prefix.push_back(subs_.And(a.At(i), b.At(i)));
+    BP_ASSIGN_OR_RETURN(const SubId both, AndSubs(a.At(i), b.At(i)));
+    out.prefix.push_back(both);
   }
-  out.items = subs_.And(a.items, b.items);
+  BP_ASSIGN_OR_RETURN(out.items, AndSubs(a.items, b.items));
   out.least = std::max(a.least, b.least);
   out.most = std::min(a.most, b.most);
   // Elements that nothing satisfies end the array before them.
@@ -228,18 +284,21 @@ ArrayShape ShapeAlgebra::AndArray(const ArrayShape& a, const ArrayShape& b) {
 }
 
 Result<ObjectShape> ShapeAlgebra::AndObject(const ObjectShape& a, const ObjectShape& b) {
-  if (IsAny(b)) return a;
-  if (IsAny(a)) return b;
+  if (IsAny(b) || IsAny(a)) {
+    const ObjectShape& other = IsAny(b) ? a : b;
+    if (!limits_.budget.Spend(CopySteps(other))) return TooManyStates();
+    return other;
+  }
   ObjectShape out;
   for (const ObjectShape* one : {&a, &b}) {
     const ObjectShape& other = one == &a ? b : a;
     for (const ObjectShape::Property& p : one->properties) {
-      // Names are looked for one by one.
-      if (!limits_.budget.Spend(10 + out.properties.size() + other.properties.size())) return TooManyStates();
+      if (!limits_.budget.Spend(out.FindSteps(p.name) + other.SubSteps(p.name))) return TooManyStates();
       if (ObjectShape::Property* known = out.Find(p.name)) {
         known->required = known->required || p.required;
       } else {
-        out.properties.push_back({.name = p.name, .sub = subs_.And(p.sub, other.Sub(p.name)), .required = p.required});
+        BP_ASSIGN_OR_RETURN(const SubId both, AndSubs(p.sub, other.Sub(p.name)));
+        out.properties.push_back({.name = p.name, .sub = both, .required = p.required});
       }
     }
   }
@@ -247,7 +306,9 @@ Result<ObjectShape> ShapeAlgebra::AndObject(const ObjectShape& a, const ObjectSh
     for (const ObjectShape::Others& y : b.others) {
       MaybeDfa names = Intersect(x.names, y.names, limits_);
       if (!names.has_value()) return TooManyStates();
-      if (!names->IsEmpty()) out.others.push_back({.names = *std::move(names), .sub = subs_.And(x.sub, y.sub)});
+      if (names->IsEmpty()) continue;
+      BP_ASSIGN_OR_RETURN(const SubId both, AndSubs(x.sub, y.sub));
+      out.others.push_back({.names = *std::move(names), .sub = both});
     }
   }
   if (out.others.size() > 64) return TooMany();
@@ -256,11 +317,13 @@ Result<ObjectShape> ShapeAlgebra::AndObject(const ObjectShape& a, const ObjectSh
   return out;
 }
 
-void ShapeAlgebra::NotArray(const ArrayShape& a, std::vector<ArrayShape>& out) {
+Status ShapeAlgebra::NotArray(const ArrayShape& a, std::vector<ArrayShape>& out) {
   if (a.least > 0) out.push_back({.prefix = {}, .most = a.least - 1, .contains = {}});
   if (a.most != ArrayShape::kUnbounded) out.push_back({.prefix = {}, .least = a.most + 1, .contains = {}});
   for (size_t i = 0; i < a.prefix.size(); ++i) {
     if (a.prefix[i] == SubSchemas::kAnything) continue;
+    if (out.size() > kAlternativesMax) return TooMany();
+    if (!limits_.budget.Spend(10 + i)) return TooManyStates();
     ArrayShape wrong;
     wrong.prefix.assign(i, SubSchemas::kAnything);
     wrong.prefix.push_back(subs_.Not(a.prefix[i]));
@@ -287,6 +350,7 @@ void ShapeAlgebra::NotArray(const ArrayShape& a, std::vector<ArrayShape>& out) {
       out.back().contains.push_back(many);
     }
   }
+  return Status::Ok();
 }
 
 Status ShapeAlgebra::NotObject(const ObjectShape& a, std::vector<ObjectShape>& out) {
@@ -296,6 +360,7 @@ Status ShapeAlgebra::NotObject(const ObjectShape& a, std::vector<ObjectShape>& o
     out.push_back(std::move(wrong));
   };
   for (const ObjectShape::Property& p : a.properties) {
+    if (out.size() > kAlternativesMax) return TooMany();
     if (p.required) with(p.name, SubSchemas::kNothing, false);
     if (p.sub != SubSchemas::kAnything) with(p.name, subs_.Not(p.sub), true);
   }

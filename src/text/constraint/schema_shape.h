@@ -79,6 +79,7 @@ struct ArrayShape {
 
 struct ObjectShape {
   static constexpr uint32_t kUnbounded = UINT32_MAX;
+  static constexpr size_t kNameMax = 4096;  // bytes
   struct Property {
     std::string name{};
     SubId sub = SubSchemas::kAnything;  // kNothing: must be absent
@@ -97,6 +98,13 @@ struct ObjectShape {
   static ObjectShape Any();
   /// What a property must satisfy that may not be listed.
   [[nodiscard]] SubId Sub(std::string_view name) const;
+  /// Of a budget, that Find() and Sub() cost: names are looked for one by one.
+  [[nodiscard]] uint64_t FindSteps(std::string_view name) const {
+    return 10 + properties.size() * (1 + name.size() / 64);
+  }
+  [[nodiscard]] uint64_t SubSteps(std::string_view name) const {
+    return FindSteps(name) + name.size() * (1 + others.size()) / 2;
+  }
   [[nodiscard]] Property* Find(std::string_view name);
 };
 
@@ -121,12 +129,19 @@ class ShapeAlgebra {
   Result<Shape> And(const Shape& a, const Shape& b);
   Result<Shape> Or(Shape a, const Shape& b);
   Result<Shape> Not(const Shape& a);
+  Result<SubId> AndSubs(SubId a, SubId b);
+  /// The property must be there; whatever it satisfied before, it still does.
+  Status Require(ObjectShape& object, const std::string& name);
+  /// There is budget left to copy the shape, or to keep a copy. Shapes are as large as a schema's author makes them,
+  /// and one may be asked for from hundreds of places.
+  [[nodiscard]] bool MayCopy(const Shape& shape);
+  [[nodiscard]] bool MayKeep(const Shape& shape);
   [[nodiscard]] DfaLimits limits() const { return limits_; }
 
  private:
-  ArrayShape AndArray(const ArrayShape& a, const ArrayShape& b);
+  Result<ArrayShape> AndArray(const ArrayShape& a, const ArrayShape& b);
   Result<ObjectShape> AndObject(const ObjectShape& a, const ObjectShape& b);
-  void NotArray(const ArrayShape& a, std::vector<ArrayShape>& out);
+  Status NotArray(const ArrayShape& a, std::vector<ArrayShape>& out);
   Status NotObject(const ObjectShape& a, std::vector<ObjectShape>& out);
   SubSchemas& subs_;
   DfaLimits limits_;

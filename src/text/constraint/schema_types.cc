@@ -222,14 +222,8 @@ Result<ObjectShape> SchemaTypes::Object(const Place& place) {
     if (!required->is_array()) return StatusAt(place, "required", WrongType("an array of strings", *required));
     for (const Json& name : required->as_array()) {
       if (!name.is_string()) return StatusAt(place, "required", WrongType("an array of strings", *required));
-      if (!algebra_.limits().budget.Spend(10 + out.properties.size())) {  // names are looked for one by one
-        return StatusAt(place, "required", TooManyStates());
-      }
-      if (ObjectShape::Property* known = out.Find(name.as_string())) {
-        known->required = true;
-      } else {
-        out.properties.push_back({.name = name.as_string(), .sub = out.Sub(name.as_string()), .required = true});
-      }
+      const Status added = algebra_.Require(out, name.as_string());
+      if (!added.ok()) return StatusAt(place, "required", added);
     }
   }
   for (const auto& [name, target] : {std::pair{"minProperties", &out.least}, std::pair{"maxProperties", &out.most}}) {
@@ -255,15 +249,20 @@ Status SchemaTypes::Patterns(const Place& place, const Json& patterns, ObjectSha
   };
   const SubId rest = out.others.front().sub;
   std::vector<Class> classes{{ShortestJsonStrings(), SubSchemas::kAnything, false}};
+  std::vector<std::string> spelled;  // the properties' names
+  for (const ObjectShape::Property& p : out.properties) spelled.push_back(SpellInJson(p.name));
   for (const auto& [pattern, value] : patterns.as_object()) {
     const Place here = SchemaDocument::Child(list, pattern, value);
     const Result<ByteDfa> names =
         CompileRegex(pattern, {.spelling = RegexOptions::Spelling::kJsonString, .whole = false}, algebra_.limits());
     if (!names.ok()) return StatusAt(here, "", names.status());
     const SubId sub = subs_.Schema(here);
-    for (ObjectShape::Property& p : out.properties) {
-      if (names->Accepts(SpellInJson(p.name))) p.sub = subs_.And(p.sub, sub);
+    for (size_t i = 0; i < spelled.size(); ++i) {
+      if (!algebra_.limits().budget.Spend(5 + spelled[i].size())) return StatusAt(here, "", TooManyStates());
+      if (!names->Accepts(spelled[i])) continue;
+      BP_ASSIGN_OR_RETURN(out.properties[i].sub, algebra_.AndSubs(out.properties[i].sub, sub));
     }
+    if (subs_.full()) return StatusAt(here, "", TooManyStates());
     std::vector<Class> split;
     for (const Class& c : classes) {
       MaybeDfa in = Intersect(c.names, *names, algebra_.limits()),
@@ -272,7 +271,10 @@ Status SchemaTypes::Patterns(const Place& place, const Json& patterns, ObjectSha
         return StatusAt(here, "",
                         Status::InvalidArgument("the patterns together need more states than a constraint may have"));
       }
-      if (!in->IsEmpty()) split.push_back({*std::move(in), subs_.And(c.sub, sub), true});
+      if (!in->IsEmpty()) {
+        BP_ASSIGN_OR_RETURN(const SubId both, algebra_.AndSubs(c.sub, sub));
+        split.push_back({*std::move(in), both, true});
+      }
       if (!outside->IsEmpty()) split.push_back({*std::move(outside), c.sub, c.matched});
     }
     classes = std::move(split);
