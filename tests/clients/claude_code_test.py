@@ -22,6 +22,8 @@ from runner import run  # noqa: E402
 
 MODEL = os.environ.get("BEDPLATE_MODEL", bedplate_process.MODEL)
 PAGE = 16  # tokens
+# Of one request; a larger model reads its first prompt for minutes.
+REQUEST_SECONDS_MAX = 300 if MODEL == bedplate_process.MODEL else 1800
 FILE, CONTENT = "greeting.txt", "Hello from Bedplate."
 HEADERS = {
     "Content-Type": "application/json",
@@ -62,7 +64,7 @@ class Conversation:
         self._turns, self._requests, self.usages = [], 0, []
 
     def _post(self, path, body):
-        connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=1800)
+        connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=REQUEST_SECONDS_MAX)
         try:
             connection.request("POST", path, json.dumps(body), HEADERS)
             answer = connection.getresponse()

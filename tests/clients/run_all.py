@@ -1,4 +1,5 @@
-"""Runs the clients' tests one after another against one server, and adds up what they report.
+"""Runs the clients' tests one after another against one server, and adds up what they report. A suite that takes more
+than ten minutes is killed, with all that it started, and counts as one failure.
 
     run_all.py [NAME...]    only the tests whose name contains one of these
 
@@ -9,13 +10,16 @@ import contextlib
 import os
 import pathlib
 import re
-import subprocess
+import signal
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "scripts"))
 from bedplate_process import Server  # noqa: E402
+import time_limit  # noqa: E402
 
+SUITE_SECONDS_MAX = 600  # all of them together take one minute on 2 cores
 TYPESCRIPT = ["node", "anthropic_test.mjs"]
 FRAMEWORKS = os.environ.get("BEDPLATE_FRAMEWORKS")
 FIRST_MAJORS = pathlib.Path(sys.prefix) / "first_majors"
@@ -41,21 +45,31 @@ if FRAMEWORKS:
     ]
 
 
+def run(command, environment):
+    """(exit status, None past its limit; the lines that it printed)"""
+    # A file and no pipe: what a killed suite left running can't keep us waiting for its end.
+    with tempfile.TemporaryFile() as output:
+        status = time_limit.run(command, SUITE_SECONDS_MAX, cwd=HERE, env=os.environ | environment, stdout=output)
+        output.seek(0)
+        return status, output.read().decode(errors="replace").rstrip().splitlines()
+
+
 def main():
+    # Whoever ends us ends the suite, too, which has a process group of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = sys.argv[1:]
     passed = failed = 0
     with contextlib.ExitStack() as stack:
         url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
         for name, command, environment in SUITES:
             print(f"--- {name}", flush=True)
-            done = subprocess.run(
-                command + wanted, cwd=HERE, env=os.environ | environment | {"BEDPLATE_URL": url}, stdout=subprocess.PIPE
-            )
-            lines = done.stdout.decode(errors="replace").rstrip().splitlines()
+            status, lines = run(command + wanted, environment | {"BEDPLATE_URL": url})
             count = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1]) if lines else None
             print("\n".join(lines[:-1] if count else lines), flush=True)
+            if status is None:
+                print(f"FAILED  {name}: not done in {SUITE_SECONDS_MAX} s, and killed", flush=True)
             passed += int(count[1]) if count else 0
-            failed += int(count[2]) if count else 1
+            failed += int(count[2]) if count and status is not None else 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
