@@ -1,5 +1,5 @@
 """Runs the clients' tests one after another against one server, and adds up what they report. A suite that takes more
-than ten minutes is killed, with all that it started, and counts as one failure.
+than ten minutes is killed, with all that it started, and counts as one failure; so does one that ends badly by itself.
 
     run_all.py [NAME...]    only the tests whose name contains one of these
 
@@ -66,10 +66,20 @@ def main():
             status, lines = run(command + wanted, environment | {"BEDPLATE_URL": url})
             count = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1]) if lines else None
             print("\n".join(lines[:-1] if count else lines), flush=True)
+            suite_passed, suite_failed = map(int, count.groups()) if count else (0, 0)
+            passed, failed = passed + suite_passed, failed + suite_failed
+            # A suite of which no test is wanted says so with its status.
+            idle = wanted and status == 1 and not suite_passed
             if status is None:
-                print(f"FAILED  {name}: not done in {SUITE_SECONDS_MAX} s, and killed", flush=True)
-            passed += int(count[1]) if count else 0
-            failed += int(count[2]) if count and status is not None else 1
+                wrong = f"not done in {SUITE_SECONDS_MAX} s, and killed"
+            elif not count:
+                wrong = f"exit status {status} without a line 'N passed, N failed'"
+            elif status and not suite_failed and not idle:
+                wrong = f"exit status {status}, though no test failed"
+            else:
+                continue
+            print(f"FAILED  {name}: {wrong}", flush=True)
+            failed += 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -37,8 +37,12 @@ const city = jsonSchema({
   additionalProperties: false,
 });
 
-/** What every provider tells of the same question. */
+/** What every provider that was asked has told of the same question; toldBy() asks one that wasn't. */
 const told = {};
+async function toldBy(key, model) {
+  if (!told[key]) await whole(key, model);
+  return told[key];
+}
 
 async function whole(key, model) {
   const answer = await generateText({ ...common, model });
@@ -55,6 +59,7 @@ async function whole(key, model) {
 }
 
 async function stream(key, model) {
+  const [text, ...tokens] = await toldBy(key, model);
   const result = streamText({ ...common, model });
   const parts = [];
   for await (const part of result.stream) parts.push(part);
@@ -70,9 +75,9 @@ async function stream(key, model) {
   ]);
   const deltas = parts.filter((part) => part.type === "text-delta");
   assert.ok(deltas.length > 1);
-  assert.equal(deltas.map((part) => part.text).join(""), told[key][0]);
+  assert.equal(deltas.map((part) => part.text).join(""), text);
   const { inputTokens, outputTokens } = parts.at(-1).totalUsage;
-  assert.deepEqual([inputTokens, outputTokens], told[key].slice(1, 3));
+  assert.deepEqual([inputTokens, outputTokens], tokens.slice(0, 2));
 }
 
 // Two steps: a call that must come, which the SDK answers, and what the model says then.
@@ -130,6 +135,7 @@ async function errors(key, model, make) {
 }
 
 async function abortedStream(key, model) {
+  const [, , outputTokens] = await toldBy(key, model);
   const abort = new AbortController();
   const kinds = [];
   for await (const part of streamText({ ...common, model, maxOutputTokens: 1000, abortSignal: abort.signal }).stream) {
@@ -137,7 +143,7 @@ async function abortedStream(key, model) {
     if (part.type === "text-delta") abort.abort();
   }
   assert.equal(kinds.at(-1), "abort");
-  assert.equal((await generateText({ ...common, model, maxOutputTokens: 16 })).usage.outputTokens, told[key][2]);
+  assert.equal((await generateText({ ...common, model, maxOutputTokens: 16 })).usage.outputTokens, outputTokens);
 }
 
 const tests = {};
