@@ -3,7 +3,7 @@
 // Method: only the SDK's public interface, as an application would use it. Ends with `N passed, N failed`.
 import assert from "node:assert/strict";
 
-import { model, question, run, runsOf, url } from "./runner.mjs";
+import { longSchema, longTokens, model, question, run, runsOf, url } from "./runner.mjs";
 
 const { default: Anthropic, BadRequestError, NotFoundError } = await import(process.env.ANTHROPIC_SDK);
 
@@ -68,7 +68,8 @@ await run({
     await assert.rejects(client.messages.create({ ...ask, max_tokens: 0 }), BadRequestError);
   },
   async abortedStream() {
-    const stream = client.messages.stream({ ...greedy, max_tokens: 1000 }, first);
+    const format = { type: "json_schema", schema: longSchema };
+    const stream = client.messages.stream({ ...greedy, max_tokens: longTokens, output_config: { format } }, first);
     await assert.rejects(async () => {
       for await (const event of stream) if (event.type === "content_block_delta") stream.abort();
     }, Anthropic.APIUserAbortError);

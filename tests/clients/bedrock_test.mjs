@@ -17,7 +17,7 @@ import {
 } from "@aws-sdk/client-bedrock-runtime";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
-import { model as modelId, question, run, runsOf, url } from "./runner.mjs";
+import { longSchema, longTokens, model as modelId, question, run, runsOf, url } from "./runner.mjs";
 
 const client = new BedrockRuntimeClient({
   endpoint: url,
@@ -89,7 +89,12 @@ await run({
   },
   async abortedStream() {
     const abort = new AbortController();
-    const long = { ...greedy, inferenceConfig: { maxTokens: 1000, temperature: 0 } };
+    const structure = { jsonSchema: { name: "long", schema: JSON.stringify(longSchema) } };
+    const long = {
+      ...greedy,
+      inferenceConfig: { maxTokens: longTokens, temperature: 0 },
+      outputConfig: { textFormat: { type: "json_schema", structure } },
+    };
     const { stream } = await client.send(new ConverseStreamCommand(long), { abortSignal: abort.signal });
     for await (const event of stream) {
       if (!event.contentBlockDelta) continue;

@@ -6,7 +6,7 @@ import OpenAI from "openai";
 import { zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 
-import { model, question, run, runsOf, url, weather } from "./runner.mjs";
+import { longTokens, model, question, run, runsOf, url, weather } from "./runner.mjs";
 
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, timeout: 300_000 });
 const ask = { model, input: question, temperature: 0, max_output_tokens: 40 };
@@ -100,7 +100,7 @@ await run({
     assert.equal(typeof answer.output_parsed.sure, "boolean");
   },
   async inTheBackground() {
-    const long = { ...ask, input: "Count to a thousand.", max_output_tokens: 1500, background: true };
+    const long = { ...ask, max_output_tokens: longTokens, ignore_eos: true, background: true };
     const begun = await client.responses.create(long);
     const cancelled = await client.responses.cancel(begun.id);
     assert.equal(cancelled.status, "cancelled");

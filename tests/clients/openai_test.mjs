@@ -6,11 +6,13 @@ import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
 
-import { model, question, run, url, weather } from "./runner.mjs";
+import { longTokens, model, question, run, url, weather } from "./runner.mjs";
 
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0, timeout: 300_000 });
 const messages = [{ role: "user", content: question }];
 const greedy = { model, messages, max_tokens: 32, temperature: 0 };
+/** Takes seconds, whatever the model would rather say. */
+const long = { ...greedy, max_tokens: longTokens, ignore_eos: true };
 const tool = { type: "function", function: { name: "get_weather", description: "The weather", parameters: weather } };
 const Answer = z.object({ city: z.enum(["Paris", "Rome"]), sure: z.boolean() });
 
@@ -129,8 +131,8 @@ await run({
       assert.equal(error.type, "invalid_request_error");
       return true;
     });
-    const long = [{ role: "user", content: "word ".repeat(20000) }];
-    await assert.rejects(client.chat.completions.create({ ...greedy, messages: long }), (error) => {
+    const overlong = [{ role: "user", content: "word ".repeat(20000) }];
+    await assert.rejects(client.chat.completions.create({ ...greedy, messages: overlong }), (error) => {
       assert.ok(error instanceof OpenAI.BadRequestError);
       assert.equal(error.code, "context_length_exceeded");
       return true;
@@ -140,11 +142,11 @@ await run({
     await assert.rejects(client.embeddings.create({ model, input: "hello" }), OpenAI.NotFoundError);
     const nowhere = new OpenAI({ baseURL: "http://127.0.0.1:9/v1", apiKey: "none", maxRetries: 0 });
     await assert.rejects(nowhere.models.list(), OpenAI.APIConnectionError);
-    const hasty = client.chat.completions.create({ ...greedy, max_tokens: 1500, ignore_eos: true }, { timeout: 100 });
+    const hasty = client.chat.completions.create(long, { timeout: 100 });
     await assert.rejects(hasty, OpenAI.APIConnectionTimeoutError);
   },
   async abortedStream() {
-    const stream = client.chat.completions.stream({ ...greedy, max_tokens: 1000 });
+    const stream = client.chat.completions.stream(long);
     await assert.rejects(async () => {
       for await (const chunk of stream) if (chunk.choices[0]?.delta.content) stream.abort();
     }, OpenAI.APIUserAbortError);

@@ -12,6 +12,15 @@ export const weather = {
   required: ["city"],
   additionalProperties: false,
 };
+/** Tokens of an answer that is to be cut: OpenAI's APIs get there with `ignore_eos: true`, a field of our own. */
+export const longTokens = 2000;
+/** The other APIs have no such field; an answer that is held to a list of 500 words is as long. */
+export const longSchema = {
+  type: "object",
+  properties: { words: { type: "array", items: { enum: ["word"] }, minItems: 500 } },
+  required: ["words"],
+  additionalProperties: false,
+};
 
 /** A stream's kinds of events, each run of the same kind as one. */
 export const runsOf = (kinds) => kinds.filter((kind, i) => kind !== kinds[i - 1]);
