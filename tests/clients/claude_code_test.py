@@ -25,6 +25,7 @@ PAGE = 16  # tokens
 # Of one request; a larger model reads its first prompt for minutes.
 REQUEST_SECONDS_MAX = 300 if MODEL == bedplate_process.MODEL else 1800
 FILE, CONTENT = "greeting.txt", "Hello from Bedplate."
+WORKING_DIRECTORY = "/home/user/project"  # as the prompt says; a random one would be other tokens in each run
 HEADERS = {
     "Content-Type": "application/json",
     "Authorization": "Bearer none",
@@ -59,8 +60,8 @@ TOOLS = [
 
 
 class Conversation:
-    def __init__(self, url, folder):
-        self._where, self._folder = urllib.parse.urlsplit(url), folder
+    def __init__(self, url):
+        self._where = urllib.parse.urlsplit(url)
         self._turns, self._requests, self.usages = [], 0, []
 
     def _post(self, path, body):
@@ -77,7 +78,7 @@ class Conversation:
     def _prompt(self):
         self._requests += 1
         billing = f"x-anthropic-billing-header: cc_version=2.1.328.{self._requests:03}; cc_entrypoint=cli; cch={self._requests * 7919:05x};"
-        environment = f"<env>\nWorking directory: {self._folder}\nPlatform: linux\n</env>"
+        environment = f"<env>\nWorking directory: {WORKING_DIRECTORY}\nPlatform: linux\n</env>"
         return {
             "model": MODEL,
             "system": [
@@ -144,9 +145,9 @@ class Conversation:
 
 def write(folder, call):
     """Does what a call of Write says; a small model's path may be anything, so it stays in the folder."""
-    path = pathlib.Path(folder) / pathlib.Path(call["input"]["file_path"]).name
-    if path.name:
-        path.write_text(call["input"]["content"])
+    name = pathlib.PurePosixPath(call["input"]["file_path"]).name
+    if name not in ("", "..") and "\0" not in name:
+        (pathlib.Path(folder) / name).write_text(call["input"]["content"])
 
 
 def result(call, said):
@@ -155,7 +156,7 @@ def result(call, said):
 
 def test_a_file_in_four_turns(url):
     with tempfile.TemporaryDirectory() as folder:
-        talk = Conversation(url, folder)
+        talk = Conversation(url)
         asked = f"Create the file {FILE} in the working directory with exactly this content: {CONTENT}"
         reminder = "<system-reminder>\nThis folder has no CLAUDE.md.\n</system-reminder>"
         (call,) = talk.say({"type": "text", "text": reminder}, {"type": "text", "text": asked}, force="Write")
