@@ -3,6 +3,7 @@
 The binary is BEDPLATE_BINARY or build/release/bin/bedplate. Only Python's standard library.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -25,10 +26,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-def model_path():
-    """The file of the default model, for servers whose data folder is another one."""
+def model_path(model=MODEL):
+    """The file of a model that has been pulled, for servers whose data folder is another one."""
     _, output = command("models", "--json")
-    return next(m["path"] for m in json.loads(output)["models"] if m["name"] == MODEL)
+    return next(m["path"] for m in json.loads(output)["models"] if m["name"] == model)
 
 
 def command(*arguments, data=None, timeout=300, limit=None, stdin=None):
@@ -125,3 +126,10 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+@contextlib.contextmanager
+def private_server(*arguments, model=MODEL):
+    """A server with a data folder of its own: what tests store and cache is not the user's, nor the next run's."""
+    with tempfile.TemporaryDirectory() as data, Server(*arguments, model=model_path(model), data=data) as server:
+        yield server

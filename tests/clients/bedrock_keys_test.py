@@ -23,7 +23,7 @@ from botocore.credentials import Credentials
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bedplate_process import MODEL, Server  # noqa: E402
+from bedplate_process import MODEL, private_server  # noqa: E402
 from runner import raises, run  # noqa: E402
 
 ID, SECRET = "BPAKCLIENTTESTS0001", secrets.token_hex(20)
@@ -163,7 +163,7 @@ def main():
         keys = folder / "keys.toml"
         keys.touch(mode=0o600)
         keys.write_text(f'[[keys]]\nname = "tests"\naccess_key_id = "{ID}"\nsecret_access_key = "{SECRET}"\n')
-        service = Service(stack.enter_context(Server("--keys", keys)))
+        service = Service(stack.enter_context(private_server("--keys", keys)))
         return run(globals(), lambda test: test(service), sys.argv[1:])
 
 

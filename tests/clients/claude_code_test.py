@@ -178,7 +178,7 @@ def test_a_file_in_four_turns(url):
 
 def main():
     with contextlib.ExitStack() as stack:
-        own = None if "BEDPLATE_URL" in os.environ else stack.enter_context(bedplate_process.Server(model=MODEL))
+        own = None if "BEDPLATE_URL" in os.environ else stack.enter_context(bedplate_process.private_server(model=MODEL))
         url = f"http://127.0.0.1:{own.port}" if own else os.environ["BEDPLATE_URL"]
         return run(globals(), lambda test: test(url), sys.argv[1:])
 

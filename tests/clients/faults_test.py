@@ -12,6 +12,7 @@ import pathlib
 import re
 import resource
 import sys
+import tempfile
 import threading
 import time
 
@@ -22,7 +23,7 @@ from botocore.config import Config
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bedplate_process import MODEL, Server, free_port  # noqa: E402
+from bedplate_process import MODEL, Server, free_port, model_path  # noqa: E402
 from runner import raises, run  # noqa: E402
 
 QUESTION = [{"role": "user", "content": "Tell me a long story."}]
@@ -59,10 +60,10 @@ class Clients:
 
 
 @contextlib.contextmanager
-def served(*arguments):
+def served(data, *arguments):
     port = free_port()
     clients = Clients(port)
-    with Server("--threads", 1, *arguments, port=port) as server:
+    with Server("--threads", 1, *arguments, model=model_path(), data=data, port=port) as server:
         yield clients, server
 
 
@@ -82,10 +83,10 @@ def wait_until(holds, what):
         time.sleep(0.005)
 
 
-def test_still_loading():
+def test_still_loading(data):
     port = free_port()
     clients = Clients(port)
-    server = Server("--threads", 1, "--no-packed-cache", port=port)
+    server = Server("--threads", 1, "--no-packed-cache", model=model_path(), data=data, port=port)
     try:
         for _ in range(500):
             with contextlib.suppress(OSError):
@@ -105,8 +106,8 @@ def test_still_loading():
         server.kill()
 
 
-def test_a_full_queue():
-    with served("--sequences", 1, "--queue", 1) as (clients, server):
+def test_a_full_queue(data):
+    with served(data, "--sequences", 1, "--queue", 1) as (clients, server):
         # A stream has no head before its first token, so the one that waits needs a thread to wait in.
         running = clients.openai.chat.completions.create(**CHAT, stream=True)
         waiting = threading.Thread(target=lambda: clients.openai.chat.completions.create(**CHAT, stream=True).close())
@@ -125,10 +126,10 @@ def test_a_full_queue():
         waiting.join()
 
 
-def test_no_memory():
+def test_no_memory(data):
     """What a request can't be read for is a 500, which SDKs try again, and nobody else's."""
     long = [{"role": "user", "content": "word " * 1_500_000}]
-    with served() as (clients, server):
+    with served(data) as (clients, server):
         assert clients.openai.chat.completions.create(**CHAT | {"max_tokens": 1}).usage.completion_tokens == 1
         status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
         addresses = int(re.search(r"VmSize:\s+(\d+) kB", status)[1]) * 1024
@@ -146,9 +147,9 @@ def test_no_memory():
         assert clients.openai.chat.completions.create(**CHAT | {"max_tokens": 1}).usage.completion_tokens == 1
 
 
-def test_a_killed_server_is_no_ending():
+def test_a_killed_server_is_no_ending(data):
     """A stream that was cut is an error in each SDK, never an answer that looks whole."""
-    with served() as (clients, server):
+    with served(data) as (clients, server):
         chat = clients.openai.chat.completions.create(**CHAT, stream=True)
         response = clients.openai.responses.create(**RESPONSE, stream=True)
         message = clients.anthropic.messages.create(**MESSAGE, stream=True)
@@ -171,9 +172,9 @@ def test_a_killed_server_is_no_ending():
             clients.anthropic.models.list()
 
 
-def test_a_cancelled_stream_frees_its_pages():
+def test_a_cancelled_stream_frees_its_pages(data):
     used, steps = f'bedplate_pages{{model="{MODEL}",state="used"}}', f'bedplate_steps_total{{model="{MODEL}"}}'
-    with served() as (clients, server):
+    with served(data) as (clients, server):
         for begin in (
             lambda: clients.openai.chat.completions.create(**CHAT, stream=True),
             lambda: clients.openai.responses.create(**RESPONSE, stream=True),
@@ -194,7 +195,8 @@ def test_a_cancelled_stream_frees_its_pages():
 
 def main():
     os.environ.pop("BEDPLATE_URL", None)
-    return run(globals(), lambda test: test(), sys.argv[1:])
+    with tempfile.TemporaryDirectory() as data:
+        return run(globals(), lambda test: test(data), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ litellm.suppress_debug_info = True
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bedplate_process import MODEL, Server  # noqa: E402
+from bedplate_process import MODEL, private_server  # noqa: E402
 from runner import raises, run  # noqa: E402
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one short sentence."}]
@@ -151,7 +151,7 @@ def test_closing_a_stream_early(routes):
 
 def main():
     with contextlib.ExitStack() as stack:
-        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
+        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(private_server()).port}"
         routes = Routes(url)
         return run(globals(), lambda test: test(routes), sys.argv[1:])
 

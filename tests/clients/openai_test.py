@@ -17,7 +17,7 @@ import openai
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bedplate_process import MODEL, Server, command  # noqa: E402
+from bedplate_process import MODEL, command, private_server  # noqa: E402
 from runner import raises, run  # noqa: E402
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one short sentence."}]
@@ -459,7 +459,7 @@ def test_closing_a_stream_early(client):
 
 def main():
     with contextlib.ExitStack() as stack:
-        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
+        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(private_server()).port}"
         client = openai.OpenAI(base_url=url + "/v1", api_key="none", max_retries=0, timeout=300)
         return run(globals(), lambda test: test(url if test is test_many_at_once else client), sys.argv[1:])
 

@@ -16,7 +16,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "scripts"))
-from bedplate_process import Server  # noqa: E402
+from bedplate_process import private_server  # noqa: E402
 import time_limit  # noqa: E402
 
 SUITE_SECONDS_MAX = 600  # all of them together take one minute on 2 cores
@@ -60,7 +60,7 @@ def main():
     wanted = sys.argv[1:]
     passed = failed = 0
     with contextlib.ExitStack() as stack:
-        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
+        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(private_server()).port}"
         for name, command, environment in SUITES:
             print(f"--- {name}", flush=True)
             status, lines = run(command + wanted, environment | {"BEDPLATE_URL": url})

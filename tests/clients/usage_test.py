@@ -24,7 +24,7 @@ import botocore.eventstream
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bedplate_process import MODEL, Server  # noqa: E402
+from bedplate_process import MODEL, private_server  # noqa: E402
 from runner import run  # noqa: E402
 
 SYSTEM = "You answer in one short sentence."
@@ -377,7 +377,7 @@ def test_same_usage_with_reasoning(_):
     with tempfile.NamedTemporaryFile("w", suffix=".jinja") as template, contextlib.ExitStack() as stack:
         template.write(REASONING_TEMPLATE)
         template.flush()
-        server = stack.enter_context(Server("--chat-template", template.name))
+        server = stack.enter_context(private_server("--chat-template", template.name))
         for question in ["Name a colour.", "Name a city."]:
             text, reasoning, (_, _, output), count = compare(f"http://127.0.0.1:{server.port}", question, OF_MESSAGES)
             assert text and reasoning and 0 < count < output, (text, reasoning, output, count)
@@ -385,7 +385,7 @@ def test_same_usage_with_reasoning(_):
 
 def main():
     with contextlib.ExitStack() as stack:
-        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(Server()).port}"
+        url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(private_server()).port}"
         return run(globals(), lambda test: test(url), sys.argv[1:])
 
 
