@@ -52,6 +52,7 @@ Result<std::span<const uint64_t>> TokenMasks::MaskOf(PositionNumber at) {
     std::ranges::fill(mask_, 0);
     if (!Compute(at)) return TooAmbiguous();
     Keep(at);
+    KeepWithinMemory();
     return std::span<const uint64_t>(mask_);
   }
   if (!known->second.many.empty()) return std::span<const uint64_t>(known->second.many);
@@ -128,7 +129,9 @@ PositionNumber TokenMasks::AnyPlain(PositionNumber at) {
   const auto known = any_plain_.find(at);
   if (known != any_plain_.end()) return known->second;
   const PositionNumber next = ComputeAnyPlain(at);
+  constexpr size_t kEntry = 2 * sizeof(PositionNumber) + 32;
   any_plain_.emplace(at, next);
+  mask_bytes_ += kEntry;
   return next;
 }
 
@@ -232,8 +235,9 @@ bool TokenMasks::Cursor::Accept(std::string_view bytes) {
     masks_.automaton_.ForgetWork();
     next = Walk(next, bytes.substr(i, 1));
   }
+  MoveTo(next);
   masks_.End();
-  return MoveTo(next);
+  return next != ByteAutomaton::kDead;
 }
 
 bool TokenMasks::Cursor::Accept(TokenId token) {
@@ -241,13 +245,14 @@ bool TokenMasks::Cursor::Accept(TokenId token) {
   masks_.Begin();
   masks_.automaton_.ForgetWork();
   const PositionNumber next = lost_ || bytes.empty() ? ByteAutomaton::kDead : Walk(at_, bytes);
+  MoveTo(next);
   masks_.End();
-  return MoveTo(next);
+  return next != ByteAutomaton::kDead;
 }
 
-bool TokenMasks::Cursor::MoveTo(PositionNumber next) {
+void TokenMasks::Cursor::MoveTo(PositionNumber next) {
   if (next != ByteAutomaton::kDead) at_ = next;
-  return next != ByteAutomaton::kDead;
+  masks_.KeepWithinMemory();
 }
 
 size_t TokenMasks::Cursor::Fits(std::span<const TokenId> tokens) {
@@ -260,6 +265,7 @@ size_t TokenMasks::Cursor::Fits(std::span<const TokenId> tokens) {
     at = bytes.empty() ? ByteAutomaton::kDead : Walk(at, bytes);
     if (at == ByteAutomaton::kDead) break;
   }
+  masks_.KeepWithinMemory();
   masks_.End();
   return fitting;
 }

@@ -7,8 +7,9 @@
 ///
 /// Exact: a token is allowed if and only if some text that the grammar allows begins with the text so far and the
 /// token's bytes. Tokens without bytes are never allowed.
-/// Owns:    the grammar, its automaton and the masks; at most memory_max bytes of the last two, beyond which they are
-///          forgotten and made again.
+/// Owns:    the grammar, its automaton and the masks. Beyond memory_max bytes of the last two, all is forgotten but
+///          where the cursors stand, and made again. A call may grow past it by what its own work makes; when it
+///          returns, only what the cursors stand on, very deep in nested texts, can be more.
 /// Threads: made on any; then one at a time.
 /// Errors:  kInvalidArgument where a grammar is too ambiguous to go on with: a step or a mask cost more than its bound.
 ///          After an exception (no memory) the masks begin anew at their next use, and the cursors there were are lost:
@@ -66,7 +67,7 @@ class TokenMasks {
    private:
     friend class TokenMasks;
     [[nodiscard]] PositionNumber Walk(PositionNumber from, std::string_view bytes);
-    bool MoveTo(PositionNumber next);
+    void MoveTo(PositionNumber next);
     TokenMasks& masks_;
     PositionNumber at_;
     bool lost_ = false;
