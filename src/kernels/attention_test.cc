@@ -100,7 +100,8 @@ struct World {
     }
     const KvQ8Page at = kv.Q8(page, h);
     for (uint32_t i = 0; i < c.head_dim; ++i) {
-      key[i] = at.keys[(i / 2 * 16 + slot) * 2 + i % 2] * double{F16ToF32(at.key_scales[i / 32 * 16 + slot])};
+      const uint32_t pair = i / 2 * 16 + slot;
+      key[i] = at.keys[pair * 2 + i % 2] * double{F16ToF32(at.key_scales[i / 32 * 16 + slot])};
     }
     return TurnedBack(key);
   }
@@ -108,8 +109,8 @@ struct World {
     const uint32_t page = pages[p / 16].value, slot = p % 16;
     if (type == KvType::kF16) return double{F16ToF32(kv.Values(page, h)[slot * c.head_dim + d])};
     const KvQ8Page at = kv.Q8(page, h);
-    return at.values[(slot / 2 * c.head_dim + d) * 2 + slot % 2] *
-           double{F16ToF32(at.value_scales[d / 32 * 16 + slot])};
+    const uint32_t pair = slot / 2 * c.head_dim + d;
+    return at.values[pair * 2 + slot % 2] * double{F16ToF32(at.value_scales[d / 32 * 16 + slot])};
   }
   // By the transform's definition: the sign of (i, j) is that of the bits which i and j share. It is its own inverse.
   static std::vector<double> TurnedBack(const std::vector<double>& x) {

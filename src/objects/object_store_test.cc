@@ -44,7 +44,7 @@ class StoreFile : public testing::Test {
 
 TEST(ObjectStore, GivesBackWhatWasPut) {
   const auto store = InMemory();
-  const StoredObject whole = Object("r1", std::string("bytes \0 of any kind \xff", 22));
+  const StoredObject whole = Object("r1", std::string("bytes \0 of any kind \xff", 21));
   ASSERT_TRUE(store->Put(whole, kNow).ok());
   EXPECT_EQ(*store->Get(Name("r1"), kNow), whole);
   const StoredObject again = Object("r1", "");

@@ -61,7 +61,7 @@ void PrefixTree::Cursor::Drop() {
   tree->RemoveUseless(node_);
 }
 
-PrefixTree::PrefixTree(Options options) : keep_idle_(options.keep_idle), tiers_(options.tiers) {
+PrefixTree::PrefixTree(const Options& options) : keep_idle_(options.keep_idle), tiers_(options.tiers) {
   BP_CHECK(!options.sliding_windows.empty() && options.sliding_windows.size() <= kGroupsMax);
   for (const uint32_t window : options.sliding_windows) {
     groups_.push_back(Group{.sliding_window = window});

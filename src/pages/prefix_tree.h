@@ -83,7 +83,7 @@ class PrefixTree {
     std::vector<std::vector<PageUse>> pages;
   };
 
-  explicit PrefixTree(Options options);
+  explicit PrefixTree(const Options& options);
   PrefixTree(const PrefixTree&) = delete;
   PrefixTree& operator=(const PrefixTree&) = delete;
   ~PrefixTree();

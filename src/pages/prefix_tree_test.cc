@@ -55,7 +55,7 @@ struct Walker {
 
 class Model {
  public:
-  Model(uint64_t seed, std::vector<uint32_t> windows, bool keep_idle)
+  Model(uint64_t seed, const std::vector<uint32_t>& windows, bool keep_idle)
       : rng_(seed),
         windows_(windows),
         pools_(std::vector<uint32_t>(windows.size(), 24)),
@@ -99,7 +99,7 @@ class Model {
   using Key = std::pair<uint64_t, std::vector<TokenId>>;
 
   Key KeyOf(const Walker& w, uint32_t runs) const {
-    return {w.salt, {w.tokens.begin(), w.tokens.begin() + static_cast<std::ptrdiff_t>(runs * kPageTokens)}};
+    return {w.salt, {w.tokens.begin(), w.tokens.begin() + std::ptrdiff_t{runs} * kPageTokens}};
   }
 
   void CheckHeld(const Walker& w) {

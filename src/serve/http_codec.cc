@@ -56,7 +56,7 @@ class HeadParser final : public http::basic_parser<true> {
   size_t fields_max_;
 };
 
-Status BadRequest(std::string what) {
+Status BadRequest(std::string_view what) {
   return Status::InvalidArgument(Cat("bad HTTP request: ", what));
 }
 
