@@ -67,7 +67,7 @@ Status UseChain(SSL_CTX* context, std::string_view pem) {
     Held<X509> next(PEM_read_bio_X509(bio.get(), nullptr, &NoPassphrase, nullptr));
     if (!next) break;
     if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return Wrong("the TLS certificate's chain can't be used");
-    static_cast<void>(next.release());  // the context's now
+    (void)next.release();  // the context's now
   }
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   if (!at_end) return Wrong("the TLS certificate's chain can't be read");

@@ -253,7 +253,7 @@ Value DictFunction(Interpreter& interpreter, const Value&, const Arguments& argu
 }
 
 Value NamespaceFunction(Interpreter& interpreter, const Value&, const Arguments& arguments) {
-  const Value space = interpreter.NewNamespace();
+  Value space = interpreter.NewNamespace();
   if (interpreter.run().failed()) return {};
   for (const auto& [name, value] : TakeEntries(interpreter, "namespace", arguments)) {
     if (name.is_text()) space.name_space().Set(name.text().bytes(), value);

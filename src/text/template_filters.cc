@@ -288,7 +288,7 @@ Value IntFilter(Interpreter& interpreter, const Value& self, const Arguments& ar
   Run& run = interpreter.run();
   const Parameters parameters(interpreter, "int", arguments, {"default", "base"});
   if (!parameters.ok()) return {};
-  const Value otherwise = parameters[0] != nullptr ? *parameters[0] : Value::Int(0);
+  Value otherwise = parameters[0] != nullptr ? *parameters[0] : Value::Int(0);
   if (self.is_integer()) return Value::Int(self.integer(), self.trusted());
   std::optional<double> number;
   if (self.Is(Kind::kFloat)) {

@@ -214,7 +214,7 @@ class JsonPrinter {
     }
     std::vector<const std::pair<Value, Value>*> order;
     for (const auto& entry : dict.entries) order.push_back(&entry);
-    if (!run_.Grow(order.size() * sizeof(order[0]))) return;
+    if (!run_.Grow(order.size() * sizeof(void*))) return;
     if (style_.sort_keys) {
       MergeSort(order, [&](const auto* a, const auto* b) { return Less(run_, a->first, b->first); });
     }
@@ -327,7 +327,7 @@ std::string FloatRepr(double value) {
   } else if (count <= exponent + 1) {
     out += Cat(digits, std::string(static_cast<size_t>(exponent + 1 - count), '0'), ".0");
   } else {
-    const auto point = static_cast<size_t>(exponent + 1);
+    const auto point = static_cast<size_t>(exponent) + 1;
     out += Cat(digits.substr(0, point), ".", digits.substr(point));
   }
   return out;

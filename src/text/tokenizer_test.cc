@@ -14,7 +14,7 @@
 namespace bedplate {
 namespace {
 
-std::unique_ptr<Tokenizer> Make(TokenizerSpec spec) {
+std::unique_ptr<Tokenizer> Make(const TokenizerSpec& spec) {
   Result<std::unique_ptr<Tokenizer>> tokenizer = Tokenizer::Create(spec);
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   return std::move(tokenizer).value();

@@ -102,7 +102,7 @@ metadata {)",
 }
 
 TEST(ConverseAnswers, SayWhyTheyEnd) {
-  const auto reason = [](ConverseReplyOptions options, std::vector<Event> events) {
+  const auto reason = [](ConverseReplyOptions options, const std::vector<Event>& events) {
     const Json answer = *ParseJson(Converse(options, events));
     return Cat(answer.Find("stopReason")->as_string(), answer.Find("additionalModelResponseFields") == nullptr
                                                            ? ""

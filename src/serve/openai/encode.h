@@ -21,7 +21,7 @@ struct ChatReplyOptions {
   bool logprobs = false;
   uint32_t choices = 1;
 };
-std::unique_ptr<ReplyEncoder> MakeChatEncoder(ChatReplyOptions options, ReplyIdentity identity);
+std::unique_ptr<ReplyEncoder> MakeChatEncoder(ChatReplyOptions options, const ReplyIdentity& identity);
 
 struct CompletionsReplyOptions {
   bool stream = false;
@@ -30,7 +30,7 @@ struct CompletionsReplyOptions {
   uint32_t prompts = 1;
   uint32_t choices = 1;  // per prompt; choice i of prompt p has index p * choices + i
 };
-std::unique_ptr<ReplyEncoder> MakeCompletionsEncoder(CompletionsReplyOptions options, ReplyIdentity identity);
+std::unique_ptr<ReplyEncoder> MakeCompletionsEncoder(CompletionsReplyOptions options, const ReplyIdentity& identity);
 
 // ---- Shared by the two ----
 

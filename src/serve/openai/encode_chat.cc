@@ -234,9 +234,9 @@ class ChatWhole final : public ReplyEncoder {
 
 }  // namespace
 
-std::unique_ptr<ReplyEncoder> MakeChatEncoder(ChatReplyOptions options, ReplyIdentity identity) {
-  if (options.stream) return std::make_unique<ChatStream>(options, std::move(identity));
-  return std::make_unique<ChatWhole>(options, std::move(identity));
+std::unique_ptr<ReplyEncoder> MakeChatEncoder(ChatReplyOptions options, const ReplyIdentity& identity) {
+  if (options.stream) return std::make_unique<ChatStream>(options, identity);
+  return std::make_unique<ChatWhole>(options, identity);
 }
 
 }  // namespace bedplate::openai

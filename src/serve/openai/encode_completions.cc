@@ -1,4 +1,3 @@
-#include <utility>
 #include <vector>
 
 #include "base/cat.h"
@@ -110,9 +109,9 @@ class CompletionsWhole final : public ReplyEncoder {
 
 }  // namespace
 
-std::unique_ptr<ReplyEncoder> MakeCompletionsEncoder(CompletionsReplyOptions options, ReplyIdentity identity) {
-  if (options.stream) return std::make_unique<CompletionsStream>(options, std::move(identity));
-  return std::make_unique<CompletionsWhole>(options, std::move(identity));
+std::unique_ptr<ReplyEncoder> MakeCompletionsEncoder(CompletionsReplyOptions options, const ReplyIdentity& identity) {
+  if (options.stream) return std::make_unique<CompletionsStream>(options, identity);
+  return std::make_unique<CompletionsWhole>(options, identity);
 }
 
 }  // namespace bedplate::openai

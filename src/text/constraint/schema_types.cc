@@ -25,14 +25,14 @@ Result<uint32_t> Count(const Json& value) {
 }
 
 /// All values of other types.
-Shape WithArray(ArrayShape array) {
+Shape WithArray(const ArrayShape& array) {
   Shape out = Shape::Anything();
-  out.arrays.assign(1, std::move(array));
+  out.arrays.assign(1, array);
   return out;
 }
-Shape WithObject(ObjectShape object) {
+Shape WithObject(const ObjectShape& object) {
   Shape out = Shape::Anything();
-  out.objects.assign(1, std::move(object));
+  out.objects.assign(1, object);
   return out;
 }
 
@@ -55,11 +55,11 @@ Result<Shape> SchemaTypes::Read(const Place& place) {
   Shape out = Shape::Anything();
   if (HasAny(schema, kObjectKeywords)) {
     BP_ASSIGN_OR_RETURN(ObjectShape object, Object(place));
-    out.objects.assign(1, std::move(object));
+    out.objects.assign(1, object);
   }
   if (HasAny(schema, kArrayKeywords)) {
     BP_ASSIGN_OR_RETURN(ArrayShape array, Array(place));
-    out.arrays.assign(1, std::move(array));
+    out.arrays.assign(1, array);
   }
   if (HasAny(schema, kNumberKeywords)) {
     BP_ASSIGN_OR_RETURN(out.numbers, Numbers(place));

@@ -18,10 +18,11 @@ thread_local uint64_t allocations_left = kNever;  // of this thread, until one f
 extern "C" void* __real__Znwm(size_t size);
 extern "C" void* __wrap__Znwm(size_t size);
 extern "C" void* __wrap__Znwm(size_t size) {
-  if (allocations_left != kNever && allocations_left-- == 0) {
+  if (allocations_left == 0) {
     allocations_left = kNever;
     throw std::bad_alloc();
   }
+  if (allocations_left != kNever) --allocations_left;
   return __real__Znwm(size);
 }
 // NOLINTEND(bugprone-reserved-identifier)
