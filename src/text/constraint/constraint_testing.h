@@ -1,7 +1,8 @@
 #pragma once
-/// For tests of constraints: does a finished grammar allow a text, byte by byte.
+/// For tests of constraints: does a finished grammar allow a text, byte by byte; and was something done soon.
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <memory>
 #include <string_view>
@@ -9,6 +10,24 @@
 #include "text/constraint/token_masks.h"
 
 namespace bedplate {
+
+/// This thread's CPU time since it was made: what others do on the machine doesn't count.
+class CpuTime {
+ public:
+  [[nodiscard]] double seconds() const { return Now() - start_; }
+
+ private:
+  static double Now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  }
+  const double start_ = Now();
+};
+
+/// Compiling is bounded by steps, which take some tenths of a second; what isn't bounded takes minutes. Sanitizers,
+/// ThreadSanitizer most, make the tenths seconds.
+inline constexpr double kSoonSeconds = 20;
 
 class Language {
  public:
