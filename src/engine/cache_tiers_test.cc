@@ -73,6 +73,7 @@ TEST(CacheTiers, TheSameBitsFromEveryTier) {
   SimOracle oracle;
   std::vector<RequestResult> alone;
   for (const auto& r : requests) alone.push_back(oracle.Run(r));
+  uint64_t prompts = 0, from_file = 0;
   for (const std::vector<uint32_t>& windows : {std::vector<uint32_t>{0}, {0, 40}, {24}}) {
     const SimModel::Options sim{.windows = windows};
     for (const auto& [memory_runs, file_runs] : {std::pair{300u, 0u}, {0u, 500u}, {10u, 500u}, {3u, 12u}}) {
@@ -88,8 +89,11 @@ TEST(CacheTiers, TheSameBitsFromEveryTier) {
                                         << file_runs << " chunk " << chunk << " restarted " << restarted;
           const EngineMetrics& m = got.metrics;
           if (memory_runs == 300) EXPECT_GT(m.cached_memory_tokens, 0u);
-          // How much the requests share hangs on the seed: most find a third of their prompts or more.
-          if (file_runs == 500 && restarted) EXPECT_GT(m.cached_file_tokens, m.prompt_tokens / 5);
+          if (file_runs == 500 && restarted) {
+            EXPECT_GT(m.cached_tokens, m.prompt_tokens * 2 / 3) << "nearly all was computed before";
+            prompts += m.prompt_tokens;
+            from_file += m.cached_file_tokens;
+          }
           EXPECT_LE(m.memory_tier.bytes / PageTiers::BytesPerRun(std::vector<size_t>(windows.size(), 384)),
                     memory_runs);
           EXPECT_EQ(m.memory_tier.failed + m.file_tier.failed, 0u);
@@ -97,6 +101,8 @@ TEST(CacheTiers, TheSameBitsFromEveryTier) {
       }
     }
   }
+  // What the pool still holds is not read back, more or less of it with the seed; so the runs are taken together.
+  EXPECT_GT(from_file, prompts / 3);
 }
 
 class Asked {

@@ -195,14 +195,14 @@ TEST(Load, WhoWaitsLongEnoughIsFirstWhateverComes) {
 }
 
 /// Tokens a simulated second, prompts and answers, when so many requests come at once.
-double TokensPerSecond(uint32_t requests, size_t pages) {
+double TokensPerSecond(uint32_t requests, size_t pages, uint64_t seed) {
   SimClock clock;
   EngineOptions options = Options();
   options.context_tokens_max = 400;
   options.step_tokens_max = 128;
   options.memory_bytes = pages * kSimPageBytes;
   auto core = MakeCore(options, clock, {.clock = &clock, .step_time_ns = 20'000'000, .row_time_ns = 1'000'000});
-  Prng rng(TestSeed());
+  Prng rng(seed);
   std::vector<std::unique_ptr<Client>> clients;
   double tokens = 0;
   for (uint32_t i = 0; i < requests; ++i) {
@@ -220,9 +220,12 @@ TEST(Load, ThroughputIsFlatPastSaturation) {
   for (const size_t pages : {400u, 100u, 40u}) {  // room for all that run, for most, for a few
     double best = 0;
     for (const uint32_t requests : {8u, 16u, 32u, 64u, 128u, 256u, 512u}) {
-      const double rate = TokensPerSecond(requests, pages);
-      // A few requests' lengths are a small draw, worth some hundredths by themselves.
-      EXPECT_GT(rate, 0.9 * best) << requests << " requests, " << pages << " pages";
+      // The lengths of a few requests are worth some hundredths by themselves: the mean of several draws.
+      const uint32_t draws = std::min(512 / requests, 16u);
+      double rate = 0;
+      for (uint32_t i = 0; i < draws; ++i)
+        rate += TokensPerSecond(requests, pages, HashWords(TestSeed(), requests, i)) / draws;
+      EXPECT_GT(rate, 0.95 * best) << requests << " requests, " << pages << " pages";
       best = std::max(best, rate);
       std::printf("%zu pages, %u requests: %.0f tokens/s\n", pages, requests, rate);
     }
