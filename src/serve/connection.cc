@@ -50,8 +50,8 @@ Connection::~Connection() {
 void Connection::Start() {
   Guarded([this] {
     ErrorCode ignored;
-    (void)socket_.set_option(asio::ip::tcp::no_delay(true),
-                             ignored);  // tokens are small and must not wait for each other
+    // Tokens are small and must not wait for each other.
+    (void)socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
     if (services_.options.tls) {
       tls_ = TlsSession::Create(*services_.options.tls);

@@ -123,6 +123,16 @@ bool AllCancelled(const std::vector<FakeEngine::Submitted>& running) {
   return std::ranges::all_of(running, [](const auto& part) { return part.events->cancelled(); });
 }
 
+/// A call that a client has sent, and that the engine has and doesn't answer by itself.
+struct HeldCall : Billing {
+  explicit HeldCall(const BilledCall& call) : Billing(call, FakeEngine::Mode::kHold), client(served().port()) {
+    client.Send(Text());
+    running = Running();
+  }
+  RawClient client;
+  std::vector<FakeEngine::Submitted> running;
+};
+
 /// Runs the test for each call, which failures name.
 template <class Test>
 void ForEachCall(Test test) {
@@ -187,25 +197,22 @@ TEST(SettlingServer, WhatIsCompletedSettlesOnce) {
 TEST(SettlingServer, WhatIsCutInMidStreamSettlesOnceForWhatWasWritten) {
   for (const bool reset : {false, true}) {
     ForEachCall([&](const BilledCall& call) {
-      Billing billing(call, FakeEngine::Mode::kHold);
-      RawClient client(billing.served().port());
-      client.Send(billing.Text());
-      const auto running = billing.Running();
-      TellTheBeginning(running);
+      HeldCall held(call);
+      TellTheBeginning(held.running);
       const auto prompts = static_cast<uint32_t>(call.prompts);
       if (call.streams) {
-        EXPECT_TRUE(client.ReadUntil("\r\n\r\n"));
-        EXPECT_TRUE(Eventually([&] { return billing.accounts()[0].noted.output_tokens == prompts; }));
+        EXPECT_TRUE(held.client.ReadUntil("\r\n\r\n"));
+        EXPECT_TRUE(Eventually([&] { return held.accounts()[0].noted.output_tokens == prompts; }));
       } else if (call.outlives_client) {
-        EXPECT_EQ(client.Answer().status, 200);
+        EXPECT_EQ(held.client.Answer().status, 200);
       }
-      reset ? client.Reset() : client.Close();
+      reset ? held.client.Reset() : held.client.Close();
       if (call.outlives_client) {
-        TellTheEnd(running);
+        TellTheEnd(held.running);
       } else {
-        EXPECT_TRUE(Eventually([&] { return AllCancelled(running); }));
+        EXPECT_TRUE(Eventually([&] { return AllCancelled(held.running); }));
       }
-      const Account account = billing.Closed();
+      const Account account = held.Closed();
       EXPECT_EQ(account.settlements, 1);
       if (call.streams || call.outlives_client) {
         EXPECT_EQ(account.settled,
@@ -219,13 +226,10 @@ TEST(SettlingServer, WhatIsCutBeforeItsAnswerBeginsSettlesOnce) {
   ForEachCall([](const BilledCall& call) {
     if (call.outlives_client) return;
     for (const bool half : {false, true}) {
-      Billing billing(call, FakeEngine::Mode::kHold);
-      RawClient client(billing.served().port());
-      client.Send(billing.Text());
-      const auto running = billing.Running();
-      half ? client.HalfClose() : client.Close();
-      EXPECT_TRUE(Eventually([&] { return AllCancelled(running); }));
-      const Account account = billing.Closed();
+      HeldCall held(call);
+      half ? held.client.HalfClose() : held.client.Close();
+      EXPECT_TRUE(Eventually([&] { return AllCancelled(held.running); }));
+      const Account account = held.Closed();
       EXPECT_EQ(account.settlements, 1) << half;
       EXPECT_EQ(account.settled, Usage()) << half;
     }
@@ -258,19 +262,16 @@ TEST(SettlingServer, WhatFailsSettlesOnceForWhatTheEngineSays) {
   const Usage used{.prompt_tokens = 2, .cached_tokens = 2, .output_tokens = 1};
   for (const bool begun : {false, true}) {
     ForEachCall([&](const BilledCall& call) {
-      Billing billing(call, FakeEngine::Mode::kHold);
-      RawClient client(billing.served().port());
-      client.Send(billing.Text());
-      const auto running = billing.Running();
+      HeldCall held(call);
       if (begun) {
-        running[0].events->Push({FakeEngine::Read(running[0].request), FakeEngine::Said("Hel")});
-        if (call.streams) EXPECT_TRUE(client.ReadUntil("\r\n\r\n"));
+        held.running[0].events->Push({FakeEngine::Read(held.running[0].request), FakeEngine::Said("Hel")});
+        if (call.streams) EXPECT_TRUE(held.client.ReadUntil("\r\n\r\n"));
       }
-      running[0].events->Push({RequestFailed{.status = Status::Unavailable("stopped"), .usage = used}});
-      EXPECT_TRUE(Eventually([&] { return billing.accounts()[0].settlements == 1; }));
-      EXPECT_TRUE(AllCancelled({running.begin() + 1, running.end()})) << "the other parts";
-      client.Close();
-      const Account account = billing.Closed();
+      held.running[0].events->Push({RequestFailed{.status = Status::Unavailable("stopped"), .usage = used}});
+      EXPECT_TRUE(Eventually([&] { return held.accounts()[0].settlements == 1; }));
+      EXPECT_TRUE(AllCancelled({held.running.begin() + 1, held.running.end()})) << "the other parts";
+      held.client.Close();
+      const Account account = held.Closed();
       EXPECT_EQ(account.settlements, 1);
       EXPECT_EQ(account.settled, used);
     });
@@ -304,19 +305,16 @@ TEST(SettlingServer, WhatIsRefusedNeverSettles) {
 
 TEST(SettlingServer, WhatTheServersEndCutsIsNotForgotten) {
   ForEachCall([](const BilledCall& call) {
-    Billing billing(call, FakeEngine::Mode::kHold);
-    RawClient client(billing.served().port());
-    client.Send(billing.Text());
-    const auto running = billing.Running();
-    TellTheBeginning(running);
+    HeldCall held(call);
+    TellTheBeginning(held.running);
     const auto prompts = static_cast<uint32_t>(call.prompts);
     const bool noted = call.streams || call.outlives_client;
     if (noted) {
-      EXPECT_TRUE(Eventually([&] { return billing.accounts()[0].noted.output_tokens == prompts; }));
+      EXPECT_TRUE(Eventually([&] { return held.accounts()[0].noted.output_tokens == prompts; }));
     }
-    billing.served().server.reset();
-    EXPECT_TRUE(AllCancelled(running));
-    const Account account = billing.Closed();
+    held.served().server.reset();
+    EXPECT_TRUE(AllCancelled(held.running));
+    const Account account = held.Closed();
     // What ran without a client is given up with its server, and so counts as noted.
     EXPECT_EQ(account.settlements, call.outlives_client ? 0 : 1);
     if (noted) {
@@ -331,19 +329,16 @@ TEST(SettlingServer, AResponseInTheBackgroundSettlesOnceWhenItIsCancelledOrDelet
   const auto call = std::ranges::find(calls, "background", &BilledCall::about);
   ASSERT_NE(call, calls.end());
   for (const bool deletes : {false, true}) {
-    Billing billing(*call, FakeEngine::Mode::kHold);
-    RawClient client(billing.served().port());
-    client.Send(billing.Text());
-    const auto running = billing.Running();
-    TellTheBeginning(running);
-    const Result<Json> queued = ParseJson(client.Answer().body);
+    HeldCall held(*call);
+    TellTheBeginning(held.running);
+    const Result<Json> queued = ParseJson(held.client.Answer().body);
     ASSERT_TRUE(queued.ok());
     const std::string path = "/v1/responses/" + queued->Find("id")->as_string();
-    const RawAnswer ended = billing.served().Ask(deletes ? Cat("DELETE ", path, " HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                                                         : PostText(path + "/cancel", ""));
+    const RawAnswer ended = held.served().Ask(deletes ? Cat("DELETE ", path, " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                                                      : PostText(path + "/cancel", ""));
     EXPECT_EQ(ended.status, 200) << ended.body;
-    EXPECT_TRUE(AllCancelled(running));
-    const Account account = billing.Closed();
+    EXPECT_TRUE(AllCancelled(held.running));
+    const Account account = held.Closed();
     EXPECT_EQ(account.settlements, 1);
     EXPECT_EQ(account.settled, (Usage{.prompt_tokens = 2, .cached_tokens = 2, .output_tokens = 1}));
   }

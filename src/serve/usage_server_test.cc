@@ -102,17 +102,14 @@ Told ReadTold(UsageForm form, const RawAnswer& answer) {
   const std::vector<Json> values = ValuesOf(answer);
   Told told;
   switch (form) {
-    case UsageForm::kOpenAi: {
-      const Json usage = Last(values, "usage");
-      told = {CountAt(usage, "prompt_tokens"), CountAt(In(usage, "prompt_tokens_details"), "cached_tokens"),
-              CountAt(usage, "completion_tokens"), CountAt(In(usage, "completion_tokens_details"), "reasoning_tokens")};
-      EXPECT_EQ(CountAt(usage, "total_tokens"), told.prompt + told.output);
-      break;
-    }
+    case UsageForm::kOpenAi:
     case UsageForm::kResponses: {
       const Json usage = Last(values, "usage");
-      told = {CountAt(usage, "input_tokens"), CountAt(In(usage, "input_tokens_details"), "cached_tokens"),
-              CountAt(usage, "output_tokens"), CountAt(In(usage, "output_tokens_details"), "reasoning_tokens")};
+      const bool chat = form == UsageForm::kOpenAi;
+      const std::string prompt = chat ? "prompt_tokens" : "input_tokens";
+      const std::string output = chat ? "completion_tokens" : "output_tokens";
+      told = {CountAt(usage, prompt), CountAt(In(usage, prompt + "_details"), "cached_tokens"), CountAt(usage, output),
+              CountAt(In(usage, output + "_details"), "reasoning_tokens")};
       EXPECT_EQ(CountAt(usage, "total_tokens"), told.prompt + told.output);
       break;
     }
