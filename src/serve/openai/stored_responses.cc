@@ -93,13 +93,20 @@ Result<StoredResponses::Record> StoredResponses::Read(std::string_view response_
   Result<StoredObject> object = store_.Get({.kind = kResponse, .id = response_id, .owner = owner_}, unix_seconds_());
   if (!object.ok() && object.status().code() == StatusCode::kNotFound) return ResponseNotFound(response_id);
   if (!object.ok()) return Told(std::move(object).status());
-  Result<Json> record = ParseOwnJson(object->content);
-  const Json* response = record.ok() ? record->Find("response") : nullptr;
-  const Json* input = record.ok() ? record->Find("input") : nullptr;
-  if (response == nullptr || input == nullptr || !input->is_array()) {
-    return Told(Status::DataLoss(Cat("the record of ", response_id, " is none of a response")));
+  Result<Json> json = ParseOwnJson(object->content);
+  if (!json.ok() && json.status().code() == StatusCode::kInternal) return std::move(json).status();  // no memory
+  Record record{.content = {}, .bytes = object->content.size()};
+  bool has_input = false;
+  if (json.ok() && json->is_object()) {
+    for (auto& [name, value] : json->as_object()) {
+      if (name == "response") record.content.response = std::move(value);
+      if (name != "input" || !value.is_array()) continue;
+      record.content.input = std::move(value.as_array());
+      has_input = true;
+    }
   }
-  return Record{.content = {.response = *response, .input = input->as_array()}, .bytes = object->content.size()};
+  if (record.content.response.is_object() && has_input) return record;
+  return Told(Status::DataLoss(Cat("the record of ", response_id, " is none of a response")));
 }
 
 Result<std::string> StoredResponses::FindEvents(std::string_view response_id) {

@@ -54,12 +54,12 @@ Result<Shape> SchemaTypes::Read(const Place& place) {
   const Json& schema = *place.schema;
   Shape out = Shape::Anything();
   if (HasAny(schema, kObjectKeywords)) {
-    BP_ASSIGN_OR_RETURN(ObjectShape object, Object(place));
-    out.objects.assign(1, object);
+    out.objects.resize(1);
+    BP_ASSIGN_OR_RETURN(out.objects.front(), Object(place));
   }
   if (HasAny(schema, kArrayKeywords)) {
-    BP_ASSIGN_OR_RETURN(ArrayShape array, Array(place));
-    out.arrays.assign(1, array);
+    out.arrays.resize(1);
+    BP_ASSIGN_OR_RETURN(out.arrays.front(), Array(place));
   }
   if (HasAny(schema, kNumberKeywords)) {
     BP_ASSIGN_OR_RETURN(out.numbers, Numbers(place));
