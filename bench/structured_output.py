@@ -87,10 +87,16 @@ def shuffled_inside(value):
 
 
 def texts_of(schema, instance):
-    """The instance's texts: its own order, the schema's, and of each small object every order."""
+    """The instance's texts: its own order, the schema's, and of a small object every order.
+
+    What keeps a value out of an `if` or a `not` mentions names before their turn, so there small objects inside come in
+    every order, too."""
     orders = [instance, reordered(instance, listed_names(schema))]
-    for order in orders[:2]:
-        orders += itertools.islice(shuffled_inside(order), 200)
+    if isinstance(instance, dict) and 1 < len(instance) <= 4:
+        orders += [dict(p) for p in itertools.permutations(instance.items())]
+    if re.search(r'"(if|not)":', json.dumps(schema)):
+        for order in orders[:2]:
+            orders += itertools.islice(shuffled_inside(order), 200)
     return list(dict.fromkeys(spell(o) for o in orders))
 
 
