@@ -47,21 +47,22 @@ struct AttentionBody {
   template <int N, int kPages, class KeyAt, class Ahead>
   static void PageScores(const float* packed, uint32_t dim, KeyAt key, Ahead ahead, float* scores) {
     V sum[kPages][N];
-    for (auto& page : sum) {
-      for (V& s : page) s = V::Zero();
-    }
+    Unrolled<0, kPages * N>(BP_EACH { sum[index.value / N][index.value % N] = V::Zero(); });
     for (uint32_t d = 0; d < dim; ++d) {
       V k[kPages];
-      for (int j = 0; j < kPages; ++j) k[j] = key(j, d);
+      Unrolled<0, kPages>(BP_EACH { k[index.value] = key(index.value, d); });
       ahead(d);
-      for (int q = 0; q < N; ++q) {
-        const V each = V::Broadcast(packed[d * N + static_cast<uint32_t>(q)]);
-        for (int j = 0; j < kPages; ++j) sum[j][q] = V::Fma(each, k[j], sum[j][q]);
-      }
+      Unrolled<0, N>(BP_EACH {
+        constexpr int kQuery = index.value;
+        const V each = V::Broadcast(packed[d * N + static_cast<uint32_t>(kQuery)]);
+        Unrolled<0, kPages>(
+            BP_EACH { sum[index.value][kQuery] = V::Fma(each, k[index.value], sum[index.value][kQuery]); });
+      });
     }
-    for (int j = 0; j < kPages; ++j) {
-      for (int q = 0; q < N; ++q) sum[j][q].Store(scores + q * static_cast<int>(kAttentionBlock) + j * 16);
-    }
+    Unrolled<0, kPages * N>(BP_EACH {
+      constexpr int kPage = index.value / N, kQuery = index.value % N;
+      sum[kPage][kQuery].Store(scores + kQuery * static_cast<int>(kAttentionBlock) + kPage * 16);
+    });
   }
 
   // Scores of a chunk over pages [page, page_end) of the block.
@@ -109,17 +110,21 @@ struct AttentionBody {
   static void AddValues(const Block& block, const float* weights, const float* shrink, uint32_t first, uint32_t last,
                         uint32_t dim, uint32_t d, float* o) {
     V sum[kParts][N];
-    for (int q = 0; q < N; ++q) {
-      const V factor = V::Broadcast(shrink[q]);
-      for (int i = 0; i < kParts; ++i) sum[i][q] = V::Load(o + static_cast<size_t>(q) * dim + d + i * 16) * factor;
-    }
+    Unrolled<0, N>(BP_EACH {
+      constexpr int kQuery = index.value;
+      const V factor = V::Broadcast(shrink[kQuery]);
+      const float* at = o + static_cast<size_t>(kQuery) * dim + d;
+      Unrolled<0, kParts>(BP_EACH { sum[index.value][kQuery] = V::Load(at + index.value * 16) * factor; });
+    });
     const auto step = [&](uint32_t p, auto load) __attribute__((always_inline)) {
       V v[kParts];
-      for (int i = 0; i < kParts; ++i) v[i] = load(i * 16);
-      for (int q = 0; q < N; ++q) {
-        const V weight = V::Broadcast(weights[static_cast<uint32_t>(q) * kAttentionBlock + p]);
-        for (int i = 0; i < kParts; ++i) sum[i][q] = V::Fma(weight, v[i], sum[i][q]);
-      }
+      Unrolled<0, kParts>(BP_EACH { v[index.value] = load(index.value * 16); });
+      Unrolled<0, N>(BP_EACH {
+        constexpr int kQuery = index.value;
+        const V weight = V::Broadcast(weights[static_cast<uint32_t>(kQuery) * kAttentionBlock + p]);
+        Unrolled<0, kParts>(
+            BP_EACH { sum[index.value][kQuery] = V::Fma(weight, v[index.value], sum[index.value][kQuery]); });
+      });
     };
     if (block.wide_values) {
       const float* value = block.wide_values + d;
@@ -135,9 +140,10 @@ struct AttentionBody {
         }
       }
     }
-    for (int q = 0; q < N; ++q) {
-      for (int i = 0; i < kParts; ++i) sum[i][q].Store(o + static_cast<size_t>(q) * dim + d + i * 16);
-    }
+    Unrolled<0, kParts * N>(BP_EACH {
+      constexpr int kPart = index.value / N, kQuery = index.value % N;
+      sum[kPart][kQuery].Store(o + static_cast<size_t>(kQuery) * dim + d + kPart * 16);
+    });
   }
 
   // The same for queries [begin, end) of the list and all dims.

@@ -101,26 +101,27 @@ struct AttentionQ8Body {
   static void PageScores(const KvQ8Page* pages, const int16_t* packed, uint32_t dim, Ahead ahead, float* scores) {
     for (uint32_t d = 0; d < dim;) {
       Ints sum[kPages][N];
-      for (auto& page : sum) {
-        for (Ints& s : page) s = V::ZeroInts();
-      }
+      Unrolled<0, kPages * N>(BP_EACH { sum[index.value / N][index.value % N] = V::ZeroInts(); });
       const uint32_t block = d / kScaleDims, end = d + kScaleDims < dim ? d + kScaleDims : dim;
       for (; d < end; d += 2, packed += 2 * N) {
         Pairs k[kPages];
-        for (int j = 0; j < kPages; ++j) k[j] = V::LoadBytePairs(pages[j].keys + size_t{d} * 16);
+        Unrolled<0, kPages>(BP_EACH { k[index.value] = V::LoadBytePairs(pages[index.value].keys + size_t{d} * 16); });
         ahead(d);
-        for (int q = 0; q < N; ++q) {
-          const Pairs each = V::BroadcastPair(packed + 2 * q);
-          for (int j = 0; j < kPages; ++j) sum[j][q] = V::AddProducts(k[j], each, sum[j][q]);
-        }
+        Unrolled<0, N>(BP_EACH {
+          constexpr int kQuery = index.value;
+          const Pairs each = V::BroadcastPair(packed + 2 * kQuery);
+          Unrolled<0, kPages>(
+              BP_EACH { sum[index.value][kQuery] = V::AddProducts(k[index.value], each, sum[index.value][kQuery]); });
+        });
       }
-      for (int j = 0; j < kPages; ++j) {
-        const V scale = V::LoadHalf(pages[j].key_scales + size_t{block} * 16);
-        for (int q = 0; q < N; ++q) {
-          float* at = scores + q * static_cast<int>(kAttentionBlock) + j * 16;
-          V::Fma(V::ToFloats(sum[j][q]), scale, block == 0 ? V::Zero() : V::Load(at)).Store(at);
-        }
-      }
+      Unrolled<0, kPages>(BP_EACH {
+        constexpr int kPage = index.value;
+        const V scale = V::LoadHalf(pages[kPage].key_scales + size_t{block} * 16);
+        Unrolled<0, N>(BP_EACH {
+          float* at = scores + index.value * static_cast<int>(kAttentionBlock) + kPage * 16;
+          V::Fma(V::ToFloats(sum[kPage][index.value]), scale, block == 0 ? V::Zero() : V::Load(at)).Store(at);
+        });
+      });
     }
   }
 
@@ -199,28 +200,29 @@ struct AttentionQ8Body {
   static void AddValues(const Block& block, const int16_t* words, const float* word_scale, const float* shrink,
                         uint32_t page, uint32_t page_end, uint32_t dim, uint32_t d, float* o) {
     Ints sum[kParts][N];
-    for (auto& part : sum) {
-      for (Ints& s : part) s = V::ZeroInts();
-    }
+    Unrolled<0, kParts * N>(BP_EACH { sum[index.value / N][index.value % N] = V::ZeroInts(); });
     for (uint32_t j = page; j < page_end; ++j) {
       const int8_t* values = block.pages[j].values + size_t{d} * 2;
       const int16_t* word = words + j * 16;
       for (uint32_t p = 0; p < 16; p += 2, values += size_t{dim} * 2) {
         Pairs v[kParts];
-        for (int i = 0; i < kParts; ++i) v[i] = V::LoadBytePairs(values + i * 32);
-        for (int q = 0; q < N; ++q) {
-          const Pairs each = V::BroadcastPair(word + (static_cast<uint32_t>(q) * kAttentionBlock + p));
-          for (int i = 0; i < kParts; ++i) sum[i][q] = V::AddProducts(v[i], each, sum[i][q]);
-        }
+        Unrolled<0, kParts>(BP_EACH { v[index.value] = V::LoadBytePairs(values + index.value * 32); });
+        Unrolled<0, N>(BP_EACH {
+          constexpr int kQuery = index.value;
+          const Pairs each = V::BroadcastPair(word + (static_cast<uint32_t>(kQuery) * kAttentionBlock + p));
+          Unrolled<0, kParts>(
+              BP_EACH { sum[index.value][kQuery] = V::AddProducts(v[index.value], each, sum[index.value][kQuery]); });
+        });
       }
     }
-    for (int q = 0; q < N; ++q) {
-      const V scale = V::Broadcast(word_scale[q]), factor = V::Broadcast(shrink[q]);
-      for (int i = 0; i < kParts; ++i) {
-        float* at = o + static_cast<size_t>(q) * dim + d + i * 16;
-        V::Fma(V::ToFloats(sum[i][q]), scale, V::Load(at) * factor).Store(at);
-      }
-    }
+    Unrolled<0, N>(BP_EACH {
+      constexpr int kQuery = index.value;
+      const V scale = V::Broadcast(word_scale[kQuery]), factor = V::Broadcast(shrink[kQuery]);
+      Unrolled<0, kParts>(BP_EACH {
+        float* at = o + static_cast<size_t>(kQuery) * dim + d + index.value * 16;
+        V::Fma(V::ToFloats(sum[index.value][kQuery]), scale, V::Load(at) * factor).Store(at);
+      });
+    });
   }
 
   /// Where things lie in the scratch; queries: rows * group of one call.

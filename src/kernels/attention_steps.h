@@ -10,6 +10,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/exp_body.h"
+#include "kernels/inline.h"
 
 namespace bedplate {
 

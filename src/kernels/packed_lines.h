@@ -14,21 +14,6 @@
 namespace bedplate {
 namespace {
 
-template <int kValue>
-struct Const {
-  static constexpr int value = kValue;
-};
-
-/// f(Const<kFrom>), ..., f(Const<kTo - 1>).
-template <int kFrom, int kTo, class F>
-BP_INLINE void Unrolled(const F& f) {
-  if constexpr (kFrom < kTo) {
-    f(Const<kFrom>{});
-    Unrolled<kFrom + 1, kTo>(f);
-  }
-}
-#define BP_EACH [&](auto index) __attribute__((always_inline))
-
 alignas(16) constexpr int8_t kIq4Levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                                1,    13,   25,  38,  53,  69,  89,  113};
 
