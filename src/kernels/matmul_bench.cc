@@ -121,7 +121,7 @@ void Register() {
         ->Unit(benchmark::kMillisecond);
   };
   for (const uint32_t threads : {1u, 2u}) {
-    for (const uint32_t rows : {1u, 4u, 32u, 512u}) {
+    for (const uint32_t rows : {1u, 4u, 8u, 16u, 32u, 512u}) {
       for (const WeightType type : {kQ4_K, kQ6_K}) {
         add({type, 1536, 1536, rows, threads});
         add({type, 256, 1536, rows, threads});

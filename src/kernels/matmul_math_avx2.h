@@ -29,7 +29,7 @@ struct Avx2Math {
   static constexpr bool kDotsInInt32 = false;
   // 4 rows x 16 outputs: 8 accumulators of 16 bits, 2 registers of weights, 1 of x leave room for temporaries among 16
   // registers; the 8 float chains wait in L1 meanwhile, which costs a load and a store per 8 lines.
-  static constexpr int kRows = 4, kTiles = 1;
+  static constexpr int kRows = 4, kTiles = 1, kFewRows = 4;
   static constexpr int kFloatRows = 4, kFloatTilesOneRow = 4;
 
   static BP_INLINE Bytes Load(const std::byte* p) {

@@ -9,6 +9,7 @@
 #include <immintrin.h>
 #endif
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,9 +36,9 @@ struct Avx512Math {
   // 6 rows x 2 tiles: 12 accumulators, 12 float chains, 2 lines of weights and 1 dword of x make 27 of 32 registers. A
   // line takes 8 loads and 12 dot products of two a cycle each: loads do not limit.
 #if defined(BEDPLATE_EMULATED_ISA) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  static constexpr int kRows = 2, kTiles = 2;  // the same template; with six it takes minutes to compile
+  static constexpr int kRows = 2, kTiles = 2, kFewRows = 2;  // the same template; with six it takes minutes to compile
 #else
-  static constexpr int kRows = 6, kTiles = 2;
+  static constexpr int kRows = 6, kTiles = 2, kFewRows = 8;
 #endif
   static constexpr int kFloatRows = 8, kFloatTilesOneRow = 4;
 
@@ -121,6 +122,11 @@ struct Avx512VnniMath : Avx512Math {
   static constexpr bool kDotsInInt32 = true;
   /// 32-bit lanes: acc + four products, w unsigned, x signed; no saturation.
   static BP_INLINE Ints DotFours(Ints acc, Bytes w, Ints x) { return _mm512_dpbusd_epi32(acc, w, x); }
+  template <int kFactor>
+  static BP_INLINE Ints TimesPowerOfTwo(Ints v) {
+    static_assert(std::has_single_bit(unsigned{kFactor}));
+    return _mm512_slli_epi32(v, std::countr_zero(unsigned{kFactor}));
+  }
   /// Signed bytes to unsigned: v + 128.
   static BP_INLINE Bytes FlipSigns(Bytes v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
 };

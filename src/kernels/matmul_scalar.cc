@@ -47,6 +47,7 @@ void QuantizeBlock(const float* x, QuantizedBlock& out) {
     out.q[i] = static_cast<int8_t>(q);
     int16_t& sum = out.sum[i / 16][i % 4 / 2];
     sum = static_cast<int16_t>(sum + q);
+    out.minus_total[i / 16] -= q;
     total += q;
   }
   out.scaled_total = static_cast<float>(total) * out.scale;

@@ -153,9 +153,9 @@ void ExpectEqualsTwin(const Matrix& m, const test::Rows& x, uint32_t expert, Prn
 TEST(Matmul, EveryIsaEqualsScalarBitForBit) {
   Prng rng(TestSeed());
   for (const WeightType type : test::AllTypes()) {
-    for (int round = 0; round < 14; ++round) {
+    for (int round = 0; round < 40; ++round) {
       const uint32_t inputs = test::RandomInputs(rng, type), outputs = static_cast<uint32_t>(rng.Range(1, 80));
-      const uint32_t rows = static_cast<uint32_t>(round < 8 ? round + 1 : rng.Range(9, 40));
+      const uint32_t rows = static_cast<uint32_t>(round < 34 ? round + 1 : rng.Range(35, 60));  // each size of group
       const float scale = rng.Pick({0x1p-10f, 1.0f, 0x1p-20f});
       const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom, 1, scale);
       const auto values = rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1e-20f, 1e10f}));

@@ -2,7 +2,7 @@
 /// The vector matmul, written once over a vocabulary M of 16-lane operations (matmul_math_avx2.h,
 /// matmul_math_avx512.h). Lanes are outputs. Include the vocabulary first; only for the files of one instruction set.
 ///
-/// A row group (1 to M::kRows rows) runs down one or more tiles at once. In a block of 32 inputs, 8 lines of weights
+/// A row group (a few rows) runs down one or more tiles at once. In a block of 32 inputs, 8 lines of weights
 /// (16 outputs x 4 inputs each) meet 8 dwords of each row. Without VNNI the products of several lines are summed in 16
 /// bits before one multiply-add widens them, and that multiplier is the sub-scale, so sub-scales cost nothing:
 ///   codes up to 15: 8 lines * 2 products * 15 * 127 = 30,480 fits.
@@ -15,9 +15,9 @@
 /// matmul_scalar.cc. What a block then costs each row of a tile, one conversion and three or four float operations,
 /// caps it at about 70 % of the dot products' peak.
 ///
-/// Few rows: codes are unpacked in registers, again for each row group. Many rows: two tiles at a time are unpacked to
-/// bytes in scratch, 64 bytes a line (K * 32 bytes: L2), and all row groups read them there. Scales are always read
-/// from the packed tile.
+/// Few rows (groups of up to M::kFewRows): codes are unpacked in registers, again for each group. Many rows (M::kRows):
+/// two tiles at a time are unpacked to bytes in scratch, 64 bytes a line (K * 32 bytes: L2), and all row groups read
+/// them there. Scales are always read from the packed tile.
 
 #include "kernels/inline.h"
 #include "kernels/matmul.h"
@@ -131,9 +131,10 @@ BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock
     for (int r = 0; r < kRows; ++r) {
       Ints start = M::Zero();
       if constexpr (kOffset != 0) {
-        Ints x_sum = M::Broadcast4(x[r]->sum[kGroup]);
-        if constexpr (!kPer16) x_sum = M::Add16(x_sum, M::Broadcast4(x[r]->sum[1]));
-        start = M::DotPairs16(x_sum, M::Same16(-kOffset));
+        // Nothing here multiplies: that would take turns with the dot products.
+        Ints minus_total = M::Broadcast4(&x[r]->minus_total[kGroup]);
+        if constexpr (!kPer16) minus_total = M::Add32(minus_total, M::Broadcast4(&x[r]->minus_total[1]));
+        start = M::template TimesPowerOfTwo<kOffset>(minus_total);
       }
       for (int t = 0; t < kTiles; ++t) sum[t][r] = start;
     }
@@ -283,7 +284,7 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   const std::byte* header[kTiles];
   for (int t = 0; t < kTiles; ++t) {
     header[t] = job.packed + (tile + static_cast<size_t>(t)) * job.tile_bytes;
-    tiles[t].codes = unpacked + static_cast<size_t>(t) * job.inputs * kTileOutputs;
+    if constexpr (kUnpacked) tiles[t].codes = unpacked + static_cast<size_t>(t) * job.inputs * kTileOutputs;
   }
   Floats acc[kTiles][kRows], d[kTiles], m[kTiles];
   for (int t = 0; t < kTiles; ++t) {
@@ -325,24 +326,40 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   }
 }
 
-/// All rows in groups of kRows, then the rest in one smaller group, or in two for unpacked tiles, where rows are many
+constexpr int GroupsOf(int rows, int at_most) {
+  return (rows + at_most - 1) / at_most;
+}
+
+/// The smallest group of rows when there are `rows` or more.
+constexpr int LeastGroup(int rows, int at_most) {
+  int least = at_most;
+  for (int n = rows; n < rows + at_most * at_most; ++n) {  // more make more groups, each nearly full
+    const int smallest = n / GroupsOf(n, at_most);
+    least = smallest < least ? smallest : least;
+  }
+  return least;
+}
+
+/// All rows in as few groups of up to kRows as there can be, their sizes as even as can be: a group of few rows takes
+/// nearly as long as one of many, since its chains wait for each other. kLeast: the smallest size that can come of it
 /// (each size is a kernel to compile). A group takes all of tiles [tile, tile_end) before the next one, so that its x
 /// comes from far away once.
-template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
-void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, uint32_t row, const std::byte* unpacked, Ahead ahead) {
-  const uint32_t groups = (job.x.rows - row) / kRows;
-  ahead.parts = groups == 0 ? 1 : groups * ((tile_end - tile) / kTiles);
+template <class M, WeightType kType, bool kUnpacked, int kTiles, int kLeast, int kRows>
+void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, const std::byte* unpacked, Ahead ahead) {
+  const uint32_t rows = job.x.rows, groups = static_cast<uint32_t>(GroupsOf(static_cast<int>(rows), kRows));
+  ahead.parts = groups * ((tile_end - tile) / kTiles);
   uint32_t part = 0;
-  for (; row + kRows <= job.x.rows; row += kRows) {
+  for (uint32_t group = 0; group < groups; ++group) {
+    const uint32_t row = rows * group / groups, size = rows * (group + 1) / groups - row;
     const std::byte* lines = unpacked;
     for (uint32_t t = tile; t < tile_end; t += kTiles) {
-      RowGroup<M, kType, kUnpacked, kTiles, kRows>(job, t, row, lines, ahead, part++);
+      Unrolled<kLeast, kRows + 1>(BP_EACH {
+        constexpr int kSize = decltype(index)::value;
+        if (size == kSize) RowGroup<M, kType, kUnpacked, kTiles, kSize>(job, t, row, lines, ahead, part);
+      });
+      ++part;
       if constexpr (kUnpacked) lines += static_cast<size_t>(kTiles) * job.inputs * kTileOutputs;
     }
-  }
-  if constexpr (kRows > 1) {
-    constexpr int kFewer = kUnpacked ? kRows / 2 : kRows - 1;
-    if (row < job.x.rows) RowGroups<M, kType, kUnpacked, kTiles, kFewer>(job, tile, tile_end, row, unpacked, {});
   }
 }
 
@@ -351,7 +368,7 @@ void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, uint32_t row, c
 
 /// Rows from which unpacking to scratch pays: it costs about as much as one row group spends on unpacking.
 template <class M>
-constexpr uint32_t kManyRows = 2 * M::kRows + 1;
+constexpr int kManyRows = 2 * M::kFewRows + 1;
 
 template <class M, WeightType kType>
 __attribute__((noinline)) void UnpackTile(const std::byte* tile, uint32_t inputs, std::byte* to) {
@@ -370,20 +387,29 @@ __attribute__((noinline)) void UnpackTile(const std::byte* tile, uint32_t inputs
 }
 
 template <class M, WeightType kType>
+void PackedTiles(const Job& job, uint32_t tile, uint32_t tile_end) {
+  for (; tile < tile_end; ++tile) RowGroups<M, kType, false, 1, 1, M::kFewRows>(job, tile, tile + 1, nullptr, {});
+}
+
+template <class M, WeightType kType>
 void QuantizedTiles(const Job& job, uint32_t tile, uint32_t tile_end, std::byte* scratch) {
-  if (job.x.rows < kManyRows<M> || kFormat<kType>.has_bytes) {
-    for (; tile < tile_end; ++tile) RowGroups<M, kType, false, 1, M::kRows>(job, tile, tile + 1, 0, nullptr, {});
-    return;
-  }
-  for (; tile + 2 <= tile_end; tile += 2) {
-    std::byte* to = scratch;
-    for (uint32_t t = 0; t < 2; ++t, to += static_cast<size_t>(job.inputs) * kTileOutputs) {
-      UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, to);
+  constexpr int kLeast = LeastGroup(kManyRows<M>, M::kRows);
+  if (job.x.rows < kManyRows<M>) return PackedTiles<M, kType>(job, tile, tile_end);
+  if constexpr (kFormat<kType>.has_bytes) {  // nothing to unpack
+    for (; tile + M::kTiles <= tile_end; tile += M::kTiles) {
+      RowGroups<M, kType, false, M::kTiles, kLeast, M::kRows>(job, tile, tile + M::kTiles, nullptr, {});
     }
-    const Ahead ahead{job.packed + (tile + 2) * job.tile_bytes, tile + 4 <= tile_end ? 2 * job.tile_bytes : 0};
-    RowGroups<M, kType, true, M::kTiles, M::kRows>(job, tile, tile + 2, 0, scratch, ahead);
+  } else {
+    for (; tile + 2 <= tile_end; tile += 2) {
+      std::byte* to = scratch;
+      for (uint32_t t = 0; t < 2; ++t, to += static_cast<size_t>(job.inputs) * kTileOutputs) {
+        UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, to);
+      }
+      const Ahead ahead{job.packed + (tile + 2) * job.tile_bytes, tile + 4 <= tile_end ? 2 * job.tile_bytes : 0};
+      RowGroups<M, kType, true, M::kTiles, kLeast, M::kRows>(job, tile, tile + 2, scratch, ahead);
+    }
   }
-  if (tile < tile_end) RowGroups<M, kType, false, 1, M::kRows>(job, tile, tile_end, 0, nullptr, {});
+  PackedTiles<M, kType>(job, tile, tile_end);
 }
 
 // ---- F32, F16, BF16

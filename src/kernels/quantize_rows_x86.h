@@ -55,7 +55,8 @@ BP_INLINE void QuantizeBlock(const float* x, QuantizedBlock& out) {
   std::memcpy(out.sum[0], &first, 4);
   std::memcpy(out.sum[1], &second, 4);
   out.scale = largest / 127.0f;
-  const int32_t total = out.sum[0][0] + out.sum[0][1] + out.sum[1][0] + out.sum[1][1];
+  for (int s = 0; s < 2; ++s) out.minus_total[s] = -out.sum[s][0] - out.sum[s][1];
+  const int32_t total = -out.minus_total[0] - out.minus_total[1];
   out.scaled_total = static_cast<float>(total) * out.scale;
 }
 

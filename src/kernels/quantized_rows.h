@@ -21,9 +21,10 @@ struct QuantizedBlock {
   /// 1016.
   int16_t sum[2][2];
   float scale;
-  float scaled_total;  // the sum of all 32 q, times scale, rounded once: what a min's multiplier meets
+  float scaled_total;      // the sum of all 32 q, times scale, rounded once: what a min's multiplier meets
+  int32_t minus_total[2];  // what sum[s] adds up to, negated: what a code's offset meets where dots are 32 bits wide
 };
-static_assert(sizeof(QuantizedBlock) == 48);
+static_assert(sizeof(QuantizedBlock) == 56);
 
 /// Smallest |x| that counts, as a bit pattern: 2^-100.
 inline constexpr uint32_t kQuantizeFloorBits = (127u - 100u) << 23;
