@@ -20,7 +20,7 @@ class ThreadedEngine final : public Engine {
  public:
   explicit ThreadedEngine(std::unique_ptr<EngineCore> core) : core_(std::move(core)) {
     if (PageTiers* tiers = core_->tiers(); tiers != nullptr) {
-      tiers->OnRead([this] { Wake(); });
+      tiers->OnDone([this] { Wake(); });
       file_thread_ = std::thread([this] { ServeFile(); });
     }
     thread_ = std::thread([this] { Loop(); });

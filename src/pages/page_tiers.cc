@@ -37,6 +37,7 @@ Result<std::unique_ptr<PageTiers>> PageTiers::Create(Options options, std::uniqu
                                                      std::optional<PageFile::Opened> file, const Clock& clock) {
   const size_t run_bytes = BytesPerRun(options.page_bytes);
   if (!file.has_value()) options.write_buffers = options.read_buffers = 0;
+  BP_CHECK(options.page_bytes.size() <= kGroupsMax);
   BP_CHECK(!file.has_value() || (options.write_buffers > 0 && options.read_buffers > 0));
   BP_ASSIGN_OR_RETURN(Buffer memory, Buffer::Allocate(options.memory_runs * run_bytes));
   BP_ASSIGN_OR_RETURN(Buffer buffers,
@@ -65,6 +66,7 @@ PageTiers::PageTiers(Options options, std::unique_ptr<PageKeys> keys, std::optio
   done_.reserve(buffer_states_.size());
   collected_.reserve(buffer_states_.size());
   if (file_ == nullptr) return;
+  waiting_.reserve(kWaitingMax);
   for (const PageFile::Record& record : file->records) {
     next_number_ = std::max(next_number_, record.number + 1);
     // Two records of one key are no harm: the bytes are the same.
@@ -93,16 +95,53 @@ void PageTiers::CopyIn(const std::byte* from, std::span<const PageId> pages) con
 // ---- Into the tiers ------------------------------------------------------------------------------------------------
 
 void PageTiers::TakeComplete(const PageKey& key, const PageKey& parent, std::span<const PageId> pages) {
-  if (file_ == nullptr) return;
-  if (const auto slot = file_index_.Find(key); slot.has_value()) {
-    file_index_.Touch(*slot);
-    // Somebody computed what the file was said to have: it is slow, or damaged around here. Now it can be made good.
-    if (stored_[*slot] != Stored::kFound) return;
+  if (file_ == nullptr || writes_stopped_ || InFileForGood(key)) return;
+  if (waiting_.empty() && WriteBuffer().has_value()) {
+    return Offer(key, parent, [&](std::byte* to) { CopyOut(pages, to); });
   }
-  Offer(key, parent, [&](std::byte* to) { CopyOut(pages, to); });
+  if (std::ranges::find(waiting_, key, &Waiting::key) != waiting_.end()) return;
+  if (waiting_.size() == kWaitingMax) {
+    ++counts_[static_cast<size_t>(Tier::kFile)].refused;
+    return;
+  }
+  Waiting& last = waiting_.emplace_back(key, parent);
+  std::ranges::copy(pages, last.pages.begin());
+  any_waiting_ = true;
+}
+
+/// Whether the file has it, or will soon; touches it. If an earlier process is said to have written it, and somebody
+/// computed it nevertheless, it is slow, or damaged around here: now it can be made good.
+bool PageTiers::InFileForGood(const PageKey& key) {
+  const auto slot = file_index_.Find(key);
+  if (!slot.has_value()) return false;
+  file_index_.Touch(*slot);
+  return stored_[*slot] != Stored::kFound;
+}
+
+/// Those whose turn it is now that buffers are free.
+void PageTiers::OfferWaiting() {
+  size_t done = 0;
+  for (; done < waiting_.size(); ++done) {
+    const Waiting& run = waiting_[done];
+    if (InFileForGood(run.key)) continue;
+    if (!writes_stopped_ && !WriteBuffer().has_value()) break;
+    Offer(run.key, run.parent,
+          [&](std::byte* to) { CopyOut(std::span(run.pages).first(options_.page_bytes.size()), to); });
+  }
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(done));
+  any_waiting_ = !waiting_.empty();
+}
+
+void PageTiers::ForgetWaiting(const PageKey& key) {
+  const auto run = std::ranges::find(waiting_, key, &Waiting::key);
+  if (run == waiting_.end()) return;
+  waiting_.erase(run);
+  any_waiting_ = !waiting_.empty();
+  ++counts_[static_cast<size_t>(Tier::kFile)].refused;
 }
 
 void PageTiers::TakeEvicted(const PageKey& key, const PageKey& parent, size_t group, PageId page) {
+  ForgetWaiting(key);
   if (options_.memory_runs == 0) return;
   const std::optional<uint32_t> slot = MemorySlot(key, parent);
   if (!slot.has_value()) return;
@@ -136,22 +175,27 @@ void PageTiers::EvictFromMemory(uint32_t slot) {
   ++counts_[static_cast<size_t>(Tier::kMemory)].evicted;
 }
 
+std::optional<uint32_t> PageTiers::WriteBuffer() const {
+  const auto first_reader = buffer_states_.begin() + options_.write_buffers;
+  const auto state = std::ranges::find(buffer_states_.begin(), first_reader, Filled::kFree, &BufferState::filled);
+  if (state == first_reader) return std::nullopt;
+  return static_cast<uint32_t>(state - buffer_states_.begin());
+}
+
 /// Fills a buffer for the other thread to write, if there is one.
 template <class Fill>
 void PageTiers::Offer(const PageKey& key, const PageKey& parent, const Fill& fill) {
   if (writes_stopped_) return;
-  const auto first_reader = buffer_states_.begin() + options_.write_buffers;
-  const auto state = std::ranges::find(buffer_states_.begin(), first_reader, Filled::kFree, &BufferState::filled);
-  const std::optional<uint32_t> slot = state == first_reader ? std::nullopt : FileSlot(key, parent);
+  const std::optional<uint32_t> buffer = WriteBuffer();
+  const std::optional<uint32_t> slot = buffer.has_value() ? FileSlot(key, parent) : std::nullopt;
   if (!slot.has_value()) {
     ++counts_[static_cast<size_t>(Tier::kFile)].refused;
     return;
   }
-  const auto buffer = static_cast<uint32_t>(state - buffer_states_.begin());
-  state->filled = Filled::kWriting;
+  buffer_states_[*buffer].filled = Filled::kWriting;
   file_index_.Pin(*slot);
-  fill(BufferRun(buffer).data());
-  Post({.write = true, .buffer = buffer, .record = {key, parent, next_number_++, *slot}, .status = {}, .seconds = 0});
+  fill(BufferRun(*buffer).data());
+  Post({.write = true, .buffer = *buffer, .record = {key, parent, next_number_++, *slot}, .status = {}, .seconds = 0});
 }
 
 /// A slot to be written, the key's own or one with room made for it; not by evicting what comes before it.
@@ -286,6 +330,9 @@ void PageTiers::Drop(PageRestore& restore) {
 }
 
 void PageTiers::DropAll() {
+  counts_[static_cast<size_t>(Tier::kFile)].refused += waiting_.size();
+  waiting_.clear();
+  any_waiting_ = false;
   for (BufferState& state : buffer_states_) {
     state.restore = 0;
     if (state.filled == Filled::kRead || state.filled == Filled::kUnread) state = {};
@@ -315,6 +362,7 @@ void PageTiers::Collect() {
     }
   }
   collected_.clear();
+  OfferWaiting();
 }
 
 void PageTiers::NoteWritten(const Job& job) {
@@ -371,13 +419,13 @@ bool PageTiers::Work() {
     job.status = CaughtStatus();
   }
   job.seconds = std::chrono::duration<double>(clock_.Now() - start).count();
-  const bool read = !job.write;
+  const bool wake = !job.write || any_waiting_;
   {
     const std::lock_guard lock(mutex_);
     --working_;
     done_.push_back(std::move(job));
   }
-  if (read) wake_();
+  if (wake) wake_();
   return true;
 }
 
@@ -423,6 +471,7 @@ void PageTiers::CheckIntegrity() {
   });
   const std::lock_guard lock(mutex_);
   BP_CHECK(jobs_.size() + done_.size() + working_ == static_cast<size_t>(busy));
+  BP_CHECK(waiting_.size() <= kWaitingMax && any_waiting_ == !waiting_.empty());
 }
 
 }  // namespace bedplate

@@ -5,8 +5,8 @@
 ///   memory   takes each page that the prefix tree evicts, and gives up whole runs, the least recently used ends first;
 ///            what finds only the run before it to give up is not kept
 ///   file     takes each run as soon as it is complete, on a thread of its own, through a bounded number of buffers;
-///            what comes while all are full is not kept. A run that memory gives up is offered once more, if it is
-///            whole and the file has no slot for it.
+///            what comes while all are full waits where it is, in the pool, and is not kept if it is evicted before its
+///            turn. A run that memory gives up is offered once more, if it is whole and the file has no slot for it.
 ///   restore  a sequence whose prompt goes on in a tier gets its pages filled run by run, as long as each next run is
 ///            there. From memory that is a copy at once; from the file it is read ahead on the other thread, checked,
 ///            and copied when it has come. No page is written but by the engine thread, so a sequence may give its
@@ -23,6 +23,7 @@
 ///          restore, and for what is said of a failure.
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -82,7 +83,8 @@ class PageTiers {
   }
   /// Takes what the other thread has done. Before each step.
   void Collect();
-  /// These pages, by group, are a complete run that will not change.
+  /// These pages, by group, are a complete run. They will not change before TakeEvicted says so of one of them, or
+  /// DropAll of all.
   void TakeComplete(const PageKey& key, const PageKey& parent, std::span<const PageId> pages);
   /// This page of a complete run is about to be given to somebody else.
   void TakeEvicted(const PageKey& key, const PageKey& parent, size_t group, PageId page);
@@ -94,7 +96,7 @@ class PageTiers {
   [[nodiscard]] Restored Restore(PageRestore& restore, std::span<const PageId> pages);
   /// Nothing more of it is wanted.
   void Drop(PageRestore& restore);
-  /// Nothing more is wanted of any.
+  /// Nothing more is wanted of any, and no page holds any more what it held.
   void DropAll();
 
   /// Runs that a step may restore without others noticing: some milliseconds of copying.
@@ -104,8 +106,9 @@ class PageTiers {
 
   // ---- The other thread's.
 
-  /// Called on the other thread whenever something has been read. Before that thread is started.
-  void OnRead(std::function<void()> wake) { wake_ = std::move(wake); }
+  /// Called on the other thread whenever Collect has something to do that can't wait for the next step. Before that
+  /// thread is started.
+  void OnDone(std::function<void()> wake) { wake_ = std::move(wake); }
   /// Reads and writes until Stop, and then what is still to be written.
   void Serve();
   void Stop();
@@ -117,12 +120,19 @@ class PageTiers {
 
  private:
   static constexpr uint32_t kNone = 0xFFFFFFFFu;
-  static constexpr uint32_t kReadAhead = 4;  // runs of one restore that are being read or waiting to be copied
+  static constexpr size_t kGroupsMax = 4;
+  static constexpr size_t kWaitingMax = 1024;  // 80 KiB of names
+  static constexpr uint32_t kReadAhead = 4;    // runs of one restore that are being read or waiting to be copied
   enum class Filled : uint8_t { kFree, kWriting, kReading, kRead, kUnread };
   enum class Stored : uint8_t {
     kNo,     // or not yet
     kFound,  // an earlier process wrote it, and nobody has read it since
     kGood,
+  };
+  /// A complete run that found no buffer.
+  struct Waiting {
+    PageKey key, parent;
+    std::array<PageId, kGroupsMax> pages;
   };
   struct BufferState {
     Filled filled = Filled::kFree;
@@ -152,8 +162,12 @@ class PageTiers {
   [[nodiscard]] std::optional<Tier> Where(const PageKey& key) const;
   [[nodiscard]] bool Faster(Tier tier, double row_seconds);
   [[nodiscard]] std::optional<uint32_t> MemorySlot(const PageKey& key, const PageKey& parent);
+  [[nodiscard]] std::optional<uint32_t> WriteBuffer() const;
   template <class Fill>
   void Offer(const PageKey& key, const PageKey& parent, const Fill& fill);
+  [[nodiscard]] bool InFileForGood(const PageKey& key);
+  void OfferWaiting();
+  void ForgetWaiting(const PageKey& key);
   [[nodiscard]] std::optional<uint32_t> FileSlot(const PageKey& key, const PageKey& parent);
   void EvictFromMemory(uint32_t slot);
   void ReadAhead(PageRestore& restore);
@@ -183,6 +197,8 @@ class PageTiers {
   bool writes_stopped_ = false, reads_stopped_ = false;
   Buffer buffers_;                          // [write_buffers + read_buffers, run_bytes]
   std::vector<BufferState> buffer_states_;  // those for writing first
+  std::vector<Waiting> waiting_;            // for a buffer to be written from, in the order they came
+  std::atomic<bool> any_waiting_ = false;   // for the other thread
 
   uint64_t restores_ = 0;  // ids given out
   std::array<TierCounts, 2> counts_;

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 
 #include "base/random.h"
@@ -62,10 +63,17 @@ class Tiers {
   void Fill(const PageKey& key) {
     for (size_t g = 0; g < kGroups; ++g) pages_[g][g] = BytesOf(key, g);
   }
-  void Complete(const PageKey& key, const PageKey& parent) {
-    Fill(key);
-    tiers_->TakeComplete(key, parent, kPages);
+  /// In pages of its own, which are given back: they stay as they are until they are evicted.
+  std::array<PageId, kGroups> Complete(const PageKey& key, const PageKey& parent) {
+    std::array<PageId, kGroups> pages{};
+    for (size_t g = 0; g < kGroups; ++g) {
+      pages[g] = PageId{static_cast<uint32_t>(pages_[g].size())};
+      pages_[g].push_back(BytesOf(key, g));
+    }
+    tiers_->TakeComplete(key, parent, pages);
+    return pages;
   }
+  void Overwrite(size_t group, PageId page) { std::ranges::fill(pages_[group][page.value], std::byte{0xEE}); }
   void Evict(const PageKey& key, const PageKey& parent) {
     Fill(key);
     for (size_t g = 0; g < kGroups; ++g) tiers_->TakeEvicted(key, parent, g, kPages[g]);
@@ -80,9 +88,11 @@ class Tiers {
     return restored;
   }
   void WorkAll() {
-    while (tiers_->Work()) {
+    for (bool more = true; more;) {
+      more = false;
+      while (tiers_->Work()) more = true;
+      tiers_->Collect();  // which may have found more
     }
-    tiers_->Collect();
   }
 
  private:
@@ -141,12 +151,10 @@ TEST(PageTiers, TheFileOutlivesTheProcess) {
   {
     Tiers tiers({.file_runs = 20}, disk, clock);
     const auto keys = KeysOf(*tiers, tokens);
-    for (size_t i = 1; i <= 7; ++i) {
-      tiers.Complete(keys[i], keys[i - 1]);
-      if (i == 4) EXPECT_EQ(tiers->counts(Tier::kFile).refused, 1u) << "three buffers were full";
-      if (i == 4) tiers.WorkAll(), tiers.Complete(keys[i], keys[i - 1]);
-    }
-    EXPECT_EQ(tiers->Plan(keys[0], 0, tokens, 0).left(), 3u) << "the others are still being written";
+    for (size_t i = 1; i <= 4; ++i) tiers.Complete(keys[i], keys[i - 1]);
+    tiers.WorkAll();
+    for (size_t i = 5; i <= 6; ++i) tiers.Complete(keys[i], keys[i - 1]);
+    EXPECT_EQ(tiers->Plan(keys[0], 0, tokens, 0).left(), 4u) << "the others are still being written";
     tiers.WorkAll();
     EXPECT_EQ(tiers->Plan(keys[0], 0, tokens, 0).left(), 6u);
   }
@@ -196,6 +204,45 @@ TEST(PageTiers, NumbersGoOnPastEveryRecordOfTheFile) {
   const auto opened = open();
   ASSERT_EQ(opened->records.size(), 2u) << "what the key said twice made room for the next";
   EXPECT_EQ(opened->records.back().number, 10u) << "written last, so in order it comes last";
+}
+
+TEST(PageTiers, WhatFindsNoBufferWaitsInThePool) {
+  SimClock clock;
+  Tiers tiers({.file_runs = 20}, std::make_shared<std::vector<std::byte>>(), clock);
+  const auto tokens = Tokens(9);
+  const auto keys = KeysOf(*tiers, tokens);
+  std::vector<std::array<PageId, kGroups>> pages{{}};
+  for (size_t i = 1; i <= 9; ++i) {
+    pages.push_back(tiers.Complete(keys[i], keys[i - 1]));
+    tiers->CheckIntegrity();
+  }
+  tiers.Complete(keys[5], keys[4]);  // again, while it waits
+  EXPECT_EQ(tiers->counts(Tier::kFile).refused, 0u);
+  // Three are in buffers, the others wait; of the eighth a page is evicted, and then holds something else.
+  tiers->TakeEvicted(keys[8], keys[7], 1, pages[8][1]);
+  tiers.Overwrite(1, pages[8][1]);
+  tiers.WorkAll();
+  tiers->CheckIntegrity();
+  EXPECT_EQ(tiers->counts(Tier::kFile).refused, 1u);
+  PageRestore restore = tiers->Plan(keys[0], 0, tokens, 0);
+  EXPECT_EQ(restore.left(), 7u);
+  while (restore.left() > 0) {
+    if (tiers.Restore(restore) == Restored::kWait) tiers.WorkAll();
+  }
+  EXPECT_EQ(tiers->Plan(keys[8], 0, std::span(tokens).subspan(size_t{8} * kPageTokens), 0).left(), 1u);
+}
+
+TEST(PageTiers, NothingWaitsForPagesThatAreAllGone) {
+  SimClock clock;
+  Tiers tiers({.file_runs = 20}, std::make_shared<std::vector<std::byte>>(), clock);
+  const auto tokens = Tokens(5);
+  const auto keys = KeysOf(*tiers, tokens);
+  for (size_t i = 1; i <= 5; ++i) tiers.Complete(keys[i], keys[i - 1]);
+  tiers->DropAll();
+  tiers.WorkAll();
+  tiers->CheckIntegrity();
+  EXPECT_EQ(tiers->Plan(keys[0], 0, tokens, 0).left(), 3u);
+  EXPECT_EQ(tiers->counts(Tier::kFile).refused, 2u);
 }
 
 TEST(PageTiers, WhatIsComputedAgainMendsTheFile) {
@@ -402,7 +449,7 @@ TEST(PageTiers, AnotherThreadReadsAndWrites) {
   std::mutex mutex;
   std::condition_variable came;
   uint64_t reads = 0, seen = 0;
-  tiers->OnRead([&] {
+  tiers->OnDone([&] {
     const std::lock_guard lock(mutex);
     ++reads;
     came.notify_one();
@@ -410,9 +457,8 @@ TEST(PageTiers, AnotherThreadReadsAndWrites) {
   std::thread thread([&] { tiers->Serve(); });
   const auto tokens = Tokens(50);
   const auto keys = KeysOf(*tiers, tokens);
-  // What the two buffers can't take is offered again.
+  for (size_t i = 1; i <= 50; ++i) tiers.Complete(keys[i], keys[i - 1]);  // what the two buffers can't take waits
   while (tiers->Plan(keys[0], 0, tokens, 0).left() < 50) {
-    for (size_t i = 1; i <= 50; ++i) tiers.Complete(keys[i], keys[i - 1]);
     std::this_thread::yield();
     tiers->Collect();
   }
