@@ -11,8 +11,8 @@
 /// After a crash: what Put has returned for is there after a kill of the process; a power cut may take the last seconds
 ///          before it (write-ahead log without a sync for each Put), and never leaves half of anything.
 /// Threads: any; calls take turns. Not for a network thread: a call may wait for the disk.
-/// Errors:  kNotFound; kTooLarge for what could never fit; kConflict where another owner has the id; kDataLoss where
-///          the file is damaged or not ours; kUnavailable while another process keeps it locked; kIoError.
+/// Errors:  kNotFound; kTooLarge for what could never fit; kConflict where another owner has the id; and those of
+///          base/database.h.
 
 #include <cstdint>
 #include <filesystem>
@@ -21,10 +21,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/database.h"
 #include "base/status.h"
 #include "request/admission.h"
-
-struct sqlite3;
 
 namespace bedplate {
 
@@ -70,18 +69,14 @@ class ObjectStore {
   Result<uint64_t> BytesStored();
 
  private:
-  class Statement;
   ObjectStore(std::filesystem::path path, Options options);
   Status EnsureOpen();
-  Status OpenFile();
-  Status Execute(const char* sql);
   Status PutLocked(const StoredObject& object, int64_t now_unix_seconds);
   Status MakeRoom(uint64_t bytes);
   Result<uint64_t> BytesLocked();
-  [[nodiscard]] Status Failure(std::string_view what) const;
 
-  std::mutex mutex_;  // guards database_
-  sqlite3* database_ = nullptr;
+  std::mutex mutex_;                    // guards database_
+  std::unique_ptr<Database> database_;  // none before it was opened
   const std::filesystem::path path_;
   const Options options_;
 };
