@@ -38,6 +38,19 @@ std::string HexOf(const Sha256::Digest& digest) {
   return hex;
 }
 
+std::optional<Sha256::Digest> DigestFromHex(std::string_view hex) {
+  Sha256::Digest digest{};
+  if (hex.size() != 2 * digest.size()) return std::nullopt;
+  for (size_t i = 0; i < hex.size(); ++i) {
+    const char c = hex[i];
+    const bool decimal = c >= '0' && c <= '9';
+    const char lower = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (!decimal && (lower < 'a' || lower > 'f')) return std::nullopt;
+    digest[i / 2] = static_cast<unsigned char>(digest[i / 2] * 16 + (decimal ? c - '0' : lower - 'a' + 10));
+  }
+  return digest;
+}
+
 std::optional<std::string> Sha256HexOf(std::string_view bytes) {
   Sha256 hash;
   hash.Add(bytes.data(), bytes.size());

@@ -32,6 +32,8 @@ class Sha256 {
 };
 
 std::string HexOf(const Sha256::Digest& digest);
+/// 64 hex digits, of either case.
+std::optional<Sha256::Digest> DigestFromHex(std::string_view hex);
 /// Of these bytes alone, as 64 hex digits. None where OpenSSL has no SHA-256, as below.
 std::optional<std::string> Sha256HexOf(std::string_view bytes);
 std::optional<Sha256::Digest> HmacSha256(std::string_view key, std::string_view message);

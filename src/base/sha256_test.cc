@@ -35,6 +35,24 @@ TEST(Sha256, BeginsAnewAfterEachSum) {
   }
 }
 
+TEST(Sha256, HexComesBack) {
+  Sha256 hash;
+  hash.Add("abc", 3);
+  const Sha256::Digest digest = *hash.Take();
+  const std::string hex = HexOf(digest);
+  EXPECT_EQ(DigestFromHex(hex), digest);
+  std::string upper = hex;
+  for (char& c : upper) c = static_cast<char>(c >= 'a' ? c - 'a' + 'A' : c);
+  EXPECT_EQ(DigestFromHex(upper), digest);
+  for (const char wrong : {'g', 'G', '/', ':', '@', '`', ' '}) {
+    std::string text = hex;
+    text[63] = wrong;
+    EXPECT_FALSE(DigestFromHex(text).has_value()) << wrong;
+  }
+  EXPECT_FALSE(DigestFromHex(hex.substr(1)).has_value());
+  EXPECT_FALSE(DigestFromHex("").has_value());
+}
+
 TEST(HmacSha256, IsTheRfcs) {
   const auto first_byte = [](std::string_view key, std::string_view message) {
     return HmacSha256(key, message).value_or(Sha256::Digest{})[0];

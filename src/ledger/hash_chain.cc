@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kHeadsTitle = "bedplate chain heads 1";
 constexpr size_t kHeadsBytesMax = 1 << 16;
 
-Result<Sha256::Digest> DigestOf(std::string_view first, std::string_view second) {
+Result<Sha256::Digest> ChainedDigest(std::string_view first, std::string_view second) {
   Sha256 hash;
   hash.Add(first.data(), first.size());
   hash.Add(second.data(), second.size());
@@ -23,19 +23,6 @@ Result<Sha256::Digest> DigestOf(std::string_view first, std::string_view second)
 
 std::string_view BytesOf(const Sha256::Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-std::optional<Sha256::Digest> DigestFromHex(std::string_view hex) {
-  Sha256::Digest digest{};
-  if (hex.size() != 2 * digest.size()) return std::nullopt;
-  for (size_t i = 0; i < digest.size(); ++i) {
-    const char* const begin = hex.data() + 2 * i;
-    const bool lower =
-        std::all_of(begin, begin + 2, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-    if (!lower) return std::nullopt;
-    std::from_chars(begin, begin + 2, digest[i], 16);
-  }
-  return digest;
 }
 
 bool IsChainName(std::string_view name) {
@@ -77,12 +64,12 @@ CanonicalRow& CanonicalRow::None() {
 
 Result<ChainHead> EmptyChain(std::string_view name) {
   BP_CHECK(IsChainName(name));
-  BP_ASSIGN_OR_RETURN(const Sha256::Digest hash, DigestOf("bedplate chain 1 ", name));
+  BP_ASSIGN_OR_RETURN(const Sha256::Digest hash, ChainedDigest("bedplate chain 1 ", name));
   return ChainHead{.rows = 0, .hash = hash};
 }
 
 Result<ChainHead> Extended(const ChainHead& head, std::string_view row) {
-  BP_ASSIGN_OR_RETURN(const Sha256::Digest hash, DigestOf(BytesOf(head.hash), row));
+  BP_ASSIGN_OR_RETURN(const Sha256::Digest hash, ChainedDigest(BytesOf(head.hash), row));
   return ChainHead{.rows = head.rows + 1, .hash = hash};
 }
 

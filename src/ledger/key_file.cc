@@ -23,7 +23,6 @@ namespace {
 
 constexpr size_t kFileBytesMax = size_t{16} << 20;
 constexpr size_t kNameMax = 64;
-constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kFields[] = {"name",
                                         "tenant",
                                         "project",
@@ -52,18 +51,6 @@ std::optional<Sha256::Digest> DigestOf(std::string_view text) {
   Sha256 hash;
   hash.Add(text.data(), text.size());
   return hash.Take();
-}
-
-std::optional<Sha256::Digest> DigestFromHex(std::string_view hex) {
-  Sha256::Digest digest{};
-  if (hex.size() != 2 * digest.size()) return std::nullopt;
-  for (size_t i = 0; i < hex.size(); ++i) {
-    const char c = hex[i];
-    const size_t digit = kHexDigits.find(c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    digest[i / 2] = static_cast<unsigned char>(digest[i / 2] * 16 + digit);
-  }
-  return digest;
 }
 
 // Reads the fields of one table of [[keys]].
