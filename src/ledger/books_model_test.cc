@@ -3,7 +3,7 @@
 // model's (I3). Every so often all of it from the rows alone (verify_books.h), and from a file that is opened again.
 //
 // BOOKS_OPERATIONS (20,000) operations, all of it every BOOKS_FOLD_EVERY (5,000); ./prove books-balance makes them a
-// million and 10,000. TEST_SEED replays.
+// million and 10,000. TEST_SEED replays. BOOKS_KEEP names a data folder to leave the books in.
 
 #include <gtest/gtest.h>
 
@@ -118,7 +118,17 @@ struct Model {
 
 class History {
  public:
-  explicit History(uint64_t seed) : rng_(seed) { Reopen(); }
+  explicit History(uint64_t seed) : rng_(seed) {
+    clock_.Advance(std::chrono::hours(24));
+    Reopen();
+  }
+  /// The file and the kept heads as they are now.
+  void Keep(const std::filesystem::path& folder) {
+    books_.reset();
+    std::filesystem::create_directories(folder);
+    std::filesystem::copy_file(folder_.ledger(), folder / "ledger.sqlite3");
+    std::filesystem::copy_file(folder_.heads(), folder.string() + ".ledger-head");
+  }
 
   void Run(int64_t operations, int64_t fold_every) {
     for (const AccountRule rule : {AccountRule::kNone, AccountRule::kNone, AccountRule::kNone, AccountRule::kNone,
@@ -389,7 +399,7 @@ class History {
 
   Prng rng_;
   BooksFolder folder_;
-  SimClock clock_;
+  SimClock clock_;  // from the second day on, so that nothing occurred before 1970
   std::unique_ptr<HeadKeeper> heads_;
   std::unique_ptr<Books> books_;
   Model model_;
@@ -401,6 +411,7 @@ TEST(BooksModel, AMillionRandomOperationsOrFewer) {
   const int64_t operations = FromEnvironment("BOOKS_OPERATIONS", 20'000);
   History history(TestSeed());
   history.Run(operations, FromEnvironment("BOOKS_FOLD_EVERY", 5'000));
+  if (const char* const folder = std::getenv("BOOKS_KEEP")) history.Keep(folder);
   std::fprintf(stderr, "%lld operations: %s\n", static_cast<long long>(operations), history.Told().c_str());
 }
 
