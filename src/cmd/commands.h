@@ -12,6 +12,7 @@ void AddPullCommand(Program& program);
 void AddModelsCommand(Program& program);
 void AddCacheCommand(Program& program);
 void AddKeyCommand(Program& program);
+void AddLedgerCommand(Program& program);
 void AddInspectCommand(Program& program);
 void AddTokenizeCommand(Program& program);
 void AddConstrainCommand(Program& program);

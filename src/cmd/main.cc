@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   bedplate::AddModelsCommand(program);
   bedplate::AddCacheCommand(program);
   bedplate::AddKeyCommand(program);
+  bedplate::AddLedgerCommand(program);
   bedplate::AddInspectCommand(program);
   bedplate::AddTokenizeCommand(program);
   bedplate::AddConstrainCommand(program);

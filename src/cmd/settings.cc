@@ -19,6 +19,7 @@ constexpr Setting kSettings[] = {
     {"tls_cert", "PEM file of the certificate that `serve` shows, and its chain"},
     {"tls_key", "PEM file of that certificate's key"},
     {"data", "folder of models and caches"},
+    {"ledger_head", "file outside the data folder that keeps the heads of the books' chains"},
     {"memory", "budget for the whole process, such as 8GiB"},
     {"threads", "threads that compute"},
     {"isa", "instruction set: auto, scalar, avx2, avx512, avx512vnni"},

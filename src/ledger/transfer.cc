@@ -165,6 +165,9 @@ Status CheckShape(const Transfer& transfer) {
   }
   if (kind != Transfer::Kind::kReserve && transfer.timeout_ms != 0)
     return Wrong(transfer, "only a reserve has a timeout");
+  if (transfer.occurred_unix_us < 0 || transfer.occurred_unix_us > kUnixUsMax) {
+    return Wrong(transfer, Cat("its time is ", transfer.occurred_unix_us, " us; 0 to ", kUnixUsMax));
+  }
   if (transfer.debit == transfer.credit) return Wrong(transfer, "it debits and credits the same account");
   if (transfer.reference.size() > kReferenceBytesMax) {
     return Wrong(transfer,

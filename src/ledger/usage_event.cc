@@ -26,6 +26,9 @@ Status CheckShape(const UsageEvent& event) {
   }
   if (event.tags.size() > kTagsBytesMax)
     return wrong(Cat("tags of ", event.tags.size(), " bytes; at most ", kTagsBytesMax));
+  if (event.occurred_unix_us < 0 || event.occurred_unix_us > kUnixUsMax) {
+    return wrong(Cat("its time is ", event.occurred_unix_us, " us; 0 to ", kUnixUsMax));
+  }
   for (size_t i = 0; i < kMeters; ++i) {
     if (event.quantities[i] >= 0) continue;
     return wrong(Cat("a negative number of ", MeterName(static_cast<Meter>(i + 1)), ": ", event.quantities[i]));

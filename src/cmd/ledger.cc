@@ -1,0 +1,219 @@
+// bedplate ledger: checks the books, shows what a request cost and why, and exports them for other programs.
+#include <fmt/chrono.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+
+#include "base/cat.h"
+#include "base/json.h"
+#include "cmd/commands.h"
+#include "cmd/ledger_files.h"
+#include "cmd/ledger_json.h"
+#include "cmd/table.h"
+#include "ledger/book_rows.h"
+#include "ledger/export_books.h"
+#include "ledger/verify_books.h"
+
+namespace bedplate {
+namespace {
+
+struct LedgerOptions {
+  std::string action;
+  std::string id;
+  std::string format = "ledger";
+  std::string head;
+  bool without_head = false;
+  bool json = false;
+};
+
+Result<std::unique_ptr<Database>> OpenToRead(const LedgerFiles& files) {
+  DatabaseOptions options = LedgerFileOptions();
+  options.read_only = true;
+  return Database::Open(files.books, std::move(options));
+}
+
+Result<std::optional<ChainHeads>> KeptHeads(const LedgerOptions& options, const LedgerFiles& files) {
+  if (options.without_head) return std::optional<ChainHeads>();
+  Result<ChainHeads> heads = ReadHeads(files.heads);
+  if (heads.ok()) return std::optional(*std::move(heads));
+  if (heads.status().code() != StatusCode::kNotFound) return std::move(heads).status();
+  return Status::NotFound(Cat("there are no kept heads in ", files.heads.string(),
+                              ", without which an end that was cut off can't be seen; name the file with --head, or do "
+                              "without it by --without-head"));
+}
+
+Status RunVerify(const LedgerOptions& options) {
+  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.head));
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead(files));
+  BP_ASSIGN_OR_RETURN(const std::optional<ChainHeads> kept, KeptHeads(options, files));
+  BP_ASSIGN_OR_RETURN(const VerifyReport report, VerifyBooks(*database, {.kept = kept ? &*kept : nullptr}));
+  if (options.json) {
+    fmt::print("{}\n", VerifyJson(report));
+  } else {
+    Table table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kLeft});
+    for (const auto& [chain, head] : report.heads) table.Row({chain, Cat(head.rows), HexOf(head.hash)});
+    fmt::print("{}", table.Text());
+    for (const std::string& finding : report.findings) fmt::print("WRONG  {}\n", finding);
+  }
+  if (!report.findings.empty()) {
+    return Status::DataLoss(Cat("the books in ", files.books.string(), " are not what was written: ",
+                                report.findings.size(), report.findings.size() == 1 ? " finding" : " findings"));
+  }
+  if (!options.json) {
+    fmt::print("The books balance, and every row is as it was written{}.\n",
+               kept ? ", up to the head that was kept outside and beyond" : "; no head outside was compared");
+  }
+  return Status::Ok();
+}
+
+std::optional<EventKey> ParseEventKey(std::string_view text) {
+  const size_t second = text.rfind('/');
+  const size_t first =
+      second == std::string_view::npos || second == 0 ? std::string_view::npos : text.rfind('/', second - 1);
+  if (first == std::string_view::npos) return std::nullopt;
+  EventKey key{.producer = std::string(text.substr(0, first))};
+  const auto number = [](std::string_view digits, int64_t& out) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  if (!number(text.substr(first + 1, second - first - 1), key.epoch)) return std::nullopt;
+  if (!number(text.substr(second + 1), key.sequence)) return std::nullopt;
+  return key;
+}
+
+/// All that the id names, and what belongs to it: a request's events and transfers, a reserve and its resolution.
+Result<LedgerTrace> TraceOf(Database& database, const std::string& id) {
+  LedgerTrace trace;
+  BP_RETURN_IF_ERROR(VisitAccountRows(database, [&](const Account& account, int64_t, std::string_view) {
+    trace.accounts.emplace(account.Id(), account);
+    return Status::Ok();
+  }));
+  if (const std::optional<Uint128> transfer_id = ParseId(id)) {
+    BP_ASSIGN_OR_RETURN(const std::optional<BookedTransfer> transfer, FindTransfer(database, {*transfer_id}));
+    if (transfer) trace.transfers.push_back(*transfer);
+  }
+  if (const std::optional<EventKey> key = ParseEventKey(id)) {
+    BP_ASSIGN_OR_RETURN(const std::optional<BookedUsage> usage, FindUsage(database, *key));
+    if (usage) trace.usage.push_back(*usage);
+  }
+  BP_ASSIGN_OR_RETURN(const std::vector<BookedUsage> requested, UsageByRequest(database, id));
+  trace.usage.insert(trace.usage.end(), requested.begin(), requested.end());
+  BP_ASSIGN_OR_RETURN(const std::vector<BookedTransfer> referred, TransfersByReference(database, id));
+  trace.transfers.insert(trace.transfers.end(), referred.begin(), referred.end());
+  for (const BookedUsage& usage : trace.usage) {
+    BP_ASSIGN_OR_RETURN(const std::vector<BookedTransfer> charges, TransfersOfUsage(database, usage.number));
+    trace.transfers.insert(trace.transfers.end(), charges.begin(), charges.end());
+  }
+  for (const BookedTransfer& known : std::vector(trace.transfers)) {
+    BP_ASSIGN_OR_RETURN(const std::optional<BookedTransfer> resolution, FindResolution(database, known.transfer.id));
+    if (resolution) trace.transfers.push_back(*resolution);
+    if (!known.transfer.pending) continue;
+    BP_ASSIGN_OR_RETURN(const std::optional<BookedTransfer> reserve, FindTransfer(database, *known.transfer.pending));
+    if (reserve) trace.transfers.push_back(*reserve);
+  }
+  auto& transfers = trace.transfers;
+  std::sort(transfers.begin(), transfers.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  transfers.erase(std::unique(transfers.begin(), transfers.end()), transfers.end());
+  if (trace.usage.empty() && transfers.empty()) {
+    return Status::NotFound(Cat("the books know no request, transfer or usage event '", id.substr(0, 100), "'"));
+  }
+  return trace;
+}
+
+std::string WhenText(int64_t unix_us) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::gmtime(static_cast<std::time_t>(unix_us / 1'000'000)));
+}
+
+void Print(const LedgerTrace& trace) {
+  using Align = Table::Align;
+  for (const BookedUsage& usage : trace.usage) {
+    const UsageEvent& event = usage.event;
+    fmt::print("usage event {}/{}/{}, number {}\n  request {}, tenant {}, project {}, key {}, model {}, at {} UTC{}\n",
+               event.key.producer, event.key.epoch, event.key.sequence, usage.number, event.request, event.tenant,
+               event.project, event.api_key, event.model, WhenText(event.occurred_unix_us),
+               event.estimated ? ", estimated" : "");
+    Table table({Align::kLeft, Align::kRight, Align::kLeft, Align::kRight});
+    for (size_t i = 0; i < kMeters; ++i) {
+      const auto meter = static_cast<Meter>(i + 1);
+      if (event.quantities[i] == 0) continue;
+      const auto charge =
+          std::find_if(usage.charges.begin(), usage.charges.end(), [&](const Charge& of) { return of.meter == meter; });
+      const bool priced = charge != usage.charges.end();
+      table.Row({std::string(MeterName(meter)), Cat(event.quantities[i]),
+                 priced ? Cat("at price ", charge->price_number) : "no price",
+                 priced ? Cat("$", DollarsText(charge->amount)) : "-"});
+    }
+    fmt::print("{}  costs ${}\n", table.Text("  "), DollarsText(usage.Total()));
+  }
+  Table table({Align::kRight, Align::kLeft, Align::kLeft, Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft,
+               Align::kLeft});
+  table.Row({"NUMBER", "TRANSFER", "KIND", "FOR", "AMOUNT", "DEBIT", "CREDIT", "BOOKED (UTC)"});
+  for (const BookedTransfer& booked : trace.transfers) {
+    const Transfer& transfer = booked.transfer;
+    table.Row(
+        {Cat(booked.number), IdText(transfer.id.value), std::string(KindName(transfer.kind)),
+         Cat(CodeName(transfer.code), booked.correction ? " (correction)" : ""),
+         Cat(AmountText(transfer.amount, trace.UnitOf(transfer.debit)), " ", UnitName(trace.UnitOf(transfer.debit))),
+         trace.NameOf(transfer.debit), trace.NameOf(transfer.credit), WhenText(booked.booked_unix_us)});
+  }
+  fmt::print("{}", table.Text());
+}
+
+Status RunShow(const LedgerOptions& options) {
+  if (options.id.empty())
+    return Status::InvalidArgument("show what? give a request's id, a transfer's, or PRODUCER/EPOCH/NUMBER");
+  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.head));
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead(files));
+  BP_ASSIGN_OR_RETURN(const LedgerTrace trace, TraceOf(*database, options.id));
+  if (options.json) {
+    fmt::print("{}\n", TraceJson(trace));
+  } else {
+    Print(trace);
+  }
+  return Status::Ok();
+}
+
+Status RunExport(const LedgerOptions& options) {
+  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.head));
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead(files));
+  bool whole = true;
+  BP_RETURN_IF_ERROR(ExportBooks(*database, *ParseExportFormat(options.format), [&](std::string_view text) {
+    whole = whole && std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  }));
+  if (!whole || std::fflush(stdout) != 0) return Status::IoError("could not write the export to standard output");
+  return Status::Ok();
+}
+
+}  // namespace
+
+void AddLedgerCommand(Program& program) {
+  auto options = std::make_shared<LedgerOptions>();
+  CommandLine command = program.Add("ledger", "Check the books, show what a request cost, export them", [options] {
+    if (options->action == "verify") return RunVerify(*options);
+    return options->action == "show" ? RunShow(*options) : RunExport(*options);
+  });
+  command.Add("ACTION", &options->action,
+              "verify: check every row, chain and balance; show: trace one request to its transfers; export: print the "
+              "transfers as plain-text accounting",
+              {.required = true, .choices = {"verify", "show", "export"}});
+  command.Add("ID", &options->id, "show: a request's id, a transfer's (32 hex digits), or PRODUCER/EPOCH/NUMBER");
+  command.Add("--format", &options->format, "export: for which program",
+              {.choices = {"ledger", "hledger", "beancount"}});
+  command.Add("--head", &options->head,
+              "verify: the file of the heads that were kept outside the data folder; default: beside the folder, under "
+              "its name and .ledger-head",
+              {.setting = "ledger_head"});
+  command.Add("--without-head", &options->without_head, "verify: compare no head: what lost its end is not seen");
+  command.Add("--json", &options->json, "verify, show: print one JSON object; amounts are decimal strings");
+  command.Footer(
+      "Reads ledger.sqlite3 in the data folder, also while a server writes it.\n"
+      "Examples:\n"
+      "  bedplate ledger verify\n"
+      "  bedplate ledger show req_8f14e45f\n"
+      "  bedplate ledger export --format beancount > books.beancount && bean-check books.beancount\n"
+      "  bedplate ledger export | ledger -f - balance");
+}
+
+}  // namespace bedplate

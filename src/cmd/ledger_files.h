@@ -1,0 +1,20 @@
+#pragma once
+/// Where the books are: ledger.sqlite3 in the data folder, and the chains' heads in a file outside it, so that whoever
+/// can change the one needs the other, too.
+
+#include <filesystem>
+#include <string>
+
+#include "base/status.h"
+
+namespace bedplate {
+
+struct LedgerFiles {
+  std::filesystem::path books;
+  std::filesystem::path heads;
+};
+
+/// heads: as the user gives it; empty: beside the data folder, under its name and ".ledger-head".
+Result<LedgerFiles> FindLedgerFiles(const std::string& heads);
+
+}  // namespace bedplate
