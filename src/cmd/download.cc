@@ -38,7 +38,7 @@ std::string PathEscaped(std::string_view path) {
 }
 
 /// One transfer: what the server said so far, and where its bytes go.
-struct Transfer {
+struct HttpTransfer {
   const DownloadRequest& request;
   PartialFile* file;
   uint64_t asked_from = 0;
@@ -66,7 +66,7 @@ struct Transfer {
   }
 };
 
-void TakeHeaderLine(std::string_view line, Transfer* t) {
+void TakeHeaderLine(std::string_view line, HttpTransfer* t) {
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
   if (line.starts_with("HTTP/")) {  // the next answer of a chain of redirects
     const size_t space = line.find(' ');
@@ -90,12 +90,12 @@ void TakeHeaderLine(std::string_view line, Transfer* t) {
 }
 
 size_t OnHeader(char* data, size_t size, size_t count, void* user) {
-  TakeHeaderLine({data, size * count}, static_cast<Transfer*>(user));
+  TakeHeaderLine({data, size * count}, static_cast<HttpTransfer*>(user));
   return size * count;
 }
 
 size_t OnBody(char* data, size_t size, size_t count, void* user) {
-  auto* t = static_cast<Transfer*>(user);
+  auto* t = static_cast<HttpTransfer*>(user);
   if (t->status_code != 200 && t->status_code != 206) return size * count;  // an error's page
   if (!t->began) t->failure = t->Begin();
   if (t->failure.ok()) t->failure = t->file->Append({data, size * count});
@@ -104,7 +104,7 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
   return size * count;
 }
 
-Status HttpError(const Transfer& t) {
+Status HttpError(const HttpTransfer& t) {
   const std::string& address = t.request.address;
   if (t.status_code == 401 || t.status_code == 403) {
     return Status(StatusCode::kPermissionDenied,
@@ -154,7 +154,7 @@ Attempt Try(const DownloadRequest& request, PartialFile* file) {
   Attempt attempt;
   const Curl curl(curl_easy_init(), curl_easy_cleanup);
   if (curl == nullptr) return {Status::Internal("libcurl cannot start"), false, false, {}};
-  Transfer t{.request = request, .file = file};
+  HttpTransfer t{.request = request, .file = file};
   // Bytes without a validator, or of another address, can't be trusted to belong to the same file.
   const bool resumes = file->size() > 0 && file->source() == request.address && !file->validator().empty();
   char error[CURL_ERROR_SIZE] = "";

@@ -9,7 +9,7 @@
 namespace bedplate {
 namespace {
 
-bool IsLetterOrDigit(char c) {
+bool IsAlphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
@@ -19,8 +19,8 @@ std::string BeancountName(const Account& account) {
   bool begins = true;
   for (char c : account.name) {
     if (begins && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    if (begins && !IsLetterOrDigit(c)) name += 'X';  // what it begins with follows
-    name += c == ':' || IsLetterOrDigit(c) ? c : '-';
+    if (begins && !IsAlphanumeric(c)) name += 'X';  // what it begins with follows
+    name += c == ':' || IsAlphanumeric(c) ? c : '-';
     begins = c == ':';
   }
   if (name != account.name) name += Cat("-", IdText(account.Id().value).substr(0, 12));
