@@ -4,7 +4,7 @@
 #   scripts/install_dependencies.sh [build|test|check]...      (default: build)
 #
 #   build   what ./run compiles and links with
-#   test    also what ./test needs: GoogleTest, sanitizer runtimes, a browser
+#   test    also what ./test needs: GoogleTest, sanitizer runtimes, a browser, programs that read our books
 #   check   also what ./check needs: clang-tidy, clang-format
 #
 # Debian 12 and 13. When nothing is missing it returns at once, without root and without a network. On another
@@ -35,7 +35,8 @@ packages=(
   libtomlplusplus-dev libxxhash-dev libsqlite3-dev
 )
 if wants test || wants check; then
-  packages+=(llvm-19 libclang-rt-19-dev libgtest-dev librapidcheck-dev libbenchmark-dev libsimde-dev git curl chromium)
+  packages+=(llvm-19 libclang-rt-19-dev libgtest-dev librapidcheck-dev libbenchmark-dev libsimde-dev git curl chromium
+    ledger hledger beancount)
 fi
 if wants check; then
   packages+=(clang-tidy-19 clang-format-19)

@@ -206,7 +206,11 @@ class History {
   }
 
   void WriteTransfer() {
-    Transfer transfer = Single(++made_, AnyAccount(), AnyAccount(), rng_.Range(0, 1000));
+    // Pico-dollars, mostly; up to 10^12 dollars, so that all digits are in use.
+    const Int128 amount = rng_.Chance(0.9)
+                              ? Int128{rng_.Range(0, 1000)}
+                              : Int128{rng_.Range(0, 1'000'000'000'000'000)} * rng_.Range(0, 1'000'000'000);
+    Transfer transfer = Single(++made_, AnyAccount(), AnyAccount(), amount);
     if (transfer.debit == transfer.credit) return;
     transfer.occurred_unix_us = NowUs() - rng_.Range(0, 20'000'000);
     transfer.code = rng_.Pick({Transfer::Code::kAdjustment, Transfer::Code::kBudget});
