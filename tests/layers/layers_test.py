@@ -2,8 +2,8 @@
 """Reads every #include under src/ and fails on one that points upward in the house (ARCHITECTURE.md).
 
 Method: the table below is the house; a room may include the rooms it names and what those reach in turn. Each of our
-includes must name its file from src/ ("room/file.h") and that file must exist. It checks itself
-on made-up trees first.
+includes must name its file from src/ ("room/file.h") and that file must exist. Nor may ledger/ use floating point. It
+checks itself on made-up trees first.
 """
 
 import pathlib
@@ -28,6 +28,10 @@ HOUSE = {
     "cmd": ["serve"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[">]', re.MULTILINE)
+# Money is whole numbers: no floating point in ledger/, but where time is measured.
+FLOATING = re.compile(r"\b(float|double|long double)\b")
+COMMENT = re.compile(r"//[^\n]*")
+MEASURES_TIME = {"rate_meter.cc"}
 # Quoted headers that the build writes, not src/.
 GENERATED = set()
 
@@ -57,6 +61,11 @@ def findings(source):
             )
             continue
         text = path.read_text(encoding="utf-8")
+        if room == "ledger" and path.name not in MEASURES_TIME:
+            # Comments go, lines stay.
+            for match in FLOATING.finditer(COMMENT.sub("", text)):
+                line = COMMENT.sub("", text).count("\n", 0, match.start()) + 1
+                found.append(f"{relative}:{line}: {match[0]}: the ledger counts in whole numbers (ledger/money.h)")
         for match in INCLUDE.finditer(text):
             quoted, target = match[1] == '"', match[2]
             line = text.count("\n", 0, match.start()) + 1
@@ -101,6 +110,7 @@ def self_test():
             ("base/short.h", '#include "a.h"\n', "no such file"),
             ("base/dots.h", '#include "base/../engine/e.h"\n', "no such file"),
             ("utils/u.h", "", "no room of the house"),
+            ("ledger/price.cc", "int a;  // no float\ndouble b;\n", "price.cc:2: double: the ledger counts"),
         ]:
             put(name, text)
             found = findings(root)
@@ -115,7 +125,7 @@ def main():
     for line in found:
         print(line)
     if found:
-        print(f"layers: {len(found)} includes are wrong")
+        print(f"layers: {len(found)} lines are wrong")
         return 1
     print("layers: every include points downward")
     return 0
