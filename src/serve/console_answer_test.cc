@@ -10,7 +10,7 @@
 namespace bedplate {
 namespace {
 
-std::string Field(const ConsoleAnswer& answer, std::string_view name) {
+std::string FieldOf(const ConsoleAnswer& answer, std::string_view name) {
   for (const auto& [key, value] : answer.fields) {
     if (key == name) return value;
   }
@@ -43,10 +43,10 @@ TEST_F(ConsolePage, IsSentWithAStrictPolicy) {
   const ConsoleAnswer answer = AnswerConsole({.path = "/", .accept_encoding = "", .if_none_match = ""});
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, ConsoleIndex()->bytes);
-  EXPECT_EQ(Field(answer, "content-type"), "text/html; charset=utf-8");
-  EXPECT_EQ(Field(answer, "content-security-policy"), ConsoleSecurityPolicy());
-  EXPECT_EQ(Field(answer, "cache-control"), "no-cache");
-  EXPECT_EQ(Field(answer, "x-content-type-options"), "nosniff");
+  EXPECT_EQ(FieldOf(answer, "content-type"), "text/html; charset=utf-8");
+  EXPECT_EQ(FieldOf(answer, "content-security-policy"), ConsoleSecurityPolicy());
+  EXPECT_EQ(FieldOf(answer, "cache-control"), "no-cache");
+  EXPECT_EQ(FieldOf(answer, "x-content-type-options"), "nosniff");
 }
 
 TEST_F(ConsolePage, GoesOutGzippedWhereTheClientTakesIt) {
@@ -70,20 +70,20 @@ TEST_F(ConsolePage, GoesOutGzippedWhereTheClientTakesIt) {
                {"gzip;q=0.001", true}};
   for (const auto& [accept, gzip] : cases) {
     const ConsoleAnswer answer = AnswerConsole({.path = "/", .accept_encoding = accept, .if_none_match = ""});
-    EXPECT_EQ(Field(answer, "content-encoding"), gzip ? "gzip" : "") << accept;
+    EXPECT_EQ(FieldOf(answer, "content-encoding"), gzip ? "gzip" : "") << accept;
     EXPECT_EQ(answer.body, gzip ? ConsoleIndex()->gzip_bytes : ConsoleIndex()->bytes) << accept;
-    EXPECT_EQ(Field(answer, "vary"), "accept-encoding");
+    EXPECT_EQ(FieldOf(answer, "vary"), "accept-encoding");
   }
 }
 
 TEST_F(ConsolePage, IsNotSentTwice) {
   const std::string tag(ConsoleIndex()->etag);
   const ConsoleAnswer first = AnswerConsole({.path = "/", .accept_encoding = "gzip", .if_none_match = ""});
-  for (const std::string& value : {Field(first, "etag"), tag, Cat("\"x\", W/", tag), std::string("*")}) {
+  for (const std::string& value : {FieldOf(first, "etag"), tag, Cat("\"x\", W/", tag), std::string("*")}) {
     const ConsoleAnswer answer = AnswerConsole({.path = "/", .accept_encoding = "gzip", .if_none_match = value});
     EXPECT_EQ(answer.status, 304) << value;
     EXPECT_TRUE(answer.body.empty()) << value;
-    EXPECT_EQ(Field(answer, "etag"), Field(first, "etag"));
+    EXPECT_EQ(FieldOf(answer, "etag"), FieldOf(first, "etag"));
   }
   for (const std::string& value : {std::string("\"x\""), std::string(","), tag.substr(0, 10)}) {
     EXPECT_EQ(AnswerConsole({.path = "/", .accept_encoding = "", .if_none_match = value}).status, 200) << value;

@@ -1,6 +1,7 @@
 #include "serve/field_reader.h"
 
 #include "base/cat.h"
+#include "base/check.h"
 
 namespace bedplate {
 
@@ -16,6 +17,7 @@ Status Unsupported(std::string path, std::string message) {
 }
 
 const Json* FieldReader::Get(std::string_view name) const {
+  BP_DCHECK(table_.empty() || FindField(table_, name) != nullptr);
   const Json* value = object_.Find(name);
   return value == nullptr || value->is_null() ? nullptr : value;
 }

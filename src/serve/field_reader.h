@@ -9,13 +9,16 @@
 
 #include "base/json.h"
 #include "base/status.h"
+#include "serve/field_table.h"
 
 namespace bedplate {
 
 class FieldReader {
  public:
-  /// object: must be one; path: of it, "" at the top. Both outlive the reader.
-  FieldReader(const Json& object, std::string path) : object_(object), path_(std::move(path)) {}
+  /// object: must be one; path: of it, "" at the top. Both outlive the reader. With a table no other member is read
+  /// than those in it: what a decoder reads can't be missing from the documents.
+  FieldReader(const Json& object, std::string path, FieldTable table = {})
+      : object_(object), path_(std::move(path)), table_(table) {}
 
   /// The member, or nullptr when absent or null.
   [[nodiscard]] const Json* Get(std::string_view name) const;
@@ -34,6 +37,7 @@ class FieldReader {
  private:
   const Json& object_;
   const std::string path_;
+  const FieldTable table_;  // empty: any member
 };
 
 /// The same for a value that is not a member, such as an array's element.

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "ledger/key_admission.h"
+#include "serve/route_calls_testing.h"
 #include "serve/served_testing.h"
 
 namespace bedplate {
@@ -55,15 +56,23 @@ TEST_F(KeysServer, EveryRouteAsksForAKeyButThree) {
   for (const auto* path : {"/health", "/ready", "/", "/favicon.ico"}) {
     EXPECT_NE(served_->Ask(GetText(path)).status, 401) << path;
   }
-  for (const auto* path : {"/metrics", "/v1/models", "/v1/models/fake"}) {
+  for (const auto* path : {"/metrics", "/openapi.json", "/v1/models", "/v1/models/fake"}) {
     const RawAnswer refused = served_->Ask(GetText(path));
     EXPECT_EQ(refused.status, 401) << path;
     EXPECT_EQ(CodeOf(refused), "missing_api_key");
     EXPECT_EQ(refused.fields.at("www-authenticate"), "Bearer");
     EXPECT_EQ(served_->Ask(GetText(path, kAda)).status, 200) << path;
   }
-  for (const auto* path : {"/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/messages/count_tokens"}) {
-    EXPECT_EQ(served_->Ask(PostText(path, "{}")).status, 401) << path;
+  const auto expect_refused = [&](const std::string& method, const std::string& path) {
+    const std::string text =
+        method == "POST" ? PostText(path, "{}") : Cat(method, " ", path, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    const bool amazon = path.starts_with("/model/") || path.starts_with("/foundation-models");
+    EXPECT_EQ(served_->Ask(text).status, amazon ? 403 : 401) << method << " " << path;
+  };
+  for (const BilledCall& call : BilledCalls()) expect_refused("POST", call.path);
+  for (const FreeCall& call : FreeCalls()) {
+    if (call.path == "/health" || call.path == "/ready" || call.route == "GET /*") continue;
+    expect_refused(call.route.substr(0, call.route.find(' ')), call.path);
   }
   EXPECT_EQ(Chat().status, 200);
   EXPECT_EQ(Chat("x-api-key: ada-secret\r\n").status, 200);

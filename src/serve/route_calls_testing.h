@@ -128,6 +128,7 @@ inline std::vector<FreeCall> FreeCalls() {
       {"GET /health", "/health", ""},
       {"GET /ready", "/ready", ""},
       {"GET /metrics", "/metrics", ""},
+      {"GET /openapi.json", "/openapi.json", ""},
       {"GET /*", "/no-such-file.txt", "", 404},
   };
   for (const std::string prefix : {"", "/openai"}) {

@@ -1,20 +1,28 @@
 #include "serve/routes.h"
 
+#include <mutex>
+#include <utility>
+
 #include "base/cat.h"
 #include "base/json.h"
+#include "serve/anthropic/description.h"
 #include "serve/anthropic/encode.h"
 #include "serve/anthropic/errors.h"
 #include "serve/anthropic/models.h"
 #include "serve/bedrock/converse_encode.h"
+#include "serve/bedrock/description.h"
 #include "serve/bedrock/errors.h"
 #include "serve/bedrock/model_id.h"
 #include "serve/bedrock/models.h"
 #include "serve/console_answer.h"
 #include "serve/counting.h"
 #include "serve/http_codec.h"
+#include "serve/openai/description.h"
 #include "serve/openai/errors.h"
 #include "serve/openai/models.h"
 #include "serve/openai/response_routes.h"
+#include "serve/openapi.h"
+#include "serve/server_description.h"
 
 namespace bedplate {
 namespace {
@@ -26,7 +34,8 @@ HttpResponse JsonResponse(std::string body) {
 // A handler that answers at once.
 template <class Answer>
 Handler Simple(Answer answer) {
-  return [answer](const Exchange& exchange, const std::shared_ptr<ResponseSink>& sink) -> std::shared_ptr<Activity> {
+  return [answer = std::move(answer)](const Exchange& exchange,
+                                      const std::shared_ptr<ResponseSink>& sink) -> std::shared_ptr<Activity> {
     sink->Respond(answer(exchange));
     return nullptr;
   };
@@ -172,6 +181,23 @@ void AddHealthRoutes(const RouteServices& services, Router& router) {
               })});
 }
 
+// Made when it is first asked for: that takes two thousandths of a second of the strand's time.
+void AddDocumentRoute(bool has_keys, Router& router) {
+  struct Kept {
+    std::once_flag once;
+    std::string text;
+  };
+  const auto document = [has_keys, &router, kept = std::make_shared<Kept>()](const Exchange&) {
+    std::call_once(kept->once, [&] {
+      const ApiDescription apis[] = {openai::Description(), anthropic::Description(), bedrock::Description(),
+                                     ServerDescription()};
+      kept->text = OpenApiDocument(router.routes(), apis, has_keys);
+    });
+    return JsonResponse(kept->text);
+  };
+  router.Add({.method = "GET", .pattern = "/openapi.json", .handler = Simple(document)});
+}  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the router owns the handler, and that what it keeps
+
 // The console's file, or what an unknown path gets.
 HttpResponse ConsoleResponse(const Exchange& exchange) {
   const HttpRequest& request = exchange.request;
@@ -204,6 +230,7 @@ void AddRoutes(const RouteServices& services, Router& router) {
   AddModelRoutes(services, router);
   AddBedrockRoutes(services, router);
   AddHealthRoutes(services, router);
+  AddDocumentRoute(services.has_keys, router);
   router.Add({.method = "GET", .pattern = "/*", .needs_key = false, .handler = Simple([](const Exchange& exchange) {
                                                                       return ConsoleResponse(exchange);
                                                                     })});

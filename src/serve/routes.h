@@ -20,6 +20,7 @@ struct RouteServices {
   const Dialect& count_tokens;
   const bedrock::Dialects& bedrock;
   const openai::ResponseServices& responses;
+  bool has_keys = false;
 };
 
 /// The dialect whose errors a request gets: Bedrock's on Bedrock's paths, Anthropic's under

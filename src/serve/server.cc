@@ -92,7 +92,8 @@ struct Server::Impl {
                .messages = messages,
                .count_tokens = count_tokens,
                .bedrock = bedrock,
-               .responses = responses},
+               .responses = responses,
+               .has_keys = options.has_keys},
               router);
   }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Drives the server with the official SDKs, unmodified: OpenAI's in Python and for Node; Anthropic's in Python and
-# TypeScript, each in its newest major and the first; Amazon's boto3 and client-bedrock-runtime; the Vercel AI SDK.
+# TypeScript, each in its newest major and the first; Amazon's boto3 and client-bedrock-runtime; the Vercel AI SDK. And
+# holds real exchanges to /openapi.json, with validators that are others' work.
 # Ends with `N passed, N failed`, over all of them.
 #   tests/clients/run.sh [NAME...]        only the tests whose name contains one of these
 #   tests/clients/run.sh --all [NAME...]  LangChain and LiteLLM, too: an environment of 500 MB more

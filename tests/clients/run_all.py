@@ -32,6 +32,7 @@ SUITES = [
     ("Claude Code's exchanges", [sys.executable, "claude_code_test.py"], {}),
     ("boto3", [sys.executable, "bedrock_test.py"], {}),
     ("@aws-sdk/client-bedrock-runtime", ["node", "bedrock_test.mjs"], {}),
+    ("/openapi.json", [sys.executable, "openapi_test.py"], {}),
     ("keys, limits and TLS, Python", [sys.executable, "keys_test.py"], {}),
     ("faults, Python", [sys.executable, "faults_test.py"], {}),
     ("anthropic, TypeScript", TYPESCRIPT, {"ANTHROPIC_SDK": "@anthropic-ai/sdk"}),

@@ -5,6 +5,7 @@
 
 #include "base/cat.h"
 #include "serve/anthropic/decode_content.h"
+#include "serve/anthropic/description.h"
 #include "serve/anthropic/encode.h"
 #include "serve/anthropic/errors.h"
 #include "serve/anthropic/limits.h"
@@ -166,7 +167,7 @@ Result<Call> DecodeMessages(const Json& body, DecodeOptions options) {
   if (!body.is_object()) {
     return Status::InvalidArgument(Cat("The request's body must be a JSON object, but is ", body.kind(), "."));
   }
-  const FieldReader fields(body, "");
+  const FieldReader fields(body, "", options.counting ? CountTokensFields() : MessagesFields());
   Call call;
   BP_ASSIGN_OR_RETURN(call.model, fields.RequiredString("model"));
   Request request;

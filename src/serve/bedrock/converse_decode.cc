@@ -6,6 +6,7 @@
 #include "base/cat.h"
 #include "serve/bedrock/converse_content.h"
 #include "serve/bedrock/converse_encode.h"
+#include "serve/bedrock/description.h"
 #include "serve/field_reader.h"
 #include "serve/openai/decode_common.h"
 
@@ -169,26 +170,28 @@ Status ReadThinking(const FieldReader& fields, ChatPrompt& prompt) {
   return Status::Ok();
 }
 
+std::string NamesOfTaken(FieldTable table) {
+  std::string names;
+  for (const std::span<const Field> group : table) {
+    for (const Field& field : group) {
+      if (field.support != Support::kRefused) names += Cat(names.empty() ? "" : ", ", field.name);
+    }
+  }
+  return names;
+}
+
 Status ReadAdditionalFields(const FieldReader& fields, Request& request, ChatPrompt& prompt) {
-  constexpr std::string_view kSampling[] = {
-      "top_k",      "min_p", "typical_p", "repetition_penalty", "frequency_penalty", "presence_penalty",
-      "logit_bias", "seed"};
-  constexpr std::string_view kOthers[] = {"thinking", "reasoning_config", "reasoning_effort", "anthropic_beta"};
   BP_ASSIGN_OR_RETURN(const Json* object, Object(fields, "additionalModelRequestFields"));
   if (object == nullptr) return Status::Ok();
   const std::string path = fields.PathOf("additionalModelRequestFields");
   for (const auto& [name, value] : object->as_object()) {
-    const bool known = std::ranges::find(kSampling, name) != std::end(kSampling) ||
-                       std::ranges::find(kOthers, name) != std::end(kOthers);
-    if (!known && !value.is_null()) {
-      return Unsupported(Cat(path, ".", name.substr(0, 100)),
-                         Cat(path, ".", name.substr(0, 100),
-                             ": not known here; allowed: top_k, min_p, typical_p, "
-                             "repetition_penalty, frequency_penalty, presence_penalty, logit_bias, seed, thinking, "
-                             "reasoning_config, reasoning_effort, anthropic_beta."));
+    const Field* known = FindField(AdditionalModelFields(), name);
+    if ((known == nullptr || known->support == Support::kRefused) && !value.is_null()) {
+      const std::string at = Cat(path, ".", name.substr(0, 100));
+      return Unsupported(at, Cat(at, ": not known here; allowed: ", NamesOfTaken(AdditionalModelFields()), "."));
     }
   }
-  const FieldReader additional(*object, path);
+  const FieldReader additional(*object, path, AdditionalModelFields());
   BP_RETURN_IF_ERROR(openai::ReadSampling(additional, request.sampling));
   return ReadThinking(additional, prompt);
 }
@@ -226,7 +229,7 @@ Result<Call> DecodeConverse(const Json& body, ConverseOptions options) {
   if (!body.is_object()) {
     return Status::InvalidArgument(Cat("The request's body must be a JSON object, but is ", body.kind(), "."));
   }
-  const FieldReader fields(body, "");
+  const FieldReader fields(body, "", ConverseFields());
   Request request;
   ChatPrompt prompt;
   BP_RETURN_IF_ERROR(RefuseWhatIsNotHere(fields));

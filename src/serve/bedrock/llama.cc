@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/cat.h"
+#include "serve/bedrock/description.h"
 #include "serve/bedrock/errors.h"
 #include "serve/field_reader.h"
 #include "serve/reply_blocks.h"
@@ -63,7 +64,7 @@ class LlamaEncoder final : public ReplyEncoder {
 }  // namespace
 
 Result<Call> DecodeLlama(const Json& body, bool stream) {
-  const FieldReader fields(body, "");
+  const FieldReader fields(body, "", LlamaFields());
   Request request;
   BP_ASSIGN_OR_RETURN(std::string prompt, fields.RequiredString("prompt"));
   request.prompt = TextPrompt{std::move(prompt)};

@@ -5,6 +5,7 @@
 #include "serve/openai/decode_common.h"
 #include "serve/openai/encode.h"
 #include "serve/openai/errors.h"
+#include "serve/openai/fields.h"
 #include "serve/openai/limits.h"
 
 namespace bedplate::openai {
@@ -243,7 +244,7 @@ Status RefuseOtherModalities(const FieldReader& fields) {
 
 Result<Call> DecodeChat(const Json& body) {
   BP_RETURN_IF_ERROR(CheckIsObject(body));
-  const FieldReader fields(body, "");
+  const FieldReader fields(body, "", ChatFields());
   Call call;
   BP_ASSIGN_OR_RETURN(call.model, fields.RequiredString("model"));
   Request request;
@@ -252,6 +253,7 @@ Result<Call> DecodeChat(const Json& body) {
   BP_RETURN_IF_ERROR(ReadTools(fields, prompt));
   BP_RETURN_IF_ERROR(ReadTemplateArguments(fields, prompt));
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
+  BP_RETURN_IF_ERROR(ReadChoices(fields, request));
   BP_RETURN_IF_ERROR(ReadLimits(fields, request));
   BP_RETURN_IF_ERROR(ReadPrediction(fields, request));
   BP_RETURN_IF_ERROR(ReadConstraint(fields, request));
@@ -264,7 +266,7 @@ Result<Call> DecodeChat(const Json& body) {
   request.prompt = std::move(prompt);
   call.stream = stream.stream;
   call.requests.push_back(std::move(request));
-  call.make_encoder = [reply](ReplyIdentity identity) { return MakeChatEncoder(reply, std::move(identity)); };
+  call.make_encoder = [reply](const ReplyIdentity& identity) { return MakeChatEncoder(reply, identity); };
   return call;
 }
 

@@ -120,8 +120,6 @@ Status ReadSampling(const FieldReader& fields, SamplingParams& sampling) {
 Status ReadCommon(const FieldReader& fields, Request& request) {
   BP_RETURN_IF_ERROR(ReadSampling(fields, request.sampling));
   BP_RETURN_IF_ERROR(ReadStops(fields, request));
-  BP_ASSIGN_OR_RETURN(const auto choices, fields.Int("n", 1, 128));
-  if (choices) request.choices = static_cast<uint32_t>(*choices);
   BP_ASSIGN_OR_RETURN(const auto ignore_eos, fields.Bool("ignore_eos"));
   request.ignore_end_of_generation = ignore_eos.value_or(false);
   BP_ASSIGN_OR_RETURN(const auto speculation, fields.Bool("speculation"));
@@ -130,6 +128,12 @@ Status ReadCommon(const FieldReader& fields, Request& request) {
   if (cache_salt != nullptr) request.cache_salt = *cache_salt;
   BP_ASSIGN_OR_RETURN(const auto priority, fields.Int("priority", -1000, 1000));
   if (priority) request.priority = -static_cast<int32_t>(*priority);  // vLLM's goes first where it is lower
+  return Status::Ok();
+}
+
+Status ReadChoices(const FieldReader& fields, Request& request) {
+  BP_ASSIGN_OR_RETURN(const auto choices, fields.Int("n", 1, 128));
+  if (choices) request.choices = static_cast<uint32_t>(*choices);
   return Status::Ok();
 }
 

@@ -19,12 +19,14 @@ struct StreamChoice {
 Status CheckIsObject(const Json& body);
 /// How tokens are drawn: temperature, top_p and the extensions, seed, logit_bias. What is absent stays as it is.
 Status ReadSampling(const FieldReader& fields, SamplingParams& sampling);
-/// sampling, n, stop, seed, logit_bias and the extensions, into request.
+/// sampling, stop, seed, logit_bias and the extensions, into request.
 Status ReadCommon(const FieldReader& fields, Request& request);
+Status ReadChoices(const FieldReader& fields, Request& request);  // `n`
 Result<StreamChoice> ReadStream(const FieldReader& fields);
 /// response_format, and other engines' ways to say what the output must look like.
 Status ReadConstraint(const FieldReader& fields, Request& request);
-/// The same of a response's `text`: {"format": {"type": "json_schema", "name": ..., "schema": ...}}.
-Status ReadTextFormat(const FieldReader& text, Request& request);
+/// The same of a response: `text`, {"format": {"type": "json_schema", "name": ..., "schema": ...}}, or other engines'
+/// ways.
+Status ReadResponseConstraint(const FieldReader& fields, Request& request);
 
 }  // namespace bedplate::openai

@@ -3,6 +3,7 @@
 #include "serve/openai/decode_common.h"
 #include "serve/openai/encode.h"
 #include "serve/openai/errors.h"
+#include "serve/openai/fields.h"
 #include "serve/openai/limits.h"
 
 namespace bedplate::openai {
@@ -95,12 +96,13 @@ Status RefuseUnsupported(const FieldReader& fields, const Request& request) {
 
 Result<Call> DecodeCompletions(const Json& body, const CompletionsLimits& limits) {
   BP_RETURN_IF_ERROR(CheckIsObject(body));
-  const FieldReader fields(body, "");
+  const FieldReader fields(body, "", CompletionsFields());
   Call call;
   BP_ASSIGN_OR_RETURN(call.model, fields.RequiredString("model"));
   BP_ASSIGN_OR_RETURN(std::vector<Prompt> prompts, ReadPrompts(fields, limits));
   Request request;
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
+  BP_RETURN_IF_ERROR(ReadChoices(fields, request));
   BP_RETURN_IF_ERROR(ReadCompletionLimits(fields, request));
   BP_RETURN_IF_ERROR(RefuseUnsupported(fields, request));
   BP_RETURN_IF_ERROR(ReadConstraint(fields, request));
@@ -128,7 +130,7 @@ Result<Call> DecodeCompletions(const Json& body, const CompletionsLimits& limits
     call.requests.back().prompt = std::move(prompt);
   }
   call.stream = stream.stream;
-  call.make_encoder = [reply](ReplyIdentity identity) { return MakeCompletionsEncoder(reply, std::move(identity)); };
+  call.make_encoder = [reply](const ReplyIdentity& identity) { return MakeCompletionsEncoder(reply, identity); };
   return call;
 }
 

@@ -32,7 +32,7 @@ Result<Form> ReadSchema(const Json& value, std::string path) {
   return Form(JsonSchemaForm{.schema = *std::move(parsed), .param = std::move(path)});
 }
 
-Result<Form> ReadChoices(const Json& value, std::string path) {
+Result<Form> ReadChoiceForm(const Json& value, std::string path) {
   if (!value.is_array()) return WrongType(std::move(path), "an array of strings", value);
   ChoiceForm form{.choices = {}, .param = path};
   for (size_t i = 0; i < value.as_array().size(); ++i) {
@@ -117,7 +117,7 @@ Result<std::optional<Form>> ReadStructuredOutputs(const FieldReader& fields) {
   };
   if (const Json* json = of.Get("json")) BP_RETURN_IF_ERROR(take(ReadSchema(*json, of.PathOf("json"))));
   if (const Json* regex = of.Get("regex")) BP_RETURN_IF_ERROR(take(ReadText(*regex, of.PathOf("regex"), true)));
-  if (const Json* choice = of.Get("choice")) BP_RETURN_IF_ERROR(take(ReadChoices(*choice, of.PathOf("choice"))));
+  if (const Json* choice = of.Get("choice")) BP_RETURN_IF_ERROR(take(ReadChoiceForm(*choice, of.PathOf("choice"))));
   if (const Json* grammar = of.Get("grammar")) {
     BP_RETURN_IF_ERROR(take(ReadText(*grammar, of.PathOf("grammar"), false)));
   }
@@ -133,11 +133,10 @@ Result<std::optional<Form>> ReadStructuredOutputs(const FieldReader& fields) {
   return form;
 }
 
-}  // namespace
-
-Status ReadConstraint(const FieldReader& fields, Request& request) {
+/// vLLM's and llama.cpp's, each in a member of its own. first: the API's own way, and what it asks for.
+Status ReadOne(const FieldReader& fields, std::string_view first, std::optional<Form> form, Request& request) {
   std::string_view from;
-  const auto take = [&](std::string_view name, Form form) -> Status {
+  const auto take = [&](std::string_view name, Form another) -> Status {
     if (!from.empty()) {
       return Status::InvalidArgument(Cat("'", name, "' and '", from,
                                          "' both say what the output must look like; "
@@ -146,11 +145,10 @@ Status ReadConstraint(const FieldReader& fields, Request& request) {
           .WithReason("invalid_value");
     }
     from = name;
-    request.constraint = Constraint{.form = std::move(form), .after = {}};
+    request.constraint = Constraint{.form = std::move(another), .after = {}};
     return Status::Ok();
   };
-  BP_ASSIGN_OR_RETURN(std::optional<Form> format, ReadFormat(fields, "response_format", /*flat=*/false));
-  if (format.has_value()) BP_RETURN_IF_ERROR(take("response_format", *std::move(format)));
+  if (form.has_value()) BP_RETURN_IF_ERROR(take(first, *std::move(form)));
   BP_ASSIGN_OR_RETURN(std::optional<Form> structured, ReadStructuredOutputs(fields));
   if (structured.has_value()) BP_RETURN_IF_ERROR(take("structured_outputs", *std::move(structured)));
   for (const std::string_view name :
@@ -158,20 +156,34 @@ Status ReadConstraint(const FieldReader& fields, Request& request) {
     const Json* value = fields.Get(name);
     if (value == nullptr) continue;
     const std::string path(name);
-    Result<Form> form = name == "guided_json" || name == "json_schema" ? ReadSchema(*value, path)
-                        : name == "guided_choice"                      ? ReadChoices(*value, path)
+    Result<Form> read = name == "guided_json" || name == "json_schema" ? ReadSchema(*value, path)
+                        : name == "guided_choice"                      ? ReadChoiceForm(*value, path)
                                                                        : ReadText(*value, path, name == "guided_regex");
-    if (!form.ok()) return std::move(form).status();
-    BP_RETURN_IF_ERROR(take(name, *std::move(form)));
+    if (!read.ok()) return std::move(read).status();
+    BP_RETURN_IF_ERROR(take(name, *std::move(read)));
   }
   if (fields.Get("guided_whitespace_pattern") != nullptr) return RefuseField("guided_whitespace_pattern");
   return Status::Ok();
 }
 
-Status ReadTextFormat(const FieldReader& text, Request& request) {
-  BP_ASSIGN_OR_RETURN(std::optional<Form> form, ReadFormat(text, "format", /*flat=*/true));
-  if (form.has_value()) request.constraint = Constraint{.form = *std::move(form), .after = {}};
-  return Status::Ok();
+}  // namespace
+
+Status ReadConstraint(const FieldReader& fields, Request& request) {
+  BP_ASSIGN_OR_RETURN(std::optional<Form> format, ReadFormat(fields, "response_format", /*flat=*/false));
+  return ReadOne(fields, "response_format", std::move(format), request);
+}
+
+Status ReadResponseConstraint(const FieldReader& fields, Request& request) {
+  if (fields.Get("response_format") != nullptr) {
+    return Unsupported("response_format",
+                       "'response_format' is a parameter of chats; in responses it is 'text.format'.");
+  }
+  std::optional<Form> format;
+  if (const Json* text = fields.Get("text")) {
+    if (!text->is_object()) return fields.WrongType("text", "an object", *text);
+    BP_ASSIGN_OR_RETURN(format, ReadFormat(FieldReader(*text, "text"), "format", /*flat=*/true));
+  }
+  return ReadOne(fields, "text.format", std::move(format), request);
 }
 
 }  // namespace bedplate::openai

@@ -8,6 +8,7 @@
 #include "serve/field_reader.h"
 #include "serve/openai/decode_common.h"
 #include "serve/openai/encode_response.h"
+#include "serve/openai/fields.h"
 
 namespace bedplate::openai {
 namespace {
@@ -162,13 +163,6 @@ Status ReadReasoning(const FieldReader& fields, ChatPrompt& prompt) {
   return Status::Ok();
 }
 
-Status ReadTextMember(const FieldReader& fields, Request& request) {
-  const Json* text = fields.Get("text");
-  if (text == nullptr) return Status::Ok();
-  if (!text->is_object()) return fields.WrongType("text", "an object", *text);
-  return ReadTextFormat(FieldReader(*text, "text"), request);
-}
-
 Status ReadTruncation(const FieldReader& fields, ChatPrompt& prompt) {
   BP_ASSIGN_OR_RETURN(const std::string* truncation, fields.String("truncation"));
   if (truncation == nullptr || *truncation == "disabled") return Status::Ok();
@@ -257,7 +251,7 @@ Json::Object Echo(const FieldReader& fields, const ResponseCall& decoded, const 
 
 Result<ResponseCall> DecodeResponse(const Json& body, const ResponseContext& context) {
   BP_RETURN_IF_ERROR(CheckIsObject(body));
-  const FieldReader fields(body, "");
+  const FieldReader fields(body, "", ResponseFields());
   ResponseCall out;
   BP_ASSIGN_OR_RETURN(out.call.model, fields.RequiredString("model"));
   Request request;
@@ -270,10 +264,9 @@ Result<ResponseCall> DecodeResponse(const Json& body, const ResponseContext& con
   BP_ASSIGN_OR_RETURN(const auto parallel, fields.Bool("parallel_tool_calls"));
   prompt.parallel_tool_calls = parallel.value_or(true);
   BP_RETURN_IF_ERROR(ReadReasoning(fields, prompt));
-  BP_RETURN_IF_ERROR(ReadTextMember(fields, request));
+  BP_RETURN_IF_ERROR(ReadResponseConstraint(fields, request));
   BP_RETURN_IF_ERROR(ReadTruncation(fields, prompt));
   BP_RETURN_IF_ERROR(ReadCommon(fields, request));
-  request.choices = 1;  // `n` is a field of chats
   BP_RETURN_IF_ERROR(ReadLogprobs(fields, request));
   BP_RETURN_IF_ERROR(CheckMetadata(fields));
   BP_ASSIGN_OR_RETURN(const auto most, fields.Int("max_output_tokens", 1, INT32_MAX));
