@@ -17,10 +17,12 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "scripts"))
 from bedplate_process import private_server  # noqa: E402
+import error_server  # noqa: E402
 import time_limit  # noqa: E402
 
 SUITE_SECONDS_MAX = 600  # all of them together take one minute on 2 cores
 TYPESCRIPT = ["node", "anthropic_test.mjs"]
+ERROR_CLASSES = [sys.executable, "error_classes_test.py"]
 FRAMEWORKS = os.environ.get("BEDPLATE_FRAMEWORKS")
 FIRST_MAJORS = pathlib.Path(sys.prefix) / "first_majors"
 SUITES = [
@@ -38,11 +40,15 @@ SUITES = [
     ("anthropic, TypeScript", TYPESCRIPT, {"ANTHROPIC_SDK": "@anthropic-ai/sdk"}),
     ("anthropic, TypeScript, first major", TYPESCRIPT, {"ANTHROPIC_SDK": "anthropic-sdk-first-major"}),
     ("Vercel AI SDK", ["node", "vercel_test.mjs"], {}),
+    ("error classes, Python", ERROR_CLASSES, {}),
+    ("error classes, Python, first major", ERROR_CLASSES, {"PYTHONPATH": str(FIRST_MAJORS)}),
+    ("error classes, TypeScript", ["node", "error_classes_test.mjs"], {}),
 ]
 if FRAMEWORKS:
     SUITES += [
         ("langchain-openai, -anthropic, -aws", [FRAMEWORKS, "langchain_test.py"], {}),
         ("litellm", [FRAMEWORKS, "litellm_test.py"], {}),
+        ("error classes, LangChain and LiteLLM", [FRAMEWORKS, "framework_errors_test.py"], {}),
     ]
 
 
@@ -62,9 +68,10 @@ def main():
     passed = failed = 0
     with contextlib.ExitStack() as stack:
         url = os.environ.get("BEDPLATE_URL") or f"http://127.0.0.1:{stack.enter_context(private_server()).port}"
+        errors = stack.enter_context(error_server.errors_of(url))
         for name, command, environment in SUITES:
             print(f"--- {name}", flush=True)
-            status, lines = run(command + wanted, environment | {"BEDPLATE_URL": url})
+            status, lines = run(command + wanted, environment | errors | {"BEDPLATE_URL": url})
             count = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1]) if lines else None
             print("\n".join(lines[:-1] if count else lines), flush=True)
             suite_passed, suite_failed = map(int, count.groups()) if count else (0, 0)
