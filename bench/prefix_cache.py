@@ -19,7 +19,6 @@ import pathlib
 import random
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,13 +26,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 import bedplate_process  # noqa: E402
-from bedplate_process import BINARY, Server, command  # noqa: E402
-
-
-def model_path(model):
-    listed = json.loads(subprocess.run([BINARY, "models", "--json"], capture_output=True, check=True).stdout)
-    (path,) = [m["path"] for m in (listed["models"] if isinstance(listed, dict) else listed) if m.get("name") == model]
-    return pathlib.Path(path)
+from bedplate_process import Server, command, model_path  # noqa: E402
 
 
 def ask(server, model, prompt):
@@ -57,8 +50,7 @@ def ask(server, model, prompt):
 
 
 def tier_tokens(server, tier):
-    text = server.request("GET", "/metrics")[1]
-    return float(re.search(rf'^bedplate_prefix_cache_tokens_total{{.*tier="{tier}".*}} (\S+)$', text, re.M)[1])
+    return server.metric("bedplate_prefix_cache_tokens_total", f'tier="{tier}"')
 
 
 def least_memory(path, data, *options):

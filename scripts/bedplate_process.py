@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -28,8 +29,19 @@ def free_port():
 
 def model_path(model=MODEL):
     """The file of a model that has been pulled, for servers whose data folder is another one."""
-    _, output = command("models", "--json")
-    return next(m["path"] for m in json.loads(output)["models"] if m["name"] == model)
+    status, output = command("models", "--json")
+    if status != 0:
+        raise RuntimeError(f"`bedplate models --json` ended with {status}:\n{output}")
+    for listed in json.loads(output)["models"]:
+        if listed["name"] == model and listed.get("path"):
+            return pathlib.Path(listed["path"])
+    raise RuntimeError(f"{model} is not pulled; run: build/release/bin/bedplate pull {model}")
+
+
+def metric_of(page, name, label=""):
+    """The sum of a metric's samples on a page of /metrics, of those that have the label: 'state="used"'."""
+    found = re.findall(rf"^{name}(?:{{([^}}]*)}})? (\S+)$", page, re.MULTILINE)
+    return sum(float(value) for labels, value in found if label in labels)
 
 
 def command(*arguments, data=None, timeout=300, limit=None, stdin=None):
@@ -45,6 +57,22 @@ def command(*arguments, data=None, timeout=300, limit=None, stdin=None):
         input=stdin,
     )
     return done.returncode, done.stdout.decode(errors="replace")
+
+
+def make_keys(path, limits):
+    """A key file with a bearer key and a pair for each name, and their secrets by name."""
+    made_keys = {}
+    with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        for name, limit in limits.items():
+            bearer, pair = (
+                json.loads(subprocess.check_output([BINARY, "key", "new", "--name", name, "--json", *more]))
+                for more in ([], ["--access-key"])
+            )
+            access = {part: pair[part] for part in ("access_key_id", "secret_access_key")}
+            made_keys[name] = {"key": bearer["key"]} | access
+            lines = [f'{part} = "{secret}"' for part, secret in access.items()]
+            file.write("\n".join([bearer["entry"].rstrip(), *lines, limit, ""]))
+    return made_keys
 
 
 class Server:
@@ -116,6 +144,9 @@ class Server:
         if status != 200:
             raise RuntimeError(f"POST /v1/completions answered {status}: {answer}")
         return answer
+
+    def metric(self, name, label=""):
+        return metric_of(self.request("GET", "/metrics")[1], name, label)
 
     def stop(self, timeout=30):
         """SIGTERM, and the exit status once it has drained."""

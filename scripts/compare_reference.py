@@ -31,6 +31,7 @@ import tempfile
 import time
 
 import reference_file
+from checks import Checks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests/reference/golden"
@@ -42,16 +43,6 @@ KL_MAX_OF_LLAMA_CPP = 1.1
 TOP1_MIN = 0.99
 TOP1_MARGIN = 0.2
 PERPLEXITY_OFF_MAX = 0.005
-
-
-class Checks:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, what, holds):
-        print(f"  {'ok    ' if holds else 'FAILED'}  {what}", flush=True)
-        self.passed += holds
-        self.failed += not holds
 
 
 def bedplate(*arguments):
@@ -163,8 +154,7 @@ def main():
                 compare_perplexity(model, header, checks)
         except (RuntimeError, OSError, ValueError, KeyError) as error:
             checks.check(f"{model}: {error}", False)
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+    return checks.status()
 
 
 if __name__ == "__main__":

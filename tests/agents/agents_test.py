@@ -23,7 +23,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "scripts"))
 sys.path.insert(0, str(HERE.parent / "clients"))
-from bedplate_process import Server  # noqa: E402
+from bedplate_process import private_server  # noqa: E402
 from recording_proxy import RecordingProxy  # noqa: E402
 from runner import run  # noqa: E402
 
@@ -170,7 +170,7 @@ def only_loopback():
 
 def main():
     only_loopback()
-    with Server(model=MODEL) as server:
+    with private_server(model=MODEL) as server:
         return run(globals(), lambda test: test(server), sys.argv[1:])
 
 

@@ -9,7 +9,6 @@ import datetime
 import http.client
 import json
 import pathlib
-import secrets
 import sys
 import tempfile
 import urllib.parse
@@ -23,10 +22,9 @@ from botocore.credentials import Credentials
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bedplate_process import MODEL, private_server  # noqa: E402
+from bedplate_process import MODEL, make_keys, private_server  # noqa: E402
 from runner import raises, run  # noqa: E402
 
-ID, SECRET = "BPAKCLIENTTESTS0001", secrets.token_hex(20)
 ASK = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}], "inferenceConfig": {"maxTokens": 1}}
 EXCEPTIONS = {
     "AccessDeniedException",
@@ -38,16 +36,17 @@ EXCEPTIONS = {
 
 
 class Service:
-    def __init__(self, server):
+    def __init__(self, server, pair):
         self.port = server.port
+        self.id, self.secret = pair["access_key_id"], pair["secret_access_key"]
 
-    def client(self, access=ID, secret=SECRET, **more):
+    def client(self, access=None, secret=None, **more):
         return boto3.client(
             "bedrock-runtime",
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region_name="eu-west-1",
-            aws_access_key_id=access,
-            aws_secret_access_key=secret,
+            aws_access_key_id=access or self.id,
+            aws_secret_access_key=secret or self.secret,
             config=Config(retries={"total_max_attempts": 1}),
             **more,
         )
@@ -57,7 +56,7 @@ class Service:
         url = f"http://127.0.0.1:{self.port}{path}?{query}"
         request = AWSRequest(method="POST", url=url, data=json.dumps(ASK).encode())
         request.headers["Content-Type"] = "application/json"
-        SigV4Auth(Credentials(ID, SECRET), "bedrock", "eu-west-1").add_auth(request)
+        SigV4Auth(Credentials(self.id, self.secret), "bedrock", "eu-west-1").add_auth(request)
         return path, query, dict(request.headers.items()), request.body
 
     def send(self, path, query, headers, body):
@@ -93,13 +92,13 @@ def test_others_are_not(service):
         assert caught.error.response["Error"]["Code"] == kind, caught.error
         assert caught.error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
-    error("InvalidSignatureException", service.client(secret=SECRET[::-1]))
+    error("InvalidSignatureException", service.client(secret=service.secret[::-1]))
     error("UnrecognizedClientException", service.client(access="BPAKNOBODYKNOWS0001"))
     error("UnrecognizedClientException", service.client(aws_session_token="temporary"))
     path, query, headers, body = service.signed()
     del headers["Authorization"]
     assert service.send(path, query, headers, body) == (403, "MissingAuthenticationTokenException")
-    headers["Authorization"] = "Bearer " + SECRET
+    headers["Authorization"] = "Bearer " + service.secret
     assert service.send(path, query, headers, body)[0] == 403, "a pair's secret is no bearer key"
 
 
@@ -153,7 +152,7 @@ def test_a_key_is_asked_for_everywhere(service):
     assert service.send(path, "", {"Content-Type": "application/json"}, asked)[0] == 401
     url = urllib.parse.urlunsplit(("http", f"127.0.0.1:{service.port}", path, "", ""))
     request = AWSRequest(method="POST", url=url, data=asked, headers={"Content-Type": "application/json"})
-    SigV4Auth(Credentials(ID, SECRET), "bedrock", "eu-west-1").add_auth(request)
+    SigV4Auth(Credentials(service.id, service.secret), "bedrock", "eu-west-1").add_auth(request)
     assert service.send(path, "", dict(request.headers.items()), asked)[0] == 200, "OpenAI's API, signed"
 
 
@@ -161,9 +160,8 @@ def main():
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         keys = folder / "keys.toml"
-        keys.touch(mode=0o600)
-        keys.write_text(f'[[keys]]\nname = "tests"\naccess_key_id = "{ID}"\nsecret_access_key = "{SECRET}"\n')
-        service = Service(stack.enter_context(private_server("--keys", keys)))
+        pair = make_keys(keys, {"tests": ""})["tests"]
+        service = Service(stack.enter_context(private_server("--keys", keys)), pair)
         return run(globals(), lambda test: test(service), sys.argv[1:])
 
 

@@ -13,14 +13,13 @@ import http.server
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import threading
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from bedplate_process import BINARY, private_server  # noqa: E402
+from bedplate_process import make_keys, private_server  # noqa: E402
 from runner import run  # noqa: E402
 
 LIMITS = {
@@ -29,22 +28,6 @@ LIMITS = {
     "rare": "requests_per_minute = 1",  # a second one is refused, and so on for a minute
     "hasty": "request_seconds_max = 1",
 }
-
-
-def make_keys(path, limits):
-    """A key file with a bearer key and a pair for each name, and their secrets by name."""
-    made_keys = {}
-    with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        for name, limit in limits.items():
-            bearer, pair = (
-                json.loads(subprocess.check_output([BINARY, "key", "new", "--name", name, "--json", *more]))
-                for more in ([], ["--access-key"])
-            )
-            access = {part: pair[part] for part in ("access_key_id", "secret_access_key")}
-            made_keys[name] = {"key": bearer["key"]} | access
-            lines = [f'{part} = "{secret}"' for part, secret in access.items()]
-            file.write("\n".join([bearer["entry"].rstrip(), *lines, limit, ""]))
-    return made_keys
 
 
 class FaultProxy(http.server.ThreadingHTTPServer):

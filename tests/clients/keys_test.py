@@ -5,10 +5,8 @@ docs/keys.md says. Each test has keys of its own, so that no test uses up anothe
 """
 
 import contextlib
-import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -17,7 +15,7 @@ import openai
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bedplate_process import BINARY, MODEL, Server, model_path  # noqa: E402
+from bedplate_process import MODEL, Server, make_keys, model_path  # noqa: E402
 from runner import raises, run  # noqa: E402
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one short sentence."}]
@@ -32,17 +30,6 @@ KEYS = {
     "capped": "output_tokens_max = 3",
     "past": "expires = 2020-01-01",
 }
-
-
-def make_keys(path):
-    """The key file, and the secret of each name."""
-    secrets = {}
-    with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        for name, limits in KEYS.items():
-            made = json.loads(subprocess.check_output([BINARY, "key", "new", "--name", name, "--json"]))
-            secrets[name] = made["key"]
-            file.write(made["entry"] + limits + "\n")
-    return secrets
 
 
 class Clients:
@@ -139,7 +126,7 @@ def test_an_untrusted_certificate(clients):
 def main():
     with contextlib.ExitStack() as stack:
         data = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        secrets = make_keys(data / "keys.toml")
+        secrets = {name: made["key"] for name, made in make_keys(data / "keys.toml", KEYS).items()}
         server = stack.enter_context(Server("--keys", data / "keys.toml", "--tls", model=model_path(), data=data))
         os.environ["SSL_CERT_FILE"] = str(data / "tls/cert.pem")
         clients = Clients(f"https://127.0.0.1:{server.port}", secrets)

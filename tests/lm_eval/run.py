@@ -15,7 +15,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
-from bedplate_process import MODEL, Server  # noqa: E402
+from bedplate_process import MODEL, private_server  # noqa: E402
+from checks import Checks  # noqa: E402
 
 RMS_MAX, LARGEST_MAX, BIAS_MAX, TIE_NATS = 0.25, 1.5, 0.02, 0.2
 EACH = 8  # prompts in a request
@@ -43,15 +44,9 @@ def scored(server, requests):
 
 def main():
     requests = json.loads((ROOT / "tests/lm_eval/golden.json").read_text())["requests"]
-    passed = failed = off = tokens = 0
-
-    def check(what, holds):
-        nonlocal passed, failed
-        print(f"  {'ok    ' if holds else 'FAILED'}  {what}", flush=True)
-        passed += holds
-        failed += not holds
-
-    with Server() as server:
+    off = tokens = 0
+    checks = Checks()
+    with private_server() as server:
         for task in dict.fromkeys(r["task"] for r in requests):
             own = [r for r in requests if r["task"] == task][:PROMPTS_MAX]
             answers = scored(server, own)
@@ -60,13 +55,12 @@ def main():
             off += sum(nats - r["nats"] for r, (nats, _) in zip(own, answers))
             tokens += sum(r["scored"] for r in own)
             about = f"{task}: {len(own)} requests, rms {rms:.4f}, largest {largest:.4f} nats a token"
-            check(about, rms <= RMS_MAX and largest <= LARGEST_MAX)
+            checks.check(about, rms <= RMS_MAX and largest <= LARGEST_MAX)
             clear = [(r, likeliest) for r, (_, likeliest) in zip(own, answers) if abs(r["margin"]) >= TIE_NATS]
             wrong = sum(likeliest != (r["margin"] > 0) for r, likeliest in clear)
-            check(f"{task}: {wrong} of {len(clear)} other than the reference in what is likeliest", wrong == 0)
-    check(f"all: mean {off / tokens:+.4f} nats a token", abs(off / tokens) <= BIAS_MAX)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+            checks.check(f"{task}: {wrong} of {len(clear)} other than the reference in what is likeliest", wrong == 0)
+    checks.check(f"all: mean {off / tokens:+.4f} nats a token", abs(off / tokens) <= BIAS_MAX)
+    return checks.status()
 
 
 if __name__ == "__main__":
