@@ -77,7 +77,8 @@ ChoiceOutput::Accepted ChoiceOutput::Accept(TokenId token, const std::optional<S
   if (scored.has_value()) delta.logprobs.push_back(Describe(tokenizer_, *scored));
   const bool was_reasoning = parser_ && parser_->in_reasoning();
   std::optional<Ending> ending = Read(decoder_.Push(token), delta.pieces);
-  if (was_reasoning || (parser_ && parser_->in_reasoning())) ++reasoning_tokens_;
+  if (was_reasoning || (parser_ && parser_->in_reasoning())) delta.reasoning_tokens = 1;
+  reasoning_tokens_ += delta.reasoning_tokens;
   if (!ending.has_value() && (completes || tokens_ == prepared_.output_tokens_max)) {
     // The last token allowed: a stop string may still end in the replaced bytes of its character.
     ending = ReadEnd(delta.pieces);

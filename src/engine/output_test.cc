@@ -55,6 +55,7 @@ class ChoiceOutputTest : public testing::Test {
     for (const std::string& text : texts) {
       const TokenId token = *tokenizer_->Find(text);
       const ChoiceOutput::Accepted accepted = output.IsEnd(token) ? output.End() : output.Accept(token, {});
+      told_reasoning_tokens_ += accepted.delta.reasoning_tokens;
       for (const OutputPiece& piece : accepted.delta.pieces) {
         constexpr std::string_view kLetters = "TRBAE";
         out += Cat(kLetters[static_cast<size_t>(piece.kind)], "(", piece.text, ")");
@@ -74,7 +75,7 @@ class ChoiceOutputTest : public testing::Test {
   std::unique_ptr<Tokenizer> tokenizer_;
   PreparedRequest prepared_;
   std::vector<std::string> ids_;
-  uint32_t tokens_ = 0, reasoning_tokens_ = 0;
+  uint32_t tokens_ = 0, reasoning_tokens_ = 0, told_reasoning_tokens_ = 0;
 };
 
 TEST_F(ChoiceOutputTest, ControlTokensThatAreMarkersReachTheParser) {
@@ -110,6 +111,7 @@ TEST_F(ChoiceOutputTest, ACutCallIsToldAsCut) {
 TEST_F(ChoiceOutputTest, CountsReasoningWithItsMarkers) {
   EXPECT_EQ(Say({"<think>", "hi", "</think>", "hi", "<eos>"}), "R(hi)T(hi) stop");
   EXPECT_EQ(reasoning_tokens_, 3u);
+  EXPECT_EQ(told_reasoning_tokens_, 3u) << "who is cut off pays for what was told";
   EXPECT_EQ(tokens_, 4u);
 }
 

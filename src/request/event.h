@@ -70,6 +70,7 @@ struct OutputDelta {
   std::vector<OutputPiece> pieces;     // in order; none while a character, a stop string or a marker is incomplete
   std::vector<TokenId> tokens;         // the tokens computed since the last delta
   std::vector<TokenLogprob> logprobs;  // one per token, if asked
+  uint32_t reasoning_tokens = 0;       // of the tokens
 };
 
 struct ChoiceFinished {

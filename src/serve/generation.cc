@@ -302,6 +302,7 @@ void Generation::Account(Part& part, const Event& event) {
     part.usage.cached_tokens = read->cached_tokens;
   } else if (const auto* delta = std::get_if<OutputDelta>(&event)) {
     part.usage.output_tokens += static_cast<uint32_t>(delta->tokens.size());
+    part.usage.reasoning_tokens += delta->reasoning_tokens;
   } else if (const auto* finished = std::get_if<RequestFinished>(&event)) {
     part.usage = finished->usage;
     part.finished = true;

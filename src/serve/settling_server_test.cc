@@ -222,6 +222,23 @@ TEST(SettlingServer, WhatIsCutInMidStreamSettlesOnceForWhatWasWritten) {
   }
 }
 
+TEST(SettlingServer, WhatIsCutSettlesItsReasoning) {
+  ForEachCall([](const BilledCall& call) {
+    if (!call.streams || call.outlives_client) return;
+    HeldCall held(call);
+    const auto parts = static_cast<uint32_t>(held.running.size());
+    for (const FakeEngine::Submitted& part : held.running) {
+      const OutputPiece piece{.kind = OutputPiece::Kind::kReasoning, .text = "Hm.", .call_id = {}};
+      const OutputDelta thought{
+          .choice = 0, .pieces = {piece}, .tokens = {TokenId{1}, TokenId{2}}, .logprobs = {}, .reasoning_tokens = 2};
+      part.events->Push({FakeEngine::Read(part.request), thought, FakeEngine::Said("Hel")});
+    }
+    EXPECT_TRUE(Eventually([&] { return held.accounts()[0].noted.output_tokens == 3 * parts; }));
+    held.client.Close();
+    EXPECT_EQ(held.Closed().settled.reasoning_tokens, 2 * parts);
+  });
+}
+
 TEST(SettlingServer, WhatIsCutBeforeItsAnswerBeginsSettlesOnce) {
   ForEachCall([](const BilledCall& call) {
     if (call.outlives_client) return;
