@@ -387,6 +387,25 @@ def test_response_tools(client):
         client.responses.create(**ask, tool_choice={"type": "web_search"})
 
 
+def test_response_custom_tools(client):
+    """To the model it is a function of one string. This one is held to a length by the answer's alone, and may be cut."""
+    ask = ASK | {"max_output_tokens": 60, "tools": [{"type": "custom", "name": "note", "description": "Notes a text"}]}
+    forced = {"type": "custom", "name": "note"}
+    answer = client.responses.create(**ask, tool_choice=forced)
+    (call,) = answer.output
+    assert call.type == "custom_tool_call" and call.name == "note" and call.call_id and isinstance(call.input, str), answer
+    with client.responses.stream(**ask, tool_choice=forced) as stream:
+        events = list(stream)
+    (done,) = [event for event in events if event.type == "response.custom_tool_call_input.done"]
+    assert done.input == call.input, (done, call)
+    said = [call.model_dump(exclude={"namespace"}), {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "ok"}]
+    told = client.responses.create(**ask | {"input": [{"role": "user", "content": "Note it."}, *said]}, tool_choice="none")
+    assert told.output[0].type == "message", told
+    grammar = {"type": "custom", "name": "patch", "format": {"type": "grammar", "syntax": "regex", "definition": "a+"}}
+    with raises(openai.BadRequestError, "patch"):
+        client.responses.create(**ASK | {"tools": [grammar]}, tool_choice={"type": "custom", "name": "patch"})
+
+
 def test_response_structured(client):
     wish = {"type": "json_schema", "name": "person", "schema": PERSON, "strict": True}
     answer = client.responses.create(**ASK | {"temperature": 1.3, "max_output_tokens": 100}, text={"format": wish})

@@ -36,6 +36,7 @@ RELATIONS = [
     "'top_logprobs' needs 'logprobs'",
     "asks for a call",  # a choice among tools that aren't there
     "there are no tools",
+    "'tools' has no custom tool",
     "both say what the output must look like",
     "of 'json', 'regex', 'choice', 'grammar' and 'json_object'",  # exactly one
     "No tool call found for function call output",

@@ -35,7 +35,32 @@ Result<Json> ReadFunction(const FieldReader& fields) {
   return Json(Json::Object{{"type", "function"}, {"function", std::move(function)}});
 }
 
-Status ReadFunctions(const FieldReader& fields, ChatPrompt& prompt) {
+std::string_view NameOfTool(const Json& tool) {
+  return tool.Find("function")->Find("name")->as_string();
+}
+
+/// A tool whose input is free text, as a function of one string. One whose input must follow a grammar is not offered:
+/// nothing would hold a model to it that calls the tool by itself.
+Result<std::optional<Json>> ReadCustom(const FieldReader& tool) {
+  BP_ASSIGN_OR_RETURN(std::string name, tool.RequiredString("name"));
+  BP_ASSIGN_OR_RETURN(const std::string* description, tool.String("description"));
+  if (const Json* format = tool.Get("format")) {
+    if (!format->is_object()) return tool.WrongType("format", "an object", *format);
+    BP_ASSIGN_OR_RETURN(const std::string type, FieldReader(*format, tool.PathOf("format")).RequiredString("type"));
+    if (type != "text") return std::optional<Json>();
+  }
+  const Json input = Json::Object{{std::string(kCustomInput), Json::Object{{"type", "string"}}}};
+  Json::Object function{{"name", std::move(name)}};
+  if (description != nullptr) function.emplace_back("description", *description);
+  function.emplace_back("parameters", Json::Object{{"type", "object"},
+                                                   {"properties", input},
+                                                   {"required", Json::Array{std::string(kCustomInput)}},
+                                                   {"additionalProperties", false}});
+  return std::optional<Json>(Json::Object{{"type", "function"}, {"function", std::move(function)}});
+}
+
+/// custom: gets the names of those whose input is text.
+Status ReadFunctions(const FieldReader& fields, ChatPrompt& prompt, std::vector<std::string>& custom) {
   const Json* tools = fields.Get("tools");
   if (tools == nullptr) return Status::Ok();
   if (!tools->is_array()) return fields.WrongType("tools", "an array of objects", *tools);
@@ -46,16 +71,18 @@ Status ReadFunctions(const FieldReader& fields, ChatPrompt& prompt) {
     if (!tool.is_object()) return WrongType(path, "an object", tool);
     const FieldReader of_tool(tool, path);
     BP_ASSIGN_OR_RETURN(const std::string type, of_tool.RequiredString("type"));
+    if (type == "custom") {
+      BP_ASSIGN_OR_RETURN(std::optional<Json> tool_of_text, ReadCustom(of_tool));
+      if (!tool_of_text.has_value()) continue;
+      custom.emplace_back(NameOfTool(*tool_of_text));
+      functions.push_back(*std::move(tool_of_text));
+    }
     if (type != "function") continue;  // one that the model is not told of
     BP_ASSIGN_OR_RETURN(Json function, ReadFunction(of_tool));
     functions.push_back(std::move(function));
   }
   if (!functions.empty()) prompt.tools = std::move(functions);
   return Status::Ok();
-}
-
-std::string_view NameOfTool(const Json& tool) {
-  return tool.Find("function")->Find("name")->as_string();
 }
 
 /// {"type": "allowed_tools", "mode": "auto" | "required", "tools": [{"type": "function", "name": ...}, ...]}: the model
@@ -83,8 +110,8 @@ Status ReadAllowedTools(const FieldReader& choice, ChatPrompt& prompt) {
   return Status::Ok();
 }
 
-/// "none", "auto", "required", {"type": "function", "name": ...}, allowed tools.
-Status ReadFunctionChoice(const FieldReader& fields, ChatPrompt& prompt) {
+/// "none", "auto", "required", {"type": "function" | "custom", "name": ...}, allowed tools.
+Status ReadFunctionChoice(const FieldReader& fields, const std::vector<std::string>& custom, ChatPrompt& prompt) {
   const Json* choice = fields.Get("tool_choice");
   if (choice == nullptr) return Status::Ok();
   if (choice->is_string()) {
@@ -102,11 +129,19 @@ Status ReadFunctionChoice(const FieldReader& fields, ChatPrompt& prompt) {
     if (type == "function") {
       BP_ASSIGN_OR_RETURN(std::string name, of_choice.RequiredString("name"));
       prompt.tool_choice = {.kind = ToolChoice::Kind::kNamed, .name = std::move(name)};
+    } else if (type == "custom") {
+      BP_ASSIGN_OR_RETURN(std::string name, of_choice.RequiredString("name"));
+      if (std::ranges::find(custom, name) == custom.end()) {
+        return Invalid("tool_choice.name",
+                       Cat("'tools' has no custom tool '", name.substr(0, 100), "' whose input is text."));
+      }
+      prompt.tool_choice = {.kind = ToolChoice::Kind::kNamed, .name = std::move(name)};
     } else if (type == "allowed_tools") {
       BP_RETURN_IF_ERROR(ReadAllowedTools(of_choice, prompt));
     } else {
-      return Unsupported("tool_choice.type", Cat("A tool of type '", type.substr(0, 50),
-                                                 "' can't be chosen: only functions are called here."));
+      return Unsupported("tool_choice.type",
+                         Cat("A tool of type '", type.substr(0, 50),
+                             "' can't be chosen: only functions and custom tools are called here."));
     }
   }
   if (prompt.tool_choice.kind == ToolChoice::Kind::kAuto || !prompt.tools.is_null()) return Status::Ok();
@@ -259,8 +294,9 @@ Result<ResponseCall> DecodeResponse(const Json& body, const ResponseContext& con
   BP_RETURN_IF_ERROR(RefuseTheRest(fields));
   BP_RETURN_IF_ERROR(ReadModes(fields, out));
   BP_RETURN_IF_ERROR(ReadConversation(fields, context, out, prompt));
-  BP_RETURN_IF_ERROR(ReadFunctions(fields, prompt));
-  BP_RETURN_IF_ERROR(ReadFunctionChoice(fields, prompt));
+  std::vector<std::string> custom;
+  BP_RETURN_IF_ERROR(ReadFunctions(fields, prompt, custom));
+  BP_RETURN_IF_ERROR(ReadFunctionChoice(fields, custom, prompt));
   BP_ASSIGN_OR_RETURN(const auto parallel, fields.Bool("parallel_tool_calls"));
   prompt.parallel_tool_calls = parallel.value_or(true);
   BP_RETURN_IF_ERROR(ReadReasoning(fields, prompt));
@@ -276,6 +312,7 @@ Result<ResponseCall> DecodeResponse(const Json& body, const ResponseContext& con
                                    .stream = out.stream || out.background,
                                    .background = out.background,
                                    .logprobs = request.logprobs_top.has_value(),
+                                   .custom_tools = std::move(custom),
                                    .unix_seconds = context.unix_seconds};
   out.call.stream = out.stream || out.background;
   request.prompt = std::move(prompt);

@@ -1,7 +1,8 @@
 #pragma once
 /// POST /v1/responses, decoded. As for chats (decode.h) an unknown field is ignored and a wish that can't be met is
-/// refused by name. Tools that aren't functions (web_search, mcp, custom, namespace, ...) are taken and echoed, since
-/// agents send them to everyone; the model is not told of them, and forcing one is refused.
+/// refused by name. Custom tools are functions of one string to the model. Tools of other types (web_search, mcp,
+/// namespace, ...) are taken and echoed, since agents send them to everyone; the model is not told of them, and forcing
+/// one is refused.
 
 #include <cstdint>
 #include <functional>

@@ -151,7 +151,8 @@ TEST_F(DecodeResponseTest, ToolsThatAreNoFunctionsAreTakenButNotTold) {
   constexpr std::string_view kTools =
       R"("input":"q","tools":[{"type":"web_search"},{"type":"function","name":"f","description":"d",
          "parameters":{"type":"object"},"strict":true},{"type":"mcp","server_label":"s"},
-         {"type":"custom","name":"patch"},{"type":"namespace","name":"n","tools":[]},{"type":"function","name":"g"}])";
+         {"type":"custom","name":"patch","format":{"type":"grammar","syntax":"lark","definition":"start: \"a\""}},
+         {"type":"namespace","name":"n","tools":[]},{"type":"function","name":"g"}])";
   EXPECT_EQ(WriteJson(Chat(kTools).tools),
             R"([{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}},)"
             R"({"type":"function","function":{"name":"g"}}])");
@@ -164,6 +165,35 @@ TEST_F(DecodeResponseTest, ToolsThatAreNoFunctionsAreTakenButNotTold) {
       choice(R"({"type":"allowed_tools","mode":"required","tools":[{"type":"function","name":"g"},{"type":"mcp"}]})");
   EXPECT_EQ(WriteJson(allowed.tools), R"([{"type":"function","function":{"name":"g"}}])");
   EXPECT_EQ(allowed.tool_choice.kind, ToolChoice::Kind::kRequired);
+}
+
+TEST_F(DecodeResponseTest, CustomToolsAreFunctionsOfOneText) {
+  constexpr std::string_view kTools =
+      R"("input":"q","tools":[{"type":"custom","name":"note","description":"d","format":{"type":"text"}},
+         {"type":"custom","name":"patch","format":{"type":"grammar","syntax":"regex","definition":"a"}}])";
+  EXPECT_EQ(WriteJson(Chat(kTools).tools),
+            R"([{"type":"function","function":{"name":"note","description":"d","parameters":{"type":"object",)"
+            R"("properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}}}])");
+  const auto choice = [&](std::string_view json) { return Cat(kTools, ",\"tool_choice\":", json); };
+  EXPECT_EQ(Chat(choice(R"({"type":"custom","name":"note"})")).tool_choice.name, "note");
+  EXPECT_EQ(Decode(choice(R"({"type":"custom","name":"patch"})")).status().param(), "tool_choice.name");
+  EXPECT_EQ(Told(Chat(R"("input":[{"role":"user","content":"a"},
+      {"type":"custom_tool_call","call_id":"c","name":"note","input":"say \"hi\""},
+      {"type":"custom_tool_call_output","call_id":"c","output":"done"}])")),
+            R"(user:a | assistant:[c note {"input":"say \"hi\""}] | tool:done<c>)");
+}
+
+TEST_F(DecodeResponseTest, OtherEnginesConstraintsAreFollowedAndThoseOfChatsRefused) {
+  const auto constraint = [&](std::string_view fields) { return Decode(Cat(R"("input":"q",)", fields)); };
+  EXPECT_TRUE(
+      std::holds_alternative<RegexForm>(constraint(R"("guided_regex":"a+")")->call.requests[0].constraint->form));
+  EXPECT_TRUE(std::holds_alternative<ChoiceForm>(
+      constraint(R"("structured_outputs":{"choice":["a"]})")->call.requests[0].constraint->form));
+  EXPECT_EQ(constraint(R"("guided_regex":"a","text":{"format":{"type":"json_object"}})").status().param(),
+            "guided_regex");
+  const Status moved = constraint(R"("response_format":{"type":"json_object"})").status();
+  EXPECT_EQ(moved.param(), "response_format");
+  EXPECT_NE(moved.message().find("text.format"), std::string::npos);
 }
 
 TEST_F(DecodeResponseTest, ReadsTheRest) {

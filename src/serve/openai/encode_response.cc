@@ -8,6 +8,7 @@
 #include "base/cat.h"
 #include "serve/http_status.h"
 #include "serve/openai/encode.h"
+#include "serve/openai/response_items.h"
 #include "serve/reply_blocks.h"
 
 namespace bedplate::openai {
@@ -117,6 +118,7 @@ class ResponseEncoder final : public ReplyEncoder {
     std::string id;
     std::string text;  // so far: the answer, the reasoning, the arguments
     std::string name, call_id;
+    bool custom = false;  // a call with a text
     Json::Array logprobs;
   };
 
@@ -144,6 +146,7 @@ class ResponseEncoder final : public ReplyEncoder {
         return OpenItem(Kind::kCallBegin, piece, out);
       case Kind::kCallArguments:
         open_->text += piece.text;
+        if (open_->custom) return;
         return AppendOfItem("response.function_call_arguments.delta", {{"delta", piece.text}}, out);
       case Kind::kCallEnd:
         return CloseItem("completed", out);
@@ -161,12 +164,17 @@ class ResponseEncoder final : public ReplyEncoder {
   }
 
   void OpenItem(Kind kind, const OutputPiece& piece, std::string& out) {
-    const std::string_view prefix = kind == Kind::kText ? "msg" : kind == Kind::kReasoning ? "rs" : "fc";
+    const bool custom = kind == Kind::kCallBegin && std::ranges::count(options_.custom_tools, piece.text) != 0;
+    const std::string_view prefix = kind == Kind::kText        ? "msg"
+                                    : kind == Kind::kReasoning ? "rs"
+                                    : custom                   ? "ctc"
+                                                               : "fc";
     open_ = Item{.kind = kind,
                  .id = Cat(prefix, "_", id_, "_", output_.size()),
                  .text = {},
                  .name = piece.text,
                  .call_id = piece.call_id,
+                 .custom = custom,
                  .logprobs = {}};
     Append("response.output_item.added", {{"output_index", Number(output_.size())}, {"item", ItemJson("in_progress")}},
            out);
@@ -183,6 +191,12 @@ class ResponseEncoder final : public ReplyEncoder {
         AppendOfPart("response.reasoning_text.done", {{"text", open_->text}}, out);
         break;
       default:
+        if (open_->custom) {
+          open_->text = CustomInputOf(open_->text);
+          AppendOfItem("response.custom_tool_call_input.delta", {{"delta", open_->text}}, out);
+          AppendOfItem("response.custom_tool_call_input.done", {{"input", open_->text}}, out);
+          break;
+        }
         AppendOfItem("response.function_call_arguments.done", {{"name", open_->name}, {"arguments", open_->text}}, out);
     }
     if (open_->kind != Kind::kCallBegin) AppendOfPart("response.content_part.done", {{"part", PartJson()}}, out);
@@ -210,11 +224,11 @@ class ResponseEncoder final : public ReplyEncoder {
         item.emplace_back("content", whole ? Json::Array{PartJson()} : Json::Array{});
         break;
       default:
-        item.emplace_back("type", "function_call");
+        item.emplace_back("type", open_->custom ? "custom_tool_call" : "function_call");
         item.emplace_back("status", std::string(status));
         item.emplace_back("call_id", open_->call_id);
         item.emplace_back("name", open_->name);
-        item.emplace_back("arguments", whole ? open_->text : std::string());
+        item.emplace_back(open_->custom ? "input" : "arguments", whole ? open_->text : std::string());
     }
     return item;
   }

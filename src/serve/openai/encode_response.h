@@ -10,6 +10,8 @@
 ///                    response.content_part.done
 ///     reasoning:     the same with response.reasoning_text.delta and .done
 ///     function_call: response.function_call_arguments.delta*, response.function_call_arguments.done
+///     custom_tool_call: response.custom_tool_call_input.delta, response.custom_tool_call_input.done, at its end: the
+///                    model writes its input as JSON, whose characters come out when it is whole
 ///     response.output_item.done,
 ///   one of response.completed, response.incomplete, response.failed.
 ///
@@ -21,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "serve/dialect.h"
@@ -32,6 +35,7 @@ struct ResponseReplyOptions {
   bool stream = false;
   bool background = false;  // then a stream
   bool logprobs = false;
+  std::vector<std::string> custom_tools{};  // the names of those that are called with a text
   std::function<int64_t()> unix_seconds{};
 };
 std::unique_ptr<ReplyEncoder> MakeResponseEncoder(ResponseReplyOptions options, const ReplyIdentity& identity);

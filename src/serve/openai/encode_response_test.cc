@@ -97,6 +97,28 @@ TEST(EncodeResponse, EventsComeInTheirOrder) {
             R"("output_index":2,"name":"f","arguments":"{\"a\":1}"})");
 }
 
+TEST(EncodeResponse, ACustomToolIsCalledWithAText) {
+  ResponseReplyOptions options = Options(true);
+  options.custom_tools = {"note"};
+  const auto told = [&](std::vector<std::string> fragments, FinishReason reason) {
+    std::vector<OutputPiece> pieces = {{.kind = PieceKind::kCallBegin, .text = "note", .call_id = "call_1"}};
+    for (std::string& text : fragments) pieces.push_back({.kind = PieceKind::kCallArguments, .text = std::move(text)});
+    pieces.push_back({.kind = PieceKind::kCallEnd, .text = {}});
+    return Read(Encode(options, {PromptRead{}, Said(std::move(pieces)), Finished(reason)}));
+  };
+  const std::vector<Json> events = told({R"({"input": "say )", R"(\"hi\"\n"})"}, FinishReason::kToolCalls);
+  EXPECT_EQ(Names(events),
+            "created in_progress output_item.added custom_tool_call_input.delta custom_tool_call_input.done "
+            "output_item.done completed ");
+  EXPECT_EQ(*events[3].Find("delta"), Json("say \"hi\"\n"));
+  EXPECT_EQ(*events[4].Find("input"), Json("say \"hi\"\n"));
+  EXPECT_EQ(WriteJson(*events[5].Find("item")),
+            R"({"id":"ctc_1_0","type":"custom_tool_call","status":"completed","call_id":"call_1","name":"note",)"
+            R"("input":"say \"hi\"\n"})");
+  EXPECT_EQ(*told({R"({"input":"cut o)"}, FinishReason::kLength)[4].Find("input"), Json("cut o"));
+  EXPECT_EQ(*told({"no JSON"}, FinishReason::kToolCalls)[4].Find("input"), Json("no JSON"));
+}
+
 TEST(EncodeResponse, TheLastEventIsTheWholeAnswer) {
   const std::vector<Json> events = Read(Encode(Options(true), ThoughtTextAndCall()));
   const std::string whole = Encode(Options(false), ThoughtTextAndCall());

@@ -35,13 +35,16 @@ class ItemReader {
     BP_ASSIGN_OR_RETURN(const std::string* role, fields.String("role"));
     if (type == nullptr && role == nullptr) return Reference(fields);  // OpenAI lets their type be left out, too
     if (type == nullptr || *type == "message") return MessageItem(fields, index);
-    if (*type == "function_call") return CallItem(fields, index);
-    if (*type == "function_call_output") return CallOutputItem(fields, index);
+    if (*type == "function_call" || *type == "custom_tool_call") return CallItem(fields, *type, index);
+    if (*type == "function_call_output" || *type == "custom_tool_call_output") {
+      return CallOutputItem(fields, *type, index);
+    }
     if (*type == "reasoning") return ReasoningItem(fields, index);
     if (*type == "item_reference") return Reference(fields);
     return Unsupported(fields.PathOf("type"),
                        Cat("Items of type '", type->substr(0, 50), "' are not supported; allowed: message, ",
-                           "function_call, function_call_output, reasoning, item_reference."));
+                           "function_call, function_call_output, custom_tool_call, custom_tool_call_output, ",
+                           "reasoning, item_reference."));
   }
 
   Json UserText(const std::string& text) {
@@ -114,26 +117,28 @@ class ItemReader {
     return parts;
   }
 
-  Result<Json> CallItem(const FieldReader& fields, size_t index) const {
+  Result<Json> CallItem(const FieldReader& fields, const std::string& type, size_t index) const {
+    const bool custom = type == "custom_tool_call";
+    const char* const said = custom ? "input" : "arguments";
     BP_ASSIGN_OR_RETURN(std::string call_id, fields.RequiredString("call_id"));
     BP_ASSIGN_OR_RETURN(std::string name, fields.RequiredString("name"));
-    BP_ASSIGN_OR_RETURN(std::string arguments, fields.RequiredString("arguments"));
-    BP_ASSIGN_OR_RETURN(Json id, IdOf(fields, "fc", index));
+    BP_ASSIGN_OR_RETURN(std::string arguments, fields.RequiredString(said));
+    BP_ASSIGN_OR_RETURN(Json id, IdOf(fields, custom ? "ctc" : "fc", index));
     return Json(Json::Object{{"id", std::move(id)},
-                             {"type", "function_call"},
+                             {"type", type},
                              {"status", "completed"},
                              {"call_id", std::move(call_id)},
                              {"name", std::move(name)},
-                             {"arguments", std::move(arguments)}});
+                             {said, std::move(arguments)}});
   }
 
-  Result<Json> CallOutputItem(const FieldReader& fields, size_t index) const {
+  Result<Json> CallOutputItem(const FieldReader& fields, const std::string& type, size_t index) const {
     BP_ASSIGN_OR_RETURN(std::string call_id, fields.RequiredString("call_id"));
     BP_ASSIGN_OR_RETURN(Json::Array parts, Parts(fields, "output", /*output=*/false));
-    BP_ASSIGN_OR_RETURN(Json id, IdOf(fields, "fco", index));
+    BP_ASSIGN_OR_RETURN(Json id, IdOf(fields, type == "custom_tool_call_output" ? "ctco" : "fco", index));
     const bool is_text = fields.Get("output")->is_string();
     return Json(Json::Object{{"id", std::move(id)},
-                             {"type", "function_call_output"},
+                             {"type", type},
                              {"status", "completed"},
                              {"call_id", std::move(call_id)},
                              {"output", is_text ? *fields.Get("output") : Json(std::move(parts))}});
@@ -217,14 +222,17 @@ class MessageBuilder {
       reasoning_ += text.empty() ? JoinedTexts(item.Find("summary")) : text;
       return Status::Ok();
     }
-    if (type == "function_call") {
+    if (type == "function_call" || type == "custom_tool_call") {
       Message& message = Assistant(/*open_for_calls=*/true);
+      std::string arguments = type == "function_call"
+                                  ? TextAt(item, "arguments")
+                                  : WriteJson(Json::Object{{std::string(kCustomInput), TextAt(item, "input")}});
       message.tool_calls.push_back(
-          {.id = TextAt(item, "call_id"), .name = TextAt(item, "name"), .arguments = TextAt(item, "arguments")});
+          {.id = TextAt(item, "call_id"), .name = TextAt(item, "name"), .arguments = std::move(arguments)});
       calls_.push_back(TextAt(item, "call_id"));
       return Status::Ok();
     }
-    if (type == "function_call_output") return AddOutput(item);
+    if (type == "function_call_output" || type == "custom_tool_call_output") return AddOutput(item);
     const std::string role = TextAt(item, "role");
     Message& message = role == "assistant" ? Assistant(/*open_for_calls=*/false) : Append(role);
     message.content = JoinedTexts(item.Find("content"));
@@ -268,6 +276,15 @@ class MessageBuilder {
 };
 
 }  // namespace
+
+std::string CustomInputOf(std::string_view arguments) {
+  for (const std::string_view end : {"", "\"}"}) {
+    const Result<Json> parsed = ParseJson(Cat(arguments, end));
+    const Json* input = parsed.ok() ? parsed->Find(kCustomInput) : nullptr;
+    if (input != nullptr && input->is_string()) return input->as_string();
+  }
+  return std::string(arguments);
+}
 
 Result<Json> ParseOwnJson(std::string_view text) {
   return ParseJson(text, {.depth_max = JsonLimits{}.depth_max + 8});

@@ -5,6 +5,7 @@
 ///   message               {"id","type","status","role","content":[{"type":"input_text"|"output_text","text",...}]}
 ///   function_call         {"id","type","status","call_id","name","arguments"}
 ///   function_call_output  {"id","type","status","call_id","output"}
+///   custom_tool_call, custom_tool_call_output: the same, with "input", any text, in place of "arguments"
 ///   reasoning             {"id","type","summary":[...],"content":[{"type":"reasoning_text","text"}]}
 ///   item_reference        {"type","id"}: in a request, an item of a stored response
 ///
@@ -20,6 +21,12 @@
 #include "serve/field_reader.h"
 
 namespace bedplate::openai {
+
+/// To the model a custom tool is a function with this one parameter, a string.
+inline constexpr std::string_view kCustomInput = "input";
+/// The text that a custom tool was called with; arguments: as the model wrote them. Where they are cut off, as far as
+/// they go; where they are no JSON, as they are.
+std::string CustomInputOf(std::string_view arguments);
 
 /// Of what was said earlier, for one request; more than the context of any model has room for.
 inline constexpr size_t kHistoryBytesMax = size_t{32} << 20;
