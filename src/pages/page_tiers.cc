@@ -106,7 +106,6 @@ void PageTiers::TakeComplete(const PageKey& key, const PageKey& parent, std::spa
   }
   Waiting& last = waiting_.emplace_back(key, parent);
   std::ranges::copy(pages, last.pages.begin());
-  any_waiting_ = true;
 }
 
 /// Whether the file has it, or will soon; touches it. If an earlier process is said to have written it, and somebody
@@ -129,14 +128,12 @@ void PageTiers::OfferWaiting() {
           [&](std::byte* to) { CopyOut(std::span(run.pages).first(options_.page_bytes.size()), to); });
   }
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(done));
-  any_waiting_ = !waiting_.empty();
 }
 
 void PageTiers::ForgetWaiting(const PageKey& key) {
   const auto run = std::ranges::find(waiting_, key, &Waiting::key);
   if (run == waiting_.end()) return;
   waiting_.erase(run);
-  any_waiting_ = !waiting_.empty();
   ++counts_[static_cast<size_t>(Tier::kFile)].refused;
 }
 
@@ -332,7 +329,6 @@ void PageTiers::Drop(PageRestore& restore) {
 void PageTiers::DropAll() {
   counts_[static_cast<size_t>(Tier::kFile)].refused += waiting_.size();
   waiting_.clear();
-  any_waiting_ = false;
   for (BufferState& state : buffer_states_) {
     state.restore = 0;
     if (state.filled == Filled::kRead || state.filled == Filled::kUnread) state = {};
@@ -419,13 +415,12 @@ bool PageTiers::Work() {
     job.status = CaughtStatus();
   }
   job.seconds = std::chrono::duration<double>(clock_.Now() - start).count();
-  const bool wake = !job.write || any_waiting_;
   {
     const std::lock_guard lock(mutex_);
     --working_;
     done_.push_back(std::move(job));
   }
-  if (wake) wake_();
+  wake_();
   return true;
 }
 
@@ -471,7 +466,7 @@ void PageTiers::CheckIntegrity() {
   });
   const std::lock_guard lock(mutex_);
   BP_CHECK(jobs_.size() + done_.size() + working_ == static_cast<size_t>(busy));
-  BP_CHECK(waiting_.size() <= kWaitingMax && any_waiting_ == !waiting_.empty());
+  BP_CHECK(waiting_.size() <= kWaitingMax);
 }
 
 }  // namespace bedplate

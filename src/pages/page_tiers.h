@@ -23,7 +23,6 @@
 ///          restore, and for what is said of a failure.
 
 #include <array>
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -106,8 +105,7 @@ class PageTiers {
 
   // ---- The other thread's.
 
-  /// Called on the other thread whenever Collect has something to do that can't wait for the next step. Before that
-  /// thread is started.
+  /// Called on the other thread whenever something has been read or written. Before that thread is started.
   void OnDone(std::function<void()> wake) { wake_ = std::move(wake); }
   /// Reads and writes until Stop, and then what is still to be written.
   void Serve();
@@ -198,7 +196,6 @@ class PageTiers {
   Buffer buffers_;                          // [write_buffers + read_buffers, run_bytes]
   std::vector<BufferState> buffer_states_;  // those for writing first
   std::vector<Waiting> waiting_;            // for a buffer to be written from, in the order they came
-  std::atomic<bool> any_waiting_ = false;   // for the other thread
 
   uint64_t restores_ = 0;  // ids given out
   std::array<TierCounts, 2> counts_;
