@@ -74,6 +74,10 @@ void BookWriter::Submit(Place place, Entry entry) {
 
 Status BookWriter::Write(std::function<Status(Books& books)> write) {
   BP_ASSIGN_OR_RETURN(Place place, TakePlace());
+  return Write(std::move(place), std::move(write));
+}
+
+Status BookWriter::Write(Place place, std::function<Status(Books& books)> write) {
   std::mutex mutex;
   std::condition_variable told;
   std::optional<Status> answer;

@@ -74,6 +74,8 @@ class BookWriter {
   void Submit(Place place, Entry entry);
   /// Takes a place, submits, and waits until it is durable: for commands and the admin API. Not from `done`.
   Status Write(std::function<Status(Books& books)> write);
+  /// The same with a place taken before.
+  Status Write(Place place, std::function<Status(Books& books)> write);
 
   struct Health {
     size_t waiting = 0;                // entries

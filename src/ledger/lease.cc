@@ -49,21 +49,10 @@ Status BudgetLease::Start() {
 Status BudgetLease::Stop() {
   stopped_ = true;
   if (!stop_place_) return Status::Ok();
-  std::mutex mutex;
-  std::condition_variable told;
-  std::optional<Status> answer;
-  BookWriter::Place place = *std::exchange(stop_place_, std::nullopt);
-  writer_.Submit(std::move(place), {.write = [this](Books& books) { return GiveBackLease(books); },
-                                    .done =
-                                        [&](const Status& durable) {
-                                          const std::lock_guard lock(mutex);
-                                          answer = durable;
-                                          told.notify_all();
-                                        }});
-  std::unique_lock lock(mutex);
-  told.wait(lock, [&] { return answer.has_value(); });
+  const Status status =
+      writer_.Write(*std::exchange(stop_place_, std::nullopt), [this](Books& books) { return GiveBackLease(books); });
   available_ = 0;
-  return *answer;
+  return status;
 }
 
 std::optional<BudgetLease::Hold> BudgetLease::TryHold(int64_t amount) {
@@ -158,12 +147,14 @@ Result<std::optional<TransferId>> BudgetLease::OpenLease(Books& books) {
   return std::optional<TransferId>();
 }
 
-Transfer BudgetLease::Resolution(std::string_view what, TransferId lease) const {
-  return {.id = {DerivedId(what, {IdBytes(lease.value)})},
-          .kind = Kind::kPost,
+/// Between the budget and what was spent of it; lease: which one it resolves.
+Transfer BudgetLease::LeaseTransfer(Kind kind, TransferId id, Int128 amount, std::optional<TransferId> lease) const {
+  return {.id = id,
+          .kind = kind,
           .code = Transfer::Code::kLease,
           .debit = budget_.budget,
           .credit = budget_.spent,
+          .amount = amount,
           .pending = lease,
           .reference = budget_.name,
           .occurred_unix_us = clock_.UnixSeconds() * 1'000'000};
@@ -172,9 +163,8 @@ Transfer BudgetLease::Resolution(std::string_view what, TransferId lease) const 
 Status BudgetLease::GiveBackLease(Books& books) {
   BP_ASSIGN_OR_RETURN(const std::optional<TransferId> open, OpenLease(books));
   if (!open) return Status::Ok();
-  Transfer giving = Resolution("lease-return", *open);
-  giving.kind = Kind::kVoid;
-  return books.Write(giving).status();
+  const TransferId id = {DerivedId("lease-return", {IdBytes(open->value)})};
+  return books.Write(LeaseTransfer(Kind::kVoid, id, 0, open)).status();
 }
 
 /// Writes the post, if it resolves a lease, and leases `lease` anew.
@@ -184,16 +174,7 @@ Status BudgetLease::Exchange(Books& books, const Transfer& post, Int128 lease) {
     if (post.pending) BP_RETURN_IF_ERROR(books.Write(post).status());
     if (lease == 0) return Status::Ok();
     ++number_;
-    return books
-        .Write({.id = LeaseId(number_),
-                .kind = Kind::kReserve,
-                .code = Transfer::Code::kLease,
-                .debit = budget_.budget,
-                .credit = budget_.spent,
-                .amount = lease,
-                .reference = budget_.name,
-                .occurred_unix_us = clock_.UnixSeconds() * 1'000'000})
-        .status();
+    return books.Write(LeaseTransfer(Kind::kReserve, LeaseId(number_), lease)).status();
   });
   if (!written.ok()) number_ = before;
   return written;
@@ -209,7 +190,8 @@ Result<int64_t> BudgetLease::LeaseMore(Books& books, int64_t wanted) {
   if (more <= 0) return 0;
   BP_ASSIGN_OR_RETURN(const std::optional<TransferId> open, OpenLease(books));
   const Int128 leased = open ? books.balances().FindReserve(*open)->amount : 0;
-  const Transfer nothing = open ? Resolution("lease-more", *open) : Transfer();
+  Transfer nothing;
+  if (open) nothing = LeaseTransfer(Kind::kPost, {DerivedId("lease-more", {IdBytes(open->value)})}, 0, open);
   BP_RETURN_IF_ERROR(Exchange(books, nothing, leased + more));
   return static_cast<int64_t>(more);
 }
@@ -223,13 +205,8 @@ Status BudgetLease::SettleInGroup(Books& books, TransferId id, Int128 actual) {
   }
   BP_ASSIGN_OR_RETURN(const std::optional<TransferId> open, OpenLease(books));
   const Int128 leased = open ? books.balances().FindReserve(*open)->amount : 0;
-  Transfer post = Resolution("", open.value_or(TransferId{}));
-  post.id = id;
-  post.amount = actual;
-  if (open && actual <= leased) return Exchange(books, post, leased - actual);
-  post.kind = Kind::kSingle;
-  post.pending.reset();
-  return books.Write(post).status();
+  if (!open || actual > leased) return books.Write(LeaseTransfer(Kind::kSingle, id, actual)).status();
+  return Exchange(books, LeaseTransfer(Kind::kPost, id, actual, open), leased - actual);
 }
 
 }  // namespace bedplate

@@ -108,7 +108,8 @@ class BudgetLease {
   Status GiveBackLease(Books& books);
   Status Exchange(Books& books, const Transfer& post, Int128 lease);
   [[nodiscard]] TransferId LeaseId(int64_t number) const;
-  [[nodiscard]] Transfer Resolution(std::string_view what, TransferId lease) const;
+  [[nodiscard]] Transfer LeaseTransfer(Transfer::Kind kind, TransferId id, Int128 amount,
+                                       std::optional<TransferId> lease = {}) const;
   Result<std::optional<TransferId>> OpenLease(Books& books);
   Status FindLastNumber(Books& books);
 
