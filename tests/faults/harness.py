@@ -65,6 +65,16 @@ def small_disk(folder, mib):
         subprocess.run(["umount", "-l", folder], check=False)
 
 
+@contextlib.contextmanager
+def small_disk_or_skip(folder, mib):
+    disk = folder / "disk"
+    disk.mkdir()
+    with small_disk(disk, mib) as mounted:
+        if mounted is None:
+            raise Skip("mounting a small disk needs root")
+        yield disk
+
+
 def run(tests, wanted):
     """Runs each (name, test) whose name contains one of `wanted`, in a folder of its own; the exit status."""
     passed, failed = 0, 0

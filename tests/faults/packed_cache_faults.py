@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from bedplate_process import BINARY, Server, model_path
-from harness import Skip, require, small_disk, wait_for_log
+from harness import require, small_disk_or_skip, wait_for_log
 
 
 def chat_answer(folder, *arguments):
@@ -81,11 +81,7 @@ def test_data_folder_that_takes_no_cache(folder):
 def test_full_disk_still_serves(folder):
     """The packed weights can't be cached on a full disk; serving goes on without the cache, and says so."""
     path = model_path()
-    disk = folder / "disk"
-    disk.mkdir()
-    with small_disk(disk, 1) as mounted:
-        if mounted is None:
-            raise Skip("mounting a small disk needs root")
+    with small_disk_or_skip(folder, 1) as disk:
         with Server(model=path, data=disk) as server:
             status, models = server.request("GET", "/v1/models")
             require(status == 200, f"/v1/models answered {status}")

@@ -8,7 +8,7 @@ import threading
 import time
 
 from bedplate_process import Server, model_path
-from harness import Skip, kill, require, small_disk, swallow, wait_for_log
+from harness import kill, require, small_disk_or_skip, swallow, wait_for_log
 
 
 FROM_FILE = 'tier="file"'
@@ -132,11 +132,7 @@ def test_a_file_of_pages_has_one_process(folder):
 
 def test_full_disk_stops_the_file_of_pages(folder):
     path = model_path()
-    disk = folder / "disk"
-    disk.mkdir()
-    with small_disk(disk, 320) as mounted:
-        if mounted is None:
-            raise Skip("mounting a small disk needs root")
+    with small_disk_or_skip(folder, 320) as disk:
         with Server("--cache-disk", "40MiB", "--no-packed-cache", model=path, data=disk) as server:
             plain = long_answer(server)[0]
             with contextlib.suppress(OSError), open(disk / "other", "wb") as other:
