@@ -3,6 +3,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "base/ascii.h"
+
 namespace bedplate {
 
 struct Sha256::State {
@@ -42,11 +44,9 @@ std::optional<Sha256::Digest> DigestFromHex(std::string_view hex) {
   Sha256::Digest digest{};
   if (hex.size() != 2 * digest.size()) return std::nullopt;
   for (size_t i = 0; i < hex.size(); ++i) {
-    const char c = hex[i];
-    const bool decimal = c >= '0' && c <= '9';
-    const char lower = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-    if (!decimal && (lower < 'a' || lower > 'f')) return std::nullopt;
-    digest[i / 2] = static_cast<unsigned char>(digest[i / 2] * 16 + (decimal ? c - '0' : lower - 'a' + 10));
+    const std::optional<uint8_t> digit = HexDigit(hex[i]);
+    if (!digit.has_value()) return std::nullopt;
+    digest[i / 2] = static_cast<unsigned char>(digest[i / 2] * 16 + *digit);
   }
   return digest;
 }

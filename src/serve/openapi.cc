@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/cat.h"
 #include "base/check.h"
 
@@ -191,12 +192,6 @@ Json OperationJson(const Operation& operation, std::string_view prefix, bool nee
   return out;
 }
 
-std::string LowerCase(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
-}
-
 /// The path under which Bedrock's host has another API, or none.
 std::string_view PrefixOf(std::string_view pattern) {
   for (const std::string_view prefix : {"/openai", "/anthropic"}) {
@@ -213,7 +208,7 @@ Json::Object Paths(const std::vector<Route>& routes, std::span<const ApiDescript
     std::string path = Cat(prefix, operation.path);
     auto at = std::ranges::find(paths, path, &Json::Member::first);
     if (at == paths.end()) at = paths.insert(paths.end(), {std::move(path), Json::Object{}});
-    at->second.as_object().emplace_back(LowerCase(route.method), OperationJson(operation, prefix, route.needs_key));
+    at->second.as_object().emplace_back(AsciiLower(route.method), OperationJson(operation, prefix, route.needs_key));
   };
   for (const Route& route : routes) {
     for (const ApiDescription& api : apis) {

@@ -1,5 +1,7 @@
 #include "text/json_scanner.h"
 
+#include "base/ascii.h"
+
 namespace bedplate {
 namespace {
 
@@ -8,9 +10,6 @@ bool IsSpace(char c) {
 }
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
-}
-bool IsHexDigit(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 }  // namespace
@@ -121,7 +120,7 @@ bool JsonScanner::PushString(char c) {
   }
   if (state_ == State::kUnicode) {
     if (--digits_ == 0) state_ = State::kString;
-    return IsHexDigit(c);
+    return HexDigit(c).has_value();
   }
   if (c == '\\') {
     state_ = State::kEscape;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/cat.h"
 #include "text/unicode.h"
 
@@ -12,13 +13,6 @@ namespace bedplate {
 namespace {
 
 constexpr uint32_t kSpaceMarkCode = 0x2581;
-
-std::optional<uint32_t> HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return std::nullopt;
-}
 
 /// The code point that ends at `end`, which must be above 0.
 uint32_t CodeBefore(std::string_view text, size_t end) {
@@ -49,8 +43,8 @@ void AppendReplaced(std::string_view text, std::string_view what, std::string_vi
 
 std::optional<uint8_t> ByteOfByteToken(std::string_view token_text) {
   if (token_text.size() != 6 || !token_text.starts_with("<0x") || token_text[5] != '>') return std::nullopt;
-  const std::optional<uint32_t> high = HexDigit(token_text[3]);
-  const std::optional<uint32_t> low = HexDigit(token_text[4]);
+  const std::optional<uint8_t> high = HexDigit(token_text[3]);
+  const std::optional<uint8_t> low = HexDigit(token_text[4]);
   if (!high || !low) return std::nullopt;
   return static_cast<uint8_t>(*high << 4 | *low);
 }
