@@ -70,11 +70,13 @@ def main():
     seconds = {}
 
     def note(kind, server, prompt, wanted, tier=None):
-        before = tier_tokens(server, tier) if tier else 0
+        tiers = {tier, "pages"} if tier else set()
+        before = {each: tier_tokens(server, each) for each in tiers}
         taken, bits = ask(server, path.stem, prompt)
+        came = {each: tier_tokens(server, each) - before[each] for each in tiers}
         # The pool has room for a little more than a prompt: a few of its pages may be there still.
-        if tier and not 0.95 * whole <= tier_tokens(server, tier) - before <= whole:
-            raise SystemExit(f"{kind}: {tier_tokens(server, tier) - before} tokens came from there, not {whole}")
+        if tier and not (came[tier] >= 0.95 * whole and sum(came.values()) == whole):
+            raise SystemExit(f"{kind}: of {whole} tokens came {came}")
         if wanted and bits != wanted:
             raise SystemExit(f"{kind}: another answer: {bits}, {wanted}")
         seconds.setdefault(kind, []).append(taken)
