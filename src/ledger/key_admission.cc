@@ -1,177 +1,22 @@
 #include "ledger/key_admission.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "base/cat.h"
-#include "ledger/rate_meter.h"
+#include "ledger/credentials.h"
 
 namespace bedplate {
-namespace {
 
-constexpr uint32_t kConcurrencyRetryMs = 1000;  // when a running request ends is anybody's guess
-
-Status Unauthenticated(std::string message, std::string reason) {
-  return Status(StatusCode::kUnauthenticated, std::move(message)).WithReason(std::move(reason));
-}
-
-Status ExpiredKey() {
-  return Unauthenticated("this key has expired", "expired_key");
-}
-
-// The key of "Bearer KEY"; the scheme's letters may be of any case (RFC 9110, 11.1). Empty where it isn't that.
-std::string_view BearerOf(std::string_view credentials) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (credentials.size() < kScheme.size()) return {};
-  for (size_t i = 0; i < kScheme.size(); ++i) {
-    const char c = credentials[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != kScheme[i]) return {};
-  }
-  const size_t begin = credentials.find_first_not_of(' ', kScheme.size());
-  return begin == std::string_view::npos ? std::string_view() : credentials.substr(begin);
-}
-
-uint32_t Millis(Duration time) {  // rounded up: a client that comes back then is let in
-  return static_cast<uint32_t>((time.count() + 999'999) / 1'000'000);
-}
-
-}  // namespace
-
-// What one key uses. Its limits are the key's, now.
-class KeyAdmission::Meter {
- public:
-  explicit Meter(const KeyLimits& limits) : limits_(limits) {}
-
-  void SetLimits(const KeyLimits& limits) {
-    const std::lock_guard lock(mutex_);
-    limits_ = limits;
-  }
-
-  std::optional<Refusal> TryBegin(uint64_t prompt_tokens, Instant now) {
-    const std::lock_guard lock(mutex_);
-    if (auto refusal = Refuse(prompt_tokens, now)) return refusal;
-    ++running_;
-    if (limits_.requests_per_minute != 0) requests_.Take(1, limits_.requests_per_minute, now);
-    if (limits_.tokens_per_minute != 0) tokens_.Take(prompt_tokens, limits_.tokens_per_minute, now);
-    return std::nullopt;
-  }
-  void Charge(uint64_t tokens, Instant now) {
-    const std::lock_guard lock(mutex_);
-    if (limits_.tokens_per_minute != 0) tokens_.Take(tokens, limits_.tokens_per_minute, now);
-  }
-  void End() {
-    const std::lock_guard lock(mutex_);
-    --running_;
-  }
-  void GiveUp(uint64_t prompt_tokens) {
-    const std::lock_guard lock(mutex_);
-    --running_;
-    if (limits_.requests_per_minute != 0) requests_.GiveBack(1, limits_.requests_per_minute);
-    if (limits_.tokens_per_minute != 0) tokens_.GiveBack(prompt_tokens, limits_.tokens_per_minute);
-  }
-  [[nodiscard]] RateLimits Rates(Instant now) const {
-    const std::lock_guard lock(mutex_);
-    return RatesLocked(now);
-  }
-
- private:
-  [[nodiscard]] RateLimits RatesLocked(Instant now) const {
-    RateLimits rates;
-    if (limits_.requests_per_minute != 0) rates.requests = requests_.At(limits_.requests_per_minute, now);
-    if (limits_.tokens_per_minute != 0) rates.tokens = tokens_.At(limits_.tokens_per_minute, now);
-    return rates;
-  }
-
-  // What can never be goes first; of the others, the one that takes longest to pass.
-  [[nodiscard]] std::optional<Refusal> Refuse(uint64_t prompt_tokens, Instant now) const {
-    using Kind = Refusal::Kind;
-    const uint64_t tokens_max = limits_.tokens_per_minute;
-    const uint64_t requests_max = limits_.requests_per_minute;
-    if (tokens_max != 0 && prompt_tokens > tokens_max) {
-      return Refusal{
-          .kind = Kind::kPromptTooLong, .limit = tokens_max, .used = prompt_tokens, .rates = RatesLocked(now)};
-    }
-    std::optional<Refusal> worst;
-    const auto consider = [&](Kind kind, uint64_t limit, uint64_t used, uint32_t retry_ms) {
-      if (retry_ms == 0 || (worst && worst->retry_after_ms >= retry_ms)) return;
-      worst =
-          Refusal{.kind = kind, .limit = limit, .used = used, .retry_after_ms = retry_ms, .rates = RatesLocked(now)};
-    };
-    if (limits_.concurrent_requests != 0 && running_ >= limits_.concurrent_requests) {
-      consider(Kind::kConcurrency, limits_.concurrent_requests, running_, kConcurrencyRetryMs);
-    }
-    if (requests_max != 0) {
-      consider(Kind::kRequests, requests_max, requests_.Used(requests_max, now),
-               Millis(requests_.TimeUntil(1, requests_max, now)));
-    }
-    if (tokens_max != 0) {  // at least one token must be left, or a key in debt could go on with empty prompts
-      consider(Kind::kTokens, tokens_max, tokens_.Used(tokens_max, now),
-               Millis(tokens_.TimeUntil(std::max<uint64_t>(prompt_tokens, 1), tokens_max, now)));
-    }
-    return worst;
-  }
-
-  mutable std::mutex mutex_;  // guards the rest
-  KeyLimits limits_;
-  uint32_t running_ = 0;
-  RateMeter requests_;
-  RateMeter tokens_;
-};
-
-class KeyAdmission::KeyPermit final : public Permit {
- public:
-  KeyPermit(std::shared_ptr<Meter> meter, const Clock& clock, uint64_t prompt_tokens)
-      : meter_(std::move(meter)), clock_(clock), charged_(prompt_tokens) {}
-  KeyPermit(const KeyPermit&) = delete;
-  KeyPermit& operator=(const KeyPermit&) = delete;
-  ~KeyPermit() override {
-    if (settled_) return;
-    noted_ ? meter_->End() : meter_->GiveUp(charged_);
-  }
-
-  void Note(const Usage& usage) override {
-    if (settled_) return;
-    noted_ = true;
-    const uint64_t tokens = uint64_t{usage.prompt_tokens} + usage.output_tokens;
-    if (tokens > charged_) meter_->Charge(tokens - std::exchange(charged_, tokens), clock_.Now());
-  }
-  void Settle(const Usage& usage) override {
-    Note(usage);
-    if (!std::exchange(settled_, true)) meter_->End();
-  }
-  [[nodiscard]] RateLimits Rates() const override { return meter_->Rates(clock_.Now()); }
-
- private:
-  const std::shared_ptr<Meter> meter_;  // shared with the admission: a key may be removed while its requests run
-  const Clock& clock_;
-  uint64_t charged_;  // tokens
-  bool noted_ = false;
-  bool settled_ = false;
-};
-
-KeyAdmission::KeyAdmission(KeyFile keys, const Clock& clock) : clock_(clock), keys_(std::move(keys)) {
-  for (const Key& key : keys_.keys()) meters_.emplace(key.principal.key, std::make_shared<Meter>(key.limits));
-}
-
-KeyAdmission::~KeyAdmission() = default;
+KeyAdmission::KeyAdmission(KeyFile keys, const Clock& clock) : clock_(clock), meters_(clock), keys_(std::move(keys)) {}
 
 bool KeyAdmission::Expired(const Key& key) const {
   return key.expires_unix_seconds && clock_.UnixSeconds() >= *key.expires_unix_seconds;
 }
 
 Result<Principal> KeyAdmission::Authenticate(std::string_view credentials) {
-  if (credentials.empty()) {
-    return Unauthenticated(
-        "You didn't provide an API key. Send it as 'Authorization: Bearer KEY' or in an x-api-key field.",
-        "missing_api_key");
-  }
-  const std::string_view secret = BearerOf(credentials);
-  if (secret.empty()) {
-    return Unauthenticated("The Authorization field must be 'Bearer' and an API key.", "invalid_api_key");
-  }
+  BP_ASSIGN_OR_RETURN(const std::string_view secret, BearerOf(credentials));
   const std::lock_guard lock(mutex_);
   const Key* const key = keys_.FindBearer(secret);
-  if (key == nullptr) return Unauthenticated("Incorrect API key provided.", "invalid_api_key");
+  if (key == nullptr) return IncorrectKey();
   if (Expired(*key)) return ExpiredKey();
   return key->principal;
 }
@@ -179,34 +24,27 @@ Result<Principal> KeyAdmission::Authenticate(std::string_view credentials) {
 Result<AccessKey> KeyAdmission::FindAccessKey(std::string_view id) {
   const std::lock_guard lock(mutex_);
   const Key* const key = keys_.FindAccessKey(id);
-  if (key == nullptr) return Unauthenticated("no access key of this server has that id", "unknown_access_key");
+  if (key == nullptr) return UnknownAccessKey();
   if (Expired(*key)) return ExpiredKey();
   return AccessKey{.secret = key->secret_access_key, .principal = key->principal};
 }
 
 Admitted KeyAdmission::Admit(const Principal& principal, const Estimate& estimate) {
-  std::shared_ptr<Meter> meter;
+  KeyLimits limits;
   {
     const std::lock_guard lock(mutex_);
     const Key* const key = keys_.FindByName(principal.key);
     if (key == nullptr || Expired(*key)) return Refusal{.kind = Refusal::Kind::kKeyGone};
-    meter = meters_.find(principal.key)->second;
+    limits = key->limits;
   }
-  if (auto refusal = meter->TryBegin(estimate.prompt_tokens, clock_.Now())) return *refusal;
-  return std::make_unique<KeyPermit>(std::move(meter), clock_, estimate.prompt_tokens);
+  return meters_.Admit(principal.key, limits, estimate);
 }
 
 void KeyAdmission::Replace(KeyFile keys) {
   const std::lock_guard lock(mutex_);
-  std::map<std::string, std::shared_ptr<Meter>, std::less<>> meters;
-  for (const Key& key : keys.keys()) {
-    const auto before = meters_.find(key.principal.key);
-    auto meter = before == meters_.end() ? std::make_shared<Meter>(key.limits) : before->second;
-    meter->SetLimits(key.limits);
-    meters.emplace(key.principal.key, std::move(meter));
-  }
   keys_ = std::move(keys);
-  meters_ = std::move(meters);
+  for (const Key& key : keys_.keys()) meters_.SetLimits(key.principal.key, key.limits);
+  meters_.KeepOnly([&](std::string_view name) { return keys_.FindByName(name) != nullptr; });
 }
 
 }  // namespace bedplate

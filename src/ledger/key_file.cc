@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <sys/stat.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +16,7 @@
 
 #include "base/cat.h"
 #include "base/descriptor.h"
+#include "ledger/secret_toml.h"
 
 namespace bedplate {
 namespace {
@@ -229,16 +229,6 @@ Status CheckUnique(const std::vector<Key>& keys, std::string_view file) {
   return check([](const Key& key) { return key.access_key_id; }, "access_key_id");
 }
 
-// The parser's own words can hold what it stumbled over, which may be a secret: only the place is told.
-Result<toml::table> ParseToml(std::string_view text, std::string_view name) {
-  try {
-    return static_cast<toml::table&&>(toml::parse(text));
-  } catch (const toml::parse_error& error) {
-    return Status::InvalidArgument(Cat(name, ", line ", error.source().begin.line, ", column ",
-                                       error.source().begin.column, ": this is not TOML"));
-  }
-}
-
 std::string Reason() {
   return std::strerror(errno);
 }
@@ -285,7 +275,7 @@ Result<KeyFile> KeyFile::Load(const std::filesystem::path& path) {
 }
 
 Result<KeyFile> KeyFile::Parse(std::string_view text, std::string_view name) {
-  BP_ASSIGN_OR_RETURN(const toml::table table, ParseToml(text, name));
+  BP_ASSIGN_OR_RETURN(const toml::table table, ParseSecretToml(text, name));
   const toml::array* const tables = table.size() == 1 ? table["keys"].as_array() : nullptr;
   if (tables == nullptr || !tables->is_array_of_tables()) {
     return Status::InvalidArgument(
