@@ -1,0 +1,493 @@
+// Tenants through the front door: verbs by callers of every kind against a store in a folder, and what admission makes
+// of it. Time is the test's.
+#include "ledger/tenancy/tenants.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <set>
+#include <thread>
+
+#include "base/cat.h"
+#include "base/file.h"
+#include "ledger/tenancy/key_text.h"
+#include "ledger/tenancy/tenant_admission.h"
+
+namespace bedplate {
+namespace {
+
+using std::chrono::seconds;
+
+class TenantsTest : public testing::Test {
+ protected:
+  TenantsTest()
+      : folder_(
+            std::filesystem::temp_directory_path() /
+            Cat("bedplate-tenants-", ::getpid(), "-", testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    std::filesystem::remove_all(folder_);
+    const auto made = Tenants::Init(options_, "host", kLocal, clock_);
+    EXPECT_TRUE(made.ok()) << made.status().message();
+    operator_key_ = made->Find("key")->as_string();
+    Reopen();
+  }
+  ~TenantsTest() override { std::filesystem::remove_all(folder_); }
+
+  void Reopen() {
+    admission_.reset();
+    tenants_.reset();
+    auto opened = Tenants::Open(options_, clock_);
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    tenants_ = *std::move(opened);
+    admission_ = std::make_unique<TenantAdmission>(*tenants_, clock_);
+  }
+  Json Done(const Caller& caller, std::string_view verb, const Json& arguments) {
+    auto done = tenants_->Do(caller, verb, arguments);
+    EXPECT_TRUE(done.ok()) << verb << ": " << done.status().message();
+    return done.ok() ? *done : Json(Json::Object{});
+  }
+  Json Local(std::string_view verb, const Json& arguments) { return Done(kLocal, verb, arguments); }
+  Status Refused(const Caller& caller, std::string_view verb, const Json& arguments) {
+    const auto done = tenants_->Do(caller, verb, arguments);
+    EXPECT_FALSE(done.ok()) << verb << " " << WriteJson(arguments);
+    return done.status();
+  }
+  Json NewKey(Json::Object more) { return Local("key.create", std::move(more)); }
+  Result<Principal> Ask(const std::string& key) { return admission_->Authenticate("Bearer " + key); }
+  std::string ReasonOf(const std::string& key) { return Ask(key).status().reason(); }
+  static std::string TextOf(const Json& object, std::string_view member) {
+    const Json* const value = object.Find(member);
+    return value != nullptr && value->is_string() ? value->as_string() : std::string();
+  }
+  // Everything that lies in the two folders.
+  [[nodiscard]] std::string Files() const {
+    std::string all;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
+      if (entry.is_regular_file()) all += *ReadFile(entry.path());
+    }
+    return all;
+  }
+
+  static inline const Caller kLocal = Caller::Local("local:0");
+  const std::filesystem::path folder_;
+  const Tenants::Options options_{.data_folder = folder_ / "data", .secret_file = folder_ / "config" / "secrets.toml"};
+  SimClock clock_;
+  std::string operator_key_;
+  std::unique_ptr<Tenants> tenants_;
+  std::unique_ptr<TenantAdmission> admission_;
+};
+
+TEST_F(TenantsTest, TheFirstKeyIsTheOperatorsOwners) {
+  const auto who = Ask(operator_key_);
+  ASSERT_TRUE(who.ok()) << who.status().message();
+  EXPECT_EQ(who->tenant, "host");
+  EXPECT_EQ(who->project, "default");
+  EXPECT_EQ(who->key, *KeyIdOf(operator_key_));
+  EXPECT_TRUE(who->may_use_models);
+  EXPECT_TRUE(who->may_read_metrics);
+  EXPECT_NE(who->cache_salt, 0u);
+  EXPECT_EQ(Tenants::Init(options_, "again", kLocal, clock_).status().code(), StatusCode::kConflict);
+  const auto second = Tenants::Open(options_, clock_);
+  EXPECT_EQ(second.status().code(), StatusCode::kUnavailable) << "one process has a store at a time";
+  EXPECT_NE(second.status().message().find(options_.data_folder.string()), std::string::npos);
+}
+
+TEST_F(TenantsTest, AKeyIsWhatItWasMadeAsAlsoAfterARestart) {
+  Local("tenant.create", Json::Object{{"name", "acme"}});
+  Local("project.create", Json::Object{{"tenant", "acme"}, {"name", "search"}});
+  const Json made = NewKey({{"tenant", "acme"},
+                            {"project", "search"},
+                            {"name", "ada"},
+                            {"role", "member"},
+                            {"scopes", Json::Array{"models"}},
+                            {"models", Json::Array{"small", "large"}},
+                            {"expires_at", 1000},
+                            {"requests_per_minute", 2},
+                            {"body_bytes_max", 4096},
+                            {"request_seconds_max", 7}});
+  const std::string key = TextOf(made, "key");
+  Reopen();
+  const auto who = Ask(key);
+  ASSERT_TRUE(who.ok()) << who.status().message();
+  EXPECT_EQ(who->tenant, "acme");
+  EXPECT_EQ(who->project, "search");
+  EXPECT_EQ(who->key, TextOf(made, "id"));
+  EXPECT_EQ(who->models, (std::vector<std::string>{"small", "large"}));
+  EXPECT_EQ(who->caps, (RequestCaps{.body_bytes_max = 4096, .output_tokens_max = 0, .time_ms_max = 7000}));
+  EXPECT_TRUE(who->may_use_models);
+  EXPECT_FALSE(who->may_read_metrics);
+  std::vector<Admitted> running;
+  for (int i = 0; i < 2; ++i) running.push_back(admission_->Admit(*who, {}));
+  const Admitted third = admission_->Admit(*who, {});
+  ASSERT_TRUE(std::holds_alternative<Refusal>(third));
+  EXPECT_EQ(std::get<Refusal>(third).kind, Refusal::Kind::kRequests);
+  clock_.Advance(seconds(1000));
+  EXPECT_EQ(ReasonOf(key), "expired_key");
+  const Admitted late = admission_->Admit(*who, {});
+  ASSERT_TRUE(std::holds_alternative<Refusal>(late));
+  EXPECT_EQ(std::get<Refusal>(late).kind, Refusal::Kind::kKeyGone);
+}
+
+TEST_F(TenantsTest, WhatIsNoKeyIsToldAlike) {
+  std::string wrong = operator_key_;
+  wrong.back() = wrong.back() == 'x' ? 'y' : 'x';
+  EXPECT_EQ(ReasonOf(wrong), "invalid_api_key");
+  EXPECT_EQ(ReasonOf(*NewKeyText(*KeyIdOf(operator_key_))), "invalid_api_key") << "another secret of that id";
+  EXPECT_EQ(ReasonOf(*NewKeyText(*NewKeyId())), "invalid_api_key");
+  EXPECT_EQ(ReasonOf("bp_something"), "invalid_api_key");
+  EXPECT_EQ(admission_->Authenticate("").status().reason(), "missing_api_key");
+  EXPECT_EQ(admission_->FindAccessKey("BPAK0000000000000000").status().reason(), "unknown_access_key");
+}
+
+TEST_F(TenantsTest, RotationOverlapsAndThenEnds) {
+  const Json made = NewKey({{"name", "ada"}});
+  const std::string id = TextOf(made, "id"), first = TextOf(made, "key");
+  const Json rotated = Local("key.rotate", Json::Object{{"id", id}, {"overlap_seconds", 60}});
+  const std::string second = TextOf(rotated, "key");
+  EXPECT_NE(first, second);
+  EXPECT_EQ(KeyIdOf(first), KeyIdOf(second)) << "the id is what stays";
+  Reopen();
+  ASSERT_TRUE(Ask(first).ok());
+  ASSERT_TRUE(Ask(second).ok());
+  EXPECT_EQ(Ask(first)->cache_salt, Ask(second)->cache_salt);
+  EXPECT_EQ(Refused(kLocal, "key.rotate", Json::Object{{"id", id}}).code(), StatusCode::kConflict) << "two are good";
+  clock_.Advance(seconds(59));
+  EXPECT_TRUE(Ask(first).ok());
+  clock_.Advance(seconds(1));
+  EXPECT_EQ(ReasonOf(first), "invalid_api_key");
+  EXPECT_TRUE(Ask(second).ok());
+  const std::string third = TextOf(Local("key.rotate", Json::Object{{"id", id}, {"overlap_seconds", 0}}), "key");
+  EXPECT_EQ(ReasonOf(second), "invalid_api_key");
+  EXPECT_TRUE(Ask(third).ok());
+}
+
+TEST_F(TenantsTest, RevocationCountsAtOnceAndForGood) {
+  const Json made = NewKey({});
+  const Json id = Json::Object{{"id", TextOf(made, "id")}};
+  const auto who = Ask(TextOf(made, "key"));
+  ASSERT_TRUE(who.ok());
+  Admitted running = admission_->Admit(*who, {});
+  ASSERT_TRUE(std::holds_alternative<std::unique_ptr<Permit>>(running));
+  Local("key.revoke", id);
+  EXPECT_EQ(ReasonOf(TextOf(made, "key")), "invalid_api_key");
+  EXPECT_TRUE(std::holds_alternative<Refusal>(admission_->Admit(*who, {})));
+  std::get<std::unique_ptr<Permit>>(running)->Settle({});
+  EXPECT_EQ(Refused(kLocal, "key.rotate", id).code(), StatusCode::kConflict);
+  Local("key.revoke", id);  // once more changes nothing
+  Reopen();
+  EXPECT_EQ(ReasonOf(TextOf(made, "key")), "invalid_api_key");
+}
+
+TEST_F(TenantsTest, DisabledTenantsAndProjectsAdmitNobody) {
+  Local("tenant.create", Json::Object{{"name", "acme"}});
+  const Json bearer = NewKey({{"tenant", "acme"}});
+  const Json pair = NewKey({{"tenant", "acme"}, {"access_key", true}});
+  const auto let_in = [&] {
+    const bool in = Ask(TextOf(bearer, "key")).ok();
+    EXPECT_EQ(admission_->FindAccessKey(TextOf(pair, "access_key_id")).ok(), in);
+    return in;
+  };
+  const auto who = Ask(TextOf(bearer, "key"));
+  EXPECT_TRUE(let_in());
+  for (const std::string what : {"tenant", "project"}) {
+    const Json name =
+        what == "tenant" ? Json::Object{{"tenant", "acme"}} : Json::Object{{"tenant", "acme"}, {"project", "default"}};
+    Local(what + ".disable", name);
+    EXPECT_FALSE(let_in());
+    EXPECT_TRUE(std::holds_alternative<Refusal>(admission_->Admit(*who, {})));
+    Reopen();
+    EXPECT_FALSE(let_in());
+    Local(what + ".enable", name);
+    EXPECT_TRUE(let_in());
+  }
+  EXPECT_EQ(Refused(kLocal, "tenant.disable", Json::Object{{"tenant", "host"}}).code(), StatusCode::kConflict);
+}
+
+TEST_F(TenantsTest, AccessKeysSignWithTheSecretThatWasShown) {
+  const Json made = NewKey({{"name", "boto"}, {"access_key", true}});
+  EXPECT_TRUE(TextOf(made, "key").empty());
+  EXPECT_TRUE(TextOf(made, "access_key_id").starts_with("BPAK"));
+  const Json rotated = Local("key.rotate", Json::Object{{"id", TextOf(made, "id")}, {"overlap_seconds", 60}});
+  EXPECT_NE(TextOf(rotated, "access_key_id"), TextOf(made, "access_key_id"));
+  for (const Json* const pair : {&made, &rotated}) {
+    const auto found = admission_->FindAccessKey(TextOf(*pair, "access_key_id"));
+    ASSERT_TRUE(found.ok()) << found.status().message();
+    EXPECT_EQ(found->secret, TextOf(*pair, "secret_access_key"));
+    EXPECT_EQ(found->principal.key, TextOf(made, "id"));
+  }
+  clock_.Advance(seconds(60));
+  EXPECT_EQ(admission_->FindAccessKey(TextOf(made, "access_key_id")).status().reason(), "unknown_access_key");
+  EXPECT_TRUE(admission_->FindAccessKey(TextOf(rotated, "access_key_id")).ok());
+}
+
+TEST_F(TenantsTest, SecretsAreRotatedAndKeysGoOn) {
+  const Json bearer = NewKey({});
+  const Json pair = NewKey({{"access_key", true}});
+  const Json versions = Local("secrets.rotate", Json::Object{});
+  EXPECT_EQ(versions.Find("data")->as_array().size(), 2u)
+      << "bearer keys need the earlier pepper until they are rotated";
+  Reopen();
+  EXPECT_TRUE(Ask(TextOf(bearer, "key")).ok());
+  EXPECT_EQ(admission_->FindAccessKey(TextOf(pair, "access_key_id"))->secret, TextOf(pair, "secret_access_key"));
+  for (const std::string& id : {TextOf(bearer, "id"), std::string(*KeyIdOf(operator_key_))}) {
+    Local("key.rotate", Json::Object{{"id", id}, {"overlap_seconds", 0}});
+  }
+  const Json again = Local("secrets.rotate", Json::Object{});
+  EXPECT_EQ(again.Find("data")->as_array().size(), 2u) << "v1 is gone, v2 is needed";
+  EXPECT_EQ(TextOf(again.Find("data")->as_array()[0], "id"), "v2");
+  EXPECT_EQ(SecretFile::Load(options_.secret_file, options_.data_folder)->versions().size(), 2u);
+  Reopen();
+  EXPECT_EQ(admission_->FindAccessKey(TextOf(pair, "access_key_id"))->secret, TextOf(pair, "secret_access_key"));
+}
+
+TEST_F(TenantsTest, ARotationThatWasCutOffIsNoHarm) {
+  const Json bearer = NewKey({});
+  tenants_.reset();
+  admission_.reset();
+  const SecretFile file = *SecretFile::Load(options_.secret_file, options_.data_folder);
+  ASSERT_TRUE(file.WithNewVersion(1)->Save(options_.secret_file).ok());  // the file was written, and then came a kill
+  Reopen();
+  EXPECT_TRUE(Ask(TextOf(bearer, "key")).ok());
+  const Json made = NewKey({});
+  Reopen();
+  EXPECT_TRUE(Ask(TextOf(made, "key")).ok());
+}
+
+TEST_F(TenantsTest, AnotherSecretFileIsRefused) {
+  tenants_.reset();
+  admission_.reset();
+  const std::string good = *ReadFile(options_.secret_file);
+  std::filesystem::remove(options_.secret_file);
+  EXPECT_EQ(Tenants::Open(options_, clock_).status().code(), StatusCode::kNotFound);
+  ASSERT_TRUE(SecretFile::Create(options_.secret_file, options_.data_folder, 1).ok());
+  EXPECT_EQ(Tenants::Open(options_, clock_).status().code(), StatusCode::kPermissionDenied);
+  ASSERT_TRUE(WriteFileAtomically(options_.secret_file, good, 0600).ok());
+  EXPECT_TRUE(Tenants::Open(options_, clock_).ok());
+}
+
+TEST_F(TenantsTest, SecretsLieInNoFileAndInNoAnswerButTheFirst) {
+  const Json bearer = NewKey({{"name", "ada"}});
+  const Json pair = NewKey({{"access_key", true}});
+  const Json rotated = Local("key.rotate", Json::Object{{"id", TextOf(bearer, "id")}});
+  std::string shown = Files();
+  for (const auto* verb : {"tenant.list", "project.list", "key.list", "audit.list", "secrets.list"}) {
+    shown += WriteJson(Local(verb, Json::Object{}));
+  }
+  shown += Refused(kLocal, "key.show", Json::Object{{"id", TextOf(bearer, "key")}}).message();
+  shown += Refused(kLocal, TextOf(bearer, "key"), Json::Object{}).message();
+  EXPECT_NE(shown.find(TextOf(bearer, "id")), std::string::npos) << "something was looked at";
+  for (const std::string& key : {operator_key_, TextOf(bearer, "key"), TextOf(rotated, "key")}) {
+    EXPECT_EQ(shown.find(key.substr(kKeyPrefix.size() + kKeyIdLength + 1, kKeySecretLength)), std::string::npos);
+  }
+  EXPECT_EQ(shown.find(TextOf(pair, "secret_access_key")), std::string::npos);
+}
+
+TEST_F(TenantsTest, NobodyMakesMoreOfAKeyThanTheyAre) {
+  const auto caller = [&](Json::Object more) { return Caller::Key(TextOf(NewKey(std::move(more)), "id")); };
+  const Caller admin = caller({{"role", "admin"}});
+  const std::string owner_id(*KeyIdOf(operator_key_));
+  for (const auto* role : {"owner", "billing", "auditor"}) {
+    EXPECT_EQ(Refused(admin, "key.create", Json::Object{{"role", role}}).reason(), "role_not_allowed") << role;
+  }
+  Done(admin, "key.create", Json::Object{{"role", "admin"}});
+  Done(admin, "key.create", Json::Object{});
+  for (const auto* verb : {"key.rotate", "key.revoke"}) {
+    EXPECT_EQ(Refused(admin, verb, Json::Object{{"id", owner_id}}).reason(), "role_not_allowed") << verb;
+  }
+  const Caller writer = caller({{"role", "admin"}, {"scopes", Json::Array{"admin.read", "admin.write"}}});
+  EXPECT_EQ(Refused(writer, "key.create", Json::Object{{"scopes", Json::Array{"models"}}}).reason(),
+            "role_not_allowed");
+  EXPECT_EQ(Refused(writer, "key.rotate", Json::Object{{"id", admin.key}}).reason(), "role_not_allowed");
+  EXPECT_EQ(WriteJson(*Done(writer, "key.create", Json::Object{}).Find("scopes")), R"(["admin.read","admin.write"])");
+  const Caller reader = caller({{"role", "owner"}, {"scopes", Json::Array{"admin.read"}}});
+  EXPECT_EQ(Refused(reader, "key.create", Json::Object{}).reason(), "role_not_allowed");
+  Done(reader, "key.list", Json::Object{});
+  const Caller narrow = caller({{"role", "admin"}, {"models", Json::Array{"a", "b"}}, {"expires_at", 500}});
+  EXPECT_EQ(Refused(narrow, "key.create", Json::Object{{"models", Json::Array{"a", "c"}}}).reason(),
+            "role_not_allowed");
+  EXPECT_EQ(Refused(narrow, "key.create", Json::Object{{"expires_at", 501}}).reason(), "role_not_allowed");
+  const Json made = Done(narrow, "key.create", Json::Object{});
+  EXPECT_EQ(WriteJson(*made.Find("models")), R"(["a","b"])");
+  EXPECT_EQ(made.Find("expires_at")->as_int(), 500);
+  const Caller member = caller({});
+  Done(member, "key.rotate", Json::Object{{"id", member.key}});
+  EXPECT_EQ(Refused(member, "key.rotate", Json::Object{{"id", admin.key}}).reason(), "key_not_found");
+}
+
+TEST_F(TenantsTest, MistakesNameTheArgument) {
+  const struct {
+    std::string_view verb;
+    Json arguments;
+    std::string_view param;
+  } cases[] = {
+      {"key.create", Json::Object{{"request_per_minute", 3}}, "request_per_minute"},
+      {"key.create", Json::Object{{"requests_per_minute", 0}}, "requests_per_minute"},
+      {"key.create", Json::Object{{"requests_per_minute", "3"}}, "requests_per_minute"},
+      {"key.create", Json::Object{{"role", "king"}}, "role"},
+      {"key.create", Json::Object{{"scopes", Json::Array{"all"}}}, "scopes"},
+      {"key.create", Json::Object{{"scopes", Json::Array{}}}, "scopes"},
+      {"key.create", Json::Object{{"models", Json::Array{""}}}, "models"},
+      {"key.create", Json::Object{{"expires_at", 1}}, "expires_at"},
+      {"key.create", Json::Object{{"name", "a b"}}, "name"},
+      {"key.create", Json::Object{{"access_key", 1}}, "access_key"},
+      {"key.rotate", Json::Object{}, "id"},
+      {"key.rotate", Json::Object{{"id", "x"}, {"overlap_seconds", -1}}, "overlap_seconds"},
+      {"tenant.create", Json::Object{}, "name"},
+      {"tenant.create", Json::Object{{"name", "../x"}}, "name"},
+      {"audit.list", Json::Object{{"limit", 1001}}, "limit"},
+  };
+  for (const auto& one : cases) {
+    const Status refused = Refused(kLocal, one.verb, one.arguments);
+    EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument) << WriteJson(one.arguments) << refused.message();
+    EXPECT_EQ(refused.param(), one.param) << refused.message();
+  }
+  EXPECT_EQ(Refused(kLocal, "key.create", Json::Array{}).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Refused(kLocal, "key.drop", Json::Object{}).code(), StatusCode::kInvalidArgument);
+}
+
+TEST_F(TenantsTest, TheAuditTellsWhoDidWhatAndMissesNothing) {
+  const Json made = NewKey({{"name", "ada"}});
+  const std::string id = TextOf(made, "id");
+  Done(Caller::Key(std::string(*KeyIdOf(operator_key_))), "key.revoke", Json::Object{{"id", id}});
+  Json audit = Local("audit.list", Json::Object{{"verify", true}});
+  EXPECT_EQ(audit.Find("verified_rows")->as_int(), 4) << "init, the first key, ada's, its end";
+  const Json::Array& rows = audit.Find("data")->as_array();
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(TextOf(rows[0], "verb"), "key.revoke");
+  EXPECT_EQ(TextOf(rows[0], "actor"), *KeyIdOf(operator_key_));
+  EXPECT_EQ(TextOf(rows[0], "subject"), id);
+  EXPECT_EQ(TextOf(rows[1], "actor"), "local:0");
+  EXPECT_EQ(TextOf(*rows[1].Find("details"), "name"), "ada");
+  EXPECT_EQ(Local("audit.list", Json::Object{{"limit", 1}, {"before", "4"}}).Find("data")->as_array().size(), 1u);
+
+  const auto file = options_.data_folder / TenantStore::kFileName;
+  for (const char* sql :
+       {"UPDATE audit SET actor = 'x' WHERE number = 2", "UPDATE audit SET time = 0 WHERE number = 4",
+        "DELETE FROM audit WHERE number = 2", "DELETE FROM audit WHERE number = 4", "DELETE FROM audit",
+        "UPDATE audit SET number = 9 WHERE number = 1",
+        "INSERT INTO audit SELECT 5, time, actor, verb, tenant, object, details, hash FROM audit WHERE "
+        "number = 4"}) {
+    tenants_.reset();
+    admission_.reset();
+    const auto before = ReadFile(file);
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(file.c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+    sqlite3_close(database);
+    Reopen();
+    EXPECT_EQ(Refused(kLocal, "audit.list", Json::Object{{"verify", true}}).code(), StatusCode::kDataLoss) << sql;
+    tenants_.reset();
+    admission_.reset();
+    ASSERT_TRUE(WriteFileAtomically(file, *before, 0600).ok());
+  }
+  Reopen();
+  Local("audit.list", Json::Object{{"verify", true}});
+}
+
+// The arguments with which a verb asks for something of tenant `to`.
+Json ArgumentsFor(const VerbRow& row, const std::string& to, const std::string& key_id, size_t number) {
+  Json::Object arguments;
+  if (row.subject == "id") arguments.emplace_back("id", key_id);
+  const bool of_tenant = row.subject == "tenant" || row.name.starts_with("project") ||
+                         row.verb == TenantVerb::kKeyList || row.verb == TenantVerb::kKeyCreate;
+  if (of_tenant) arguments.emplace_back("tenant", to);
+  if (row.subject == "project") arguments.emplace_back("project", "only-" + to);
+  if (row.name.ends_with(".create")) arguments.emplace_back("name", Cat("new-", number));
+  return arguments;
+}
+
+// Whatever a key of any role asks about what another tenant has, it gets nothing and changes nothing. The operator's
+// owner alone may: that is what it is for.
+TEST_F(TenantsTest, NoVerbCrossesTenants) {
+  std::map<std::string, std::map<Role, std::string>> ids;  // of keys, by tenant
+  for (const std::string tenant : {"host", "alpha", "beta"}) {
+    if (tenant != "host") Local("tenant.create", Json::Object{{"name", tenant}});
+    Local("project.create", Json::Object{{"tenant", tenant}, {"name", "only-" + tenant}});
+    for (const Role role : kRoles) {
+      ids[tenant][role] = TextOf(NewKey({{"tenant", tenant}, {"role", std::string(RoleName(role))}}), "id");
+    }
+  }
+  const auto everything = [&] {
+    return WriteJson(Local("key.list", Json::Object{})) + WriteJson(Local("tenant.list", Json::Object{})) +
+           WriteJson(Local("project.list", Json::Object{}));
+  };
+  size_t asked = 0;
+  for (const auto& [from, keys] : ids) {
+    for (const auto& [role, caller] : keys) {
+      for (const auto& [to, targets] : ids) {
+        if (from == to || (from == "host" && role == Role::kOwner)) continue;
+        const std::string before = everything();
+        for (const VerbRow& row : VerbRows()) {
+          const std::string what = Cat(RoleName(role), " of ", from, ": ", row.name, " of ", to);
+          const Json arguments = ArgumentsFor(row, to, targets.at(Role::kMember), ++asked);
+          const auto done = tenants_->Do(Caller::Key(caller), row.name, arguments);
+          const StatusCode code = done.status().code();
+          if (done.ok()) {  // a list, of nothing of theirs
+            EXPECT_FALSE(row.writes()) << what;
+            EXPECT_EQ(WriteJson(*done).find(Cat("\"", to, "\"")), std::string::npos) << what;
+          } else {
+            EXPECT_TRUE(code == StatusCode::kPermissionDenied || code == StatusCode::kNotFound) << what;
+          }
+        }
+        EXPECT_EQ(everything(), before) << RoleName(role) << " of " << from << " to " << to;
+      }
+    }
+  }
+  EXPECT_EQ(asked, (3 * 5 * 2 - 2) * VerbRows().size());
+}
+
+// In its own tenant a key may what the table says, and nothing else: the table once more, as people read it.
+TEST_F(TenantsTest, EachRoleMayWhatTheTableSays) {
+  const std::map<Role, std::set<std::string_view>> may = {
+      {Role::kOwner,
+       {"tenant.list", "tenant.show", "project.create", "project.list", "project.show", "project.disable",
+        "project.enable", "key.create", "key.list", "key.show", "key.rotate", "key.revoke", "audit.list"}},
+      {Role::kBilling, {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show"}},
+      {Role::kAdmin,
+       {"project.list", "project.show", "key.create", "key.list", "key.show", "key.rotate", "key.revoke"}},
+      {Role::kMember, {"key.list"}},
+      {Role::kAuditor,
+       {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show", "audit.list"}},
+  };
+  Local("tenant.create", Json::Object{{"name", "alpha"}});
+  Local("project.create", Json::Object{{"tenant", "alpha"}, {"name", "only-alpha"}});
+  size_t number = 0;
+  for (const Role role : kRoles) {
+    const Caller caller = Caller::Key(
+        TextOf(NewKey({{"tenant", "alpha"}, {"project", "only-alpha"}, {"role", std::string(RoleName(role))}}), "id"));
+    for (const VerbRow& row : VerbRows()) {
+      const std::string target = TextOf(NewKey({{"tenant", "alpha"}, {"project", "only-alpha"}}), "id");
+      const Json arguments = ArgumentsFor(row, "alpha", target, ++number);
+      const auto done = tenants_->Do(caller, row.name, arguments);
+      EXPECT_EQ(done.ok(), may.at(role).contains(row.name))
+          << RoleName(role) << ": " << row.name << " " << done.status().message();
+      if (row.verb == TenantVerb::kProjectDisable && done.ok()) {  // it was its own, too
+        Local("project.enable", arguments);
+      }
+    }
+    Done(caller, "key.show", Json::Object{{"id", caller.key}});
+    Done(caller, "key.rotate", Json::Object{{"id", caller.key}});
+    Done(caller, "key.revoke", Json::Object{{"id", caller.key}});
+  }
+}
+
+// Readers see each state whole while it changes: under TSan, too.
+TEST_F(TenantsTest, ManyAskWhileOneChanges) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        const auto who = Ask(operator_key_);
+        EXPECT_TRUE(who.ok());
+        if (who.ok()) admission_->Admit(*who, {});
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) Local("key.revoke", Json::Object{{"id", TextOf(NewKey({}), "id")}});
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
+}  // namespace
+}  // namespace bedplate
