@@ -11,6 +11,8 @@ void AddChatCommand(Program& program);
 void AddPullCommand(Program& program);
 void AddModelsCommand(Program& program);
 void AddCacheCommand(Program& program);
+void AddTenantCommand(Program& program);
+void AddProjectCommand(Program& program);
 void AddKeyCommand(Program& program);
 void AddLedgerCommand(Program& program);
 void AddInspectCommand(Program& program);

@@ -1,23 +1,51 @@
-// bedplate key: makes keys for `bedplate serve --keys`, and lists those of a key file.
-#include <fmt/chrono.h>
+// bedplate key: keys of the tenants in the data folder; and, for `bedplate serve --keys`, entries of a key file.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <iterator>
 #include <memory>
 
 #include "base/cat.h"
 #include "base/json.h"
 #include "cmd/commands.h"
 #include "cmd/table.h"
+#include "cmd/tenant_access.h"
+#include "cmd/tenant_print.h"
+#include "cmd/time_text.h"
 #include "ledger/key_file.h"
 #include "ledger/new_key.h"
+#include "ledger/tenancy/key_text.h"
 
 namespace bedplate {
 namespace {
 
+struct LimitOption {
+  const char* option;
+  const char* argument;
+  const char* help;
+};
+constexpr LimitOption kLimits[] = {
+    {"--concurrent-requests", "concurrent_requests", "create: requests that run or wait at a time; default: no limit"},
+    {"--requests-per-minute", "requests_per_minute", "create; default: no limit"},
+    {"--tokens-per-minute", "tokens_per_minute", "create: of prompts and answers; default: no limit"},
+    {"--body-bytes-max", "body_bytes_max", "create: of one request; default: the server's"},
+    {"--output-tokens-max", "output_tokens_max", "create: of one answer; default: the model's"},
+    {"--request-seconds-max", "request_seconds_max", "create: from a request to its answer's end; default: no limit"},
+};
+
 struct KeyOptions {
   std::string action;
-  NewKeyOptions key;
+  std::string id;
+  NewKeyOptions key;  // name, tenant, project and whether it signs
+  std::string role = "member";
+  std::vector<std::string> scopes;
+  std::vector<std::string> models;
+  std::string expires;
+  std::string overlap = "24h";
+  uint64_t limits[std::size(kLimits)] = {};
+  bool live = false;
+  SecretFileOption secret_file;
   std::string keys;
   bool json = false;
 };
@@ -56,12 +84,7 @@ Status PrintNew(const KeyOptions& options) {
 std::string LimitText(uint32_t limit) {
   return limit == 0 ? "-" : Cat(limit);
 }
-std::string TimeText(std::optional<int64_t> unix_seconds) {
-  return unix_seconds ? fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(*unix_seconds)))
-                      : "-";
-}
-
-void PrintJson(const KeyFile& file) {
+void PrintFileJson(const KeyFile& file) {
   std::string out;
   JsonWriter w(out);
   w.BeginArray();
@@ -97,11 +120,10 @@ void PrintJson(const KeyFile& file) {
   fmt::print("{}\n", out);
 }
 
-Status PrintList(const KeyOptions& options) {
-  if (options.keys.empty()) return Status::InvalidArgument("which key file? give --keys FILE");
+Status PrintFileList(const KeyOptions& options) {
   BP_ASSIGN_OR_RETURN(const KeyFile file, KeyFile::Load(options.keys));
   if (options.json) {
-    PrintJson(file);
+    PrintFileJson(file);
     return Status::Ok();
   }
   using Align = Table::Align;
@@ -113,36 +135,134 @@ Status PrintList(const KeyOptions& options) {
     for (const std::string& model : key.principal.models) models += Cat(models.empty() ? "" : ",", model);
     table.Row({key.principal.key, key.principal.tenant, key.principal.project, models.empty() ? "all" : models,
                LimitText(key.limits.concurrent_requests), LimitText(key.limits.requests_per_minute),
-               LimitText(key.limits.tokens_per_minute), TimeText(key.expires_unix_seconds)});
+               LimitText(key.limits.tokens_per_minute), UtcTimeText(key.expires_unix_seconds)});
   }
   fmt::print("{}", table.Text());
   return Status::Ok();
+}
+
+Json::Array TextArray(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+Result<Json> CreateArguments(const KeyOptions& options) {
+  Json::Object arguments{{"role", options.role}, {"access_key", options.key.access_key}};
+  const auto text = [&](std::string name, const std::string& value) {
+    if (!value.empty()) arguments.emplace_back(std::move(name), value);
+  };
+  text("name", options.key.name);
+  text("tenant", options.key.tenant);
+  text("project", options.key.project);
+  if (!options.scopes.empty()) arguments.emplace_back("scopes", TextArray(options.scopes));
+  if (!options.models.empty()) arguments.emplace_back("models", TextArray(options.models));
+  if (!options.expires.empty()) {
+    const Result<int64_t> time = ParseUtcTime(options.expires);
+    if (!time.ok()) return Status::InvalidArgument(Cat("--expires ", time.status().message()));
+    arguments.emplace_back("expires_at", *time);
+  }
+  for (size_t i = 0; i < std::size(kLimits); ++i) {
+    if (options.limits[i] != 0) arguments.emplace_back(kLimits[i].argument, static_cast<int64_t>(options.limits[i]));
+  }
+  return Json(std::move(arguments));
+}
+
+Status RunStoreList(const KeyOptions& options) {
+  Json::Object arguments{{"live", options.live}};
+  if (!options.key.tenant.empty()) arguments.emplace_back("tenant", options.key.tenant);
+  if (!options.key.project.empty()) arguments.emplace_back("project", options.key.project);
+  BP_ASSIGN_OR_RETURN(const Json done, DoWithTenants(options.secret_file, "key.list", arguments));
+  if (options.json) {
+    PrintJson(done);
+  } else {
+    PrintTable(*done.Find("data"), {{"KEY", "id"},
+                                    {"NAME", "name"},
+                                    {"TENANT", "tenant"},
+                                    {"PROJECT", "project"},
+                                    {"ROLE", "role"},
+                                    {"MODELS", "models"},
+                                    {"CREATED", "created_at", ColumnKind::kTime},
+                                    {"EXPIRES", "expires_at", ColumnKind::kTime},
+                                    {"REVOKED", "revoked_at", ColumnKind::kTime}});
+  }
+  return Status::Ok();
+}
+
+// create, show, rotate, revoke
+Status RunStoreKey(const KeyOptions& options) {
+  Json arguments;
+  if (options.action == "create") {
+    BP_ASSIGN_OR_RETURN(arguments, CreateArguments(options));
+  } else {
+    if (options.id.empty()) return Status::InvalidArgument("which key? give its ID, as `bedplate key list` prints it");
+    if (KeyIdOf(options.id)) {
+      return Status::InvalidArgument(
+          "that is a key itself, which command lines show to others: give its ID, the part after bp_live_, and rotate "
+          "it");
+    }
+    Json::Object named{{"id", options.id}};
+    if (options.action == "rotate") {
+      const Result<int64_t> overlap = ParseSeconds(options.overlap);
+      if (!overlap.ok()) return Status::InvalidArgument(Cat("--overlap ", overlap.status().message()));
+      named.emplace_back("overlap_seconds", *overlap);
+    }
+    arguments = std::move(named);
+  }
+  BP_ASSIGN_OR_RETURN(const Json done, DoWithTenants(options.secret_file, "key." + options.action, arguments));
+  if (options.json) {
+    PrintJson(done);
+    return Status::Ok();
+  }
+  if (options.action == "create" || options.action == "rotate") {
+    PrintSecret(done);
+    fmt::print("Its id is {}.\n", done.Find("id")->as_string());
+  } else {
+    PrintMembers(done);
+  }
+  return Status::Ok();
+}
+
+Status RunKey(const KeyOptions& options) {
+  if (options.action == "new") return PrintNew(options);
+  if (options.action == "list") return options.keys.empty() ? RunStoreList(options) : PrintFileList(options);
+  return RunStoreKey(options);
 }
 
 }  // namespace
 
 void AddKeyCommand(Program& program) {
   auto options = std::make_shared<KeyOptions>();
-  CommandLine command = program.Add("key", "Make API keys, and list those of a key file", [options] {
-    return options->action == "new" ? PrintNew(*options) : PrintList(*options);
-  });
+  CommandLine command =
+      program.Add("key", "Make, list, rotate and revoke API keys", [options] { return RunKey(*options); });
   command.Add("ACTION", &options->action,
-              "new: make a key; list: print the keys of a file, which it must be able to read",
-              {.required = true, .choices = {"new", "list"}});
-  command.Add("--name", &options->key.name, "new: the key's name, as logs show it");
-  command.Add("--tenant", &options->key.tenant, "new: whose it is; default: default");
-  command.Add("--project", &options->key.project, "new: what it is for; default: default");
+              "create, list, show; rotate: give a key another secret; revoke: end it; new: make an entry of a key file",
+              {.required = true, .choices = {"create", "list", "show", "rotate", "revoke", "new"}});
+  command.Add("ID", &options->id, "show, rotate, revoke: which key");
+  command.Add("--name", &options->key.name, "create, new: what people call it; new: as logs show it");
+  command.Add("--tenant", &options->key.tenant, "whose it is; create: default the operator's; list: default all");
+  command.Add("--project", &options->key.project, "what it is for; create: default default; list: default all");
+  command.Add("--role", &options->role, "create: what it may do in its tenant",
+              {.choices = {"owner", "billing", "admin", "member", "auditor"}});
   command.Add("--access-key", &options->key.access_key,
-              "new: a pair that signs requests as AWS's SDKs do, in place of a bearer key");
-  command.Add("--keys", &options->keys, "list: the key file", {.setting = "keys"});
+              "create, new: a pair that signs requests as AWS's SDKs do, in place of a bearer key");
+  command.Add("--scopes", &options->scopes, "create: only these of models, metrics, admin.read, admin.write");
+  command.Add("--models", &options->models, "create: only these models, by id or alias");
+  command.Add("--expires", &options->expires, "create: a date, whose beginning in UTC it is, or 2027-01-31T12:00:00Z");
+  for (size_t i = 0; i < std::size(kLimits); ++i) command.Add(kLimits[i].option, &options->limits[i], kLimits[i].help);
+  command.Add("--overlap", &options->overlap, "rotate: how long the earlier secret is good, too; 0: not at all");
+  command.Add("--live", &options->live, "list: only those that are good");
+  options->secret_file.AddTo(command);
+  command.Add("--keys", &options->keys, "list: the keys of this key file, in place of those of the tenants",
+              {.setting = "keys"});
   command.Add("--json", &options->json, "print JSON");
   command.Footer(
-      "A bearer key's file has its SHA-256 alone; a pair's has the secret, which signatures need. Limits are added to "
-      "the\n"
-      "entry by hand: docs/keys.md.\n"
-      "Example:\n"
-      "  (umask 077; bedplate key new --name ada >> keys.toml)\n"
-      "  bedplate serve --keys keys.toml");
+      "Keys belong to the tenants that `bedplate tenant init` begins. A running server does it, at once; where none\n"
+      "runs, the command does it in the data folder. A small server can do with a key file: docs/keys.md.\n"
+      "Examples:\n"
+      "  bedplate key create --name ada --models qwen2.5-coder-1.5b --requests-per-minute 60\n"
+      "  bedplate key create --tenant acme --role owner --name boss --expires 2027-12-31\n"
+      "  bedplate key rotate 3kx9q0v7m2s8d1aa --overlap 1h\n"
+      "  bedplate key revoke 3kx9q0v7m2s8d1aa\n"
+      "  (umask 077; bedplate key new --name ada >> keys.toml); bedplate serve --keys keys.toml");
 }
 
 }  // namespace bedplate

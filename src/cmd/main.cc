@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
   bedplate::AddPullCommand(program);
   bedplate::AddModelsCommand(program);
   bedplate::AddCacheCommand(program);
+  bedplate::AddTenantCommand(program);
+  bedplate::AddProjectCommand(program);
   bedplate::AddKeyCommand(program);
   bedplate::AddLedgerCommand(program);
   bedplate::AddInspectCommand(program);

@@ -12,10 +12,10 @@
 #include "cmd/cache_options.h"
 #include "cmd/catalogue.h"
 #include "cmd/commands.h"
+#include "cmd/gate.h"
 #include "cmd/memory_budget.h"
 #include "cmd/model_options.h"
 #include "cmd/tls_options.h"
-#include "ledger/key_admission.h"
 #include "model/transformer.h"
 #include "objects/object_store.h"
 #include "serve/console_files.h"
@@ -36,6 +36,7 @@ struct Options {
   std::string listen = "127.0.0.1:8080";
   std::vector<std::string> allowed_hosts;
   std::string keys;
+  SecretFileOption secret_file;
   TlsOptions tls;
   std::string memory;
   EngineOptions engine;
@@ -45,40 +46,6 @@ struct Options {
   std::string draft_model;
   uint32_t pace_ms = std::chrono::duration_cast<std::chrono::milliseconds>(EngineOptions{}.pace).count();
   bool debug = false;
-};
-
-// Who may use the server: everyone who reaches it, or those of a key file, which can be read again while it serves.
-class Gate {
- public:
-  static Result<Gate> Open(const std::filesystem::path& keys, const Clock& clock) {
-    Gate gate;
-    if (keys.empty()) {
-      gate.admission_ = MakeOpenAdmission();
-      return gate;
-    }
-    BP_ASSIGN_OR_RETURN(KeyFile file, KeyFile::Load(keys));
-    auto admission = std::make_unique<KeyAdmission>(std::move(file), clock);
-    gate.path_ = keys;
-    gate.keys_ = admission.get();
-    gate.admission_ = std::move(admission);
-    return gate;
-  }
-  [[nodiscard]] bool has_keys() const { return keys_ != nullptr; }
-  [[nodiscard]] Admission& admission() { return *admission_; }
-  /// A file that is no key file changes nothing.
-  void Reload() {
-    Result<KeyFile> file = KeyFile::Load(path_);
-    if (!file.ok()) {
-      return LogError("the key file was not read again: the keys are as before", {{"error", file.status().message()}});
-    }
-    LogInfo("the key file was read again", {{"keys", Cat(file->keys().size())}});
-    keys_->Replace(*std::move(file));
-  }
-
- private:
-  std::filesystem::path path_;
-  std::unique_ptr<Admission> admission_;
-  KeyAdmission* keys_ = nullptr;  // admission_, where there are keys
 };
 
 // Serves signals on a thread of its own: the first SIGTERM or SIGINT drains, the second stops; with keys, SIGHUP reads
@@ -238,8 +205,9 @@ Status Run(Options options) {
   ServerOptions server_options;
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
   const SystemClock clock;
-  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, clock));
+  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.secret_file, clock));
   server_options.has_keys = gate.has_keys();
+  server_options.tenants = gate.tenants();
   server_options.allowed_hosts = options.allowed_hosts;
   BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
   BP_ASSIGN_OR_RETURN(const TlsChoice tls, options.tls.Load(server_options.listen, clock));
@@ -258,6 +226,7 @@ Status Run(Options options) {
   server_options.work_threads = 2;  // one very long prompt must not hold up the preparation of others
   server_options.connections_max = RaiseDescriptorLimit(server_options.connections_max);
   SignalWatch::BlockSignals(gate.has_keys());
+  BP_RETURN_IF_ERROR(gate.ListenForCommands());
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> objects, OpenObjects());
   server_options.objects = objects.get();
   std::vector<std::unique_ptr<Engine>> engines;  // outlives the server
@@ -298,13 +267,14 @@ void AddServeCommand(Program& program) {
       program.Add("serve", "Serve models over HTTP, with a console", [options] { return Run(*options); });
   command.Add("MODEL", &options->models, "models: names, .gguf files or Hugging Face folders; default: smollm2-135m",
               {.setting = "models"});
-  command.Add("--listen", &options->listen, "address and port; beyond loopback only with --keys",
-              {.setting = "listen"});
+  command.Add("--listen", &options->listen, "address and port; beyond loopback only with keys", {.setting = "listen"});
   command.Add(
       "--keys", &options->keys,
       "file of API keys and their limits, which every route but /health, /ready and the console's page then asks "
-      "for; SIGHUP reads it again; `bedplate key new` makes keys",
+      "for; SIGHUP reads it again; `bedplate key new` makes keys. A data folder with tenants (`bedplate tenant init`) "
+      "has keys of its own",
       {.setting = "keys"});
+  options->secret_file.AddTo(command);
   command.Add("--allowed-hosts", &options->allowed_hosts,
               "host names that requests may carry, beside the listen address: those of a proxy in front",
               {.setting = "allowed_hosts"});

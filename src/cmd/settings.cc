@@ -14,6 +14,7 @@ constexpr Setting kSettings[] = {
     {"models", "what `serve` serves: names, .gguf files or Hugging Face folders"},
     {"listen", "address and port of `serve`"},
     {"keys", "the key file of `serve`: who may use it, and how much"},
+    {"secret_file", "what the keys of tenants are worth nothing without; outside the data folder"},
     {"allowed_hosts", "host names that requests to `serve` may carry, beside the listen address"},
     {"tls", "true serves HTTPS with a certificate that signs itself, kept in the data folder"},
     {"tls_cert", "PEM file of the certificate that `serve` shows, and its chain"},

@@ -21,7 +21,7 @@ class OpenAdmission final : public Admission {
   }
   Result<AccessKey> FindAccessKey(std::string_view) override {
     return Status(StatusCode::kUnauthenticated,
-                  "this server has no access keys, so it can't verify a signature; start it with --keys FILE")
+                  "this server has no access keys, so it can't verify a signature; start it with keys")
         .WithReason("unknown_access_key");
   }
   Admitted Admit(const Principal&, const Estimate&) override { return std::make_unique<OpenPermit>(); }

@@ -1,6 +1,6 @@
 #pragma once
 /// The one seam between serving and the books (ARCHITECTURE.md). serve/ calls it for every request of every dialect;
-/// what stands behind it (nothing, a key file, the ledger) is chosen in cmd/. Any thread.
+/// what stands behind it (nothing, a key file, tenants) is chosen in cmd/. Any thread.
 ///
 ///   Authenticate(credentials) → Principal;  Admit(principal, estimate) → Permit or Refusal;
 ///   permit.Note(usage) before each write to the client;  permit.Settle(usage) at the end.
@@ -31,7 +31,7 @@ struct RequestCaps {
 struct Principal {
   std::string tenant;
   std::string project;
-  std::string key;                       // its name, never the secret
+  std::string key;                       // its name or id, never the secret
   std::vector<std::string> models = {};  // ids or aliases that it may use; empty: all
   RequestCaps caps = {};
   /// Of its pages in the prefix cache: nobody is told, by a count or by the time taken, what another one has asked.

@@ -6,6 +6,7 @@
 
 #include "base/cat.h"
 #include "base/log.h"
+#include "ledger/tenancy/key_text.h"
 #include "serve/http_status.h"
 
 namespace bedplate {
@@ -219,7 +220,7 @@ void Connection::BeginExchange() {
 bool Connection::AcceptHead() {
   const HttpRequest& head = reader_->request();
   method_ = head.method;
-  path_ = head.path;
+  path_ = WithoutKeys(head.path.substr(0, 200));  // clients put keys into wrong places
   http_1_1_ = head.http_1_1;
   error_writer_ = services_.error_writer(head);
   if (!head.keep_alive) close_after_ = true;
@@ -257,13 +258,24 @@ Status Connection::CheckHead() {
   }
   matched_ = match.route;
   route_ = match.route->pattern;
-  if (matched_->needs_key) {
+  if (matched_->access != RouteAccess::kOpen) {
     BP_RETURN_IF_ERROR(Authenticate(head));
     key_ = principal_->key;
+    BP_RETURN_IF_ERROR(CheckAccess());
     const uint64_t body_bytes_max = principal_->caps.body_bytes_max;
     if (body_bytes_max != 0) BP_RETURN_IF_ERROR(reader_->LowerBodyMax(body_bytes_max));
   }
   return Status::Ok();
+}
+
+Status Connection::CheckAccess() const {
+  const RouteAccess access = matched_->access;
+  const bool may = access == RouteAccess::kAnyKey ||
+                   (access == RouteAccess::kMetrics ? principal_->may_read_metrics : principal_->may_use_models);
+  if (may) return Status::Ok();
+  return Status(StatusCode::kPermissionDenied, Cat("this key's role or scopes don't let it ",
+                                                   access == RouteAccess::kMetrics ? "read metrics" : "use models"))
+      .WithReason("role_not_allowed");
 }
 
 // A signature covers the body, which is still to come: until then the principal is who the request claims to be. A
@@ -426,7 +438,7 @@ void Connection::EndExchange() {
   if (services_.options.log_requests) {
     LogInfo("request", {{"id", request_id_},
                         {"method", method_},
-                        {"path", path_.substr(0, 200)},
+                        {"path", path_},
                         {"key", key_},
                         {"status", Cat(status_)},
                         {"ms", Cat(std::chrono::duration_cast<Millis>(taken).count())}});

@@ -101,6 +101,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   bool AcceptHead();  // false: already answered
   Status CheckHead();
   Status Authenticate(const HttpRequest& head);
+  [[nodiscard]] Status CheckAccess() const;
   void HandleRequest(std::string rest);
   void BeginExchange();
   void RespondError(const Status& status);

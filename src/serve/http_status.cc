@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/cat.h"
+#include "ledger/tenancy/key_text.h"
 #include "serve/http_codec.h"
 
 namespace bedplate {
@@ -41,6 +42,10 @@ int HttpStatusOf(const Status& status) {
       return 500;
   }
   return 500;
+}
+
+std::string MessageFor(const Status& status) {
+  return WithoutKeys(status.message().empty() ? StatusCodeName(status.code()) : std::string_view(status.message()));
 }
 
 void AddRetryFields(const Status& status, HttpResponse& response) {

@@ -10,6 +10,9 @@ inline constexpr std::string_view kReasonMethodNotAllowed = "method_not_allowed"
 
 int HttpStatusOf(const Status& status);
 
+/// What a client is told in words. What of it repeats what the client sent shows no key.
+std::string MessageFor(const Status& status);
+
 /// When to come back, for an answer that says "not now": retry-after (s), retry-after-ms, x-should-retry. At most a
 /// minute: one SDK gives up on waits over 120 s, another waits as long as it is told. SDKs would also try a 408 again:
 /// where the time that passed was the answer's, they are told not to.

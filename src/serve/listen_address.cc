@@ -60,7 +60,7 @@ Status ValidateListen(const ListenAddress& address, bool has_keys) {
   return Status::InvalidArgument(
       Cat("listening on ", address.ToString(),
           " lets everyone who reaches this machine use the "
-          "models; give it --keys FILE (`bedplate key new` makes a key), or listen on 127.0.0.1"));
+          "models; give it keys (`bedplate tenant init`, or --keys FILE), or listen on 127.0.0.1"));
 }
 
 }  // namespace bedplate

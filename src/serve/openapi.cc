@@ -208,7 +208,8 @@ Json::Object Paths(const std::vector<Route>& routes, std::span<const ApiDescript
     std::string path = Cat(prefix, operation.path);
     auto at = std::ranges::find(paths, path, &Json::Member::first);
     if (at == paths.end()) at = paths.insert(paths.end(), {std::move(path), Json::Object{}});
-    at->second.as_object().emplace_back(AsciiLower(route.method), OperationJson(operation, prefix, route.needs_key));
+    at->second.as_object().emplace_back(AsciiLower(route.method),
+                                        OperationJson(operation, prefix, route.access != RouteAccess::kOpen));
   };
   for (const Route& route : routes) {
     for (const ApiDescription& api : apis) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/cat.h"
+#include "ledger/tenancy/roles.h"
 
 namespace bedplate {
 
@@ -131,6 +132,11 @@ inline std::vector<FreeCall> FreeCalls() {
       {"GET /openapi.json", "/openapi.json", ""},
       {"GET /*", "/no-such-file.txt", "", 404},
   };
+  for (const VerbRow& row : VerbRows()) {  // the admin API of a server without tenants
+    std::string path(row.route);
+    if (const size_t star = path.find('*'); star != std::string::npos) path.replace(star, 1, "any");
+    out.push_back({Cat(row.method, " ", row.route), path, row.writes() ? "{}" : "", 404});
+  }
   for (const std::string prefix : {"", "/openai"}) {
     const auto add = [&](const std::string& method, const std::string& pattern, const std::string& path,
                          std::string body, int status) {

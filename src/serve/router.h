@@ -1,6 +1,7 @@
 #pragma once
 /// Method and path to handler. The table is filled once (routes.cc) and then only read: any thread.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,12 +19,20 @@ namespace bedplate {
 /// Answers through the sink: at once (returning nothing), or later through the Activity that it returns.
 using Handler = std::function<std::shared_ptr<Activity>(Exchange exchange, const std::shared_ptr<ResponseSink>& sink)>;
 
+/// Which keys a route asks for, where a server has keys. What isn't said is the narrowest.
+enum class RouteAccess : uint8_t {
+  kModels,   // those that may use models
+  kMetrics,  // those that may read what is of all tenants together
+  kAnyKey,   // any: the handler decides
+  kOpen,     // none
+};
+
 struct Route {
   std::string method;  // "GET" answers HEAD too
   /// A path, or a prefix when it ends with "/*"; "/*" alone catches what no other route has. A "/*/" inside stands for
   /// one or more segments: "/model/*/converse".
   std::string pattern;
-  bool needs_key = true;
+  RouteAccess access = RouteAccess::kModels;
   Handler handler;
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/cat.h"
 #include "base/json.h"
+#include "serve/admin_routes.h"
 #include "serve/anthropic/description.h"
 #include "serve/anthropic/encode.h"
 #include "serve/anthropic/errors.h"
@@ -162,18 +163,20 @@ void AddBedrockRoutes(const RouteServices& services, Router& router) {
 
 void AddHealthRoutes(const RouteServices& services, Router& router) {
   const GenerationServices& generation = services.generation;
-  router.Add({.method = "GET", .pattern = "/health", .needs_key = false, .handler = Simple([](const Exchange&) {
-                                                                           return JsonResponse(R"({"status":"ok"})");
-                                                                         })});
+  router.Add(
+      {.method = "GET", .pattern = "/health", .access = RouteAccess::kOpen, .handler = Simple([](const Exchange&) {
+                                                                              return JsonResponse(R"({"status":"ok"})");
+                                                                            })});
   router.Add({.method = "GET",
               .pattern = "/ready",
-              .needs_key = false,
+              .access = RouteAccess::kOpen,
               .handler = Simple([&generation](const Exchange& exchange) {
                 const Status ready = Readiness(generation);
                 return ready.ok() ? JsonResponse(R"({"status":"ready"})") : ErrorFor(exchange, ready);
               })});
   router.Add({.method = "GET",
               .pattern = "/metrics",
+              .access = RouteAccess::kMetrics,
               .handler = Simple([&generation, &metrics = services.metrics](const Exchange&) {
                 return HttpResponse{.status = 200,
                                     .fields = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
@@ -195,7 +198,8 @@ void AddDocumentRoute(bool has_keys, Router& router) {
     });
     return JsonResponse(kept->text);
   };
-  router.Add({.method = "GET", .pattern = "/openapi.json", .handler = Simple(document)});
+  router.Add(
+      {.method = "GET", .pattern = "/openapi.json", .access = RouteAccess::kAnyKey, .handler = Simple(document)});
 }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the router owns the handler, and that what it keeps
 
 // The console's file, or what an unknown path gets.
@@ -229,11 +233,13 @@ void AddRoutes(const RouteServices& services, Router& router) {
   openai::AddResponseRoutes(services.responses, router);
   AddModelRoutes(services, router);
   AddBedrockRoutes(services, router);
+  AddAdminRoutes(services.generation, services.tenants, router);
   AddHealthRoutes(services, router);
   AddDocumentRoute(services.has_keys, router);
-  router.Add({.method = "GET", .pattern = "/*", .needs_key = false, .handler = Simple([](const Exchange& exchange) {
-                                                                      return ConsoleResponse(exchange);
-                                                                    })});
+  router.Add(
+      {.method = "GET", .pattern = "/*", .access = RouteAccess::kOpen, .handler = Simple([](const Exchange& exchange) {
+                                                                         return ConsoleResponse(exchange);
+                                                                       })});
 }
 
 }  // namespace bedplate

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "ledger/tenancy/tenants.h"
 #include "serve/bedrock/dialects.h"
 #include "serve/generation.h"
 #include "serve/openai/response_run.h"
@@ -20,6 +21,7 @@ struct RouteServices {
   const Dialect& count_tokens;
   const bedrock::Dialects& bedrock;
   const openai::ResponseServices& responses;
+  Tenants* tenants;  // null: none
   bool has_keys = false;
 };
 

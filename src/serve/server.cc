@@ -93,6 +93,7 @@ struct Server::Impl {
                .count_tokens = count_tokens,
                .bedrock = bedrock,
                .responses = responses,
+               .tenants = options.tenants,
                .has_keys = options.has_keys},
               router);
   }

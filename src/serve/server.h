@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "engine/engine.h"
+#include "ledger/tenancy/tenants.h"
 #include "objects/object_store.h"
 #include "request/admission.h"
 #include "serve/http_codec.h"
@@ -54,6 +55,9 @@ struct ServerOptions {
 
   /// Where responses are stored; outlives the server. None: in memory, up to 16 MiB, until the server ends.
   ObjectStore* objects = nullptr;
+
+  /// What the admin API changes; outlives the server. None: it has none.
+  Tenants* tenants = nullptr;
 
   HttpLimits http;
   uint32_t connections_max = 1024;  // one more gets 503

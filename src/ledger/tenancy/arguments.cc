@@ -69,8 +69,11 @@ Result<std::optional<int64_t>> Arguments::Int(std::string_view name, int64_t min
 Result<bool> Arguments::Flag(std::string_view name) const {
   const Json* const value = Find(name);
   if (value == nullptr) return false;
-  if (!value->is_bool()) return WrongArgument(name, "true or false");
-  return value->as_bool();
+  if (value->is_bool()) return value->as_bool();
+  if (value->is_string() && (value->as_string() == "true" || value->as_string() == "false")) {
+    return value->as_string() == "true";
+  }
+  return WrongArgument(name, "true or false");
 }
 
 Result<std::optional<std::vector<std::string>>> Arguments::Texts(std::string_view name) const {

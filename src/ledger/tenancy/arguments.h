@@ -26,6 +26,7 @@ class Arguments {
   [[nodiscard]] Result<std::string> Needed(std::string_view name) const;
   /// A whole number, also as a text of digits, as a URL's query has it.
   [[nodiscard]] Result<std::optional<int64_t>> Int(std::string_view name, int64_t min, int64_t max) const;
+  /// Also as a text. False where it isn't there.
   [[nodiscard]] Result<bool> Flag(std::string_view name) const;
   [[nodiscard]] Result<std::optional<std::vector<std::string>>> Texts(std::string_view name) const;
   [[nodiscard]] const Json& object() const { return object_; }

@@ -85,14 +85,15 @@ Result<TenantState::KeyPointer> Tenants::FindKey(const TenantState& state, const
 }
 
 Result<Json> Tenants::ListKeys(const TenantState& state, const Actor& actor, const Arguments& arguments) const {
-  BP_RETURN_IF_ERROR(arguments.Check({"tenant", "project", "revoked"}));
+  BP_RETURN_IF_ERROR(arguments.Check({"tenant", "project", "live"}));
   BP_ASSIGN_OR_RETURN(const std::string tenant, arguments.Text("tenant", ""));
   BP_ASSIGN_OR_RETURN(const std::string project, arguments.Text("project", ""));
-  BP_ASSIGN_OR_RETURN(const std::string revoked, arguments.Text("revoked", "true"));
+  BP_ASSIGN_OR_RETURN(const bool live, arguments.Flag("live"));
+  const int64_t now = clock_.UnixSeconds();
   Json::Array data;
   for (const auto& [id, key] : state.keys) {
     const bool wanted = (tenant.empty() || key->tenant == tenant) && (project.empty() || key->project == project) &&
-                        (revoked == "true" || !key->revoked);
+                        (!live || IsLive(*key, now));
     if (wanted && actor.Sees(key->tenant, key->project, id)) data.push_back(KeyJson(*key));
   }
   return Json(Json::Object{{"object", "list"}, {"data", std::move(data)}});

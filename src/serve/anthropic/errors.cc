@@ -42,7 +42,7 @@ std::string_view TypeOf(int http_status) {
 std::string MessageOf(const Status& status) {
   // The words that clients look for to make their conversation shorter.
   if (status.reason() == "context_length_exceeded") return Cat("prompt is too long: ", status.message());
-  return status.message().empty() ? std::string(StatusCodeName(status.code())) : status.message();
+  return MessageFor(status);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ std::string MessageOf(const Status& status) {
   if (status.reason() == "context_length_exceeded") {
     return Cat("Input is too long for requested model: ", status.message());
   }
-  return status.message().empty() ? std::string(StatusCodeName(status.code())) : status.message();
+  return MessageFor(status);
 }
 
 }  // namespace

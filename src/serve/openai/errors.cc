@@ -2,6 +2,7 @@
 
 #include "base/cat.h"
 #include "base/json.h"
+#include "ledger/tenancy/key_text.h"
 #include "serve/http_status.h"
 
 namespace bedplate::openai {
@@ -35,7 +36,7 @@ std::string_view CodeOf(const Status& status, int http_status) {
 std::string MessageOf(const Status& status) {
   // OpenAI's SDK for Python gives the message alone as an error's text, and LangChain looks for the code in that.
   if (status.reason() == "context_length_exceeded") return Cat(status.message(), " (context_length_exceeded)");
-  return status.message().empty() ? std::string(StatusCodeName(status.code())) : status.message();
+  return MessageFor(status);
 }
 
 }  // namespace
@@ -53,7 +54,7 @@ void AppendError(const Status& status, std::string& out) {
   w.Key("type");
   w.String(TypeOf(http_status));
   w.Key("param");
-  string_or_null(status.param());
+  string_or_null(WithoutKeys(status.param()));
   w.Key("code");
   string_or_null(code);
   w.EndObject();

@@ -1,0 +1,63 @@
+#include "cmd/gate.h"
+
+#include "base/cat.h"
+#include "base/log.h"
+#include "ledger/tenancy/control_message.h"
+#include "ledger/tenancy/tenant_admission.h"
+
+namespace bedplate {
+
+Result<Gate> Gate::Open(const std::filesystem::path& keys, const SecretFileOption& secret_file, const Clock& clock) {
+  BP_ASSIGN_OR_RETURN(Tenants::Options options, TenantOptions(secret_file));
+  const bool has_tenants = Tenants::AreIn(options.data_folder);
+  if (has_tenants && !keys.empty()) {
+    return Status{StatusCode::kConflict,
+                  Cat("the data folder ", options.data_folder.string(),
+                      " has tenants, whose keys are asked for: a key file goes without them, so leave out --keys ",
+                      keys.string(), ", or serve another data folder")};
+  }
+  if (has_tenants) return OpenTenants(std::move(options), clock);
+  Gate gate;
+  if (keys.empty()) {
+    gate.admission_ = MakeOpenAdmission();
+    return gate;
+  }
+  BP_ASSIGN_OR_RETURN(KeyFile file, KeyFile::Load(keys));
+  auto admission = std::make_unique<KeyAdmission>(std::move(file), clock);
+  gate.path_ = keys;
+  gate.key_file_ = admission.get();
+  gate.admission_ = std::move(admission);
+  return gate;
+}
+
+Result<Gate> Gate::OpenTenants(Tenants::Options options, const Clock& clock) {
+  Gate gate;
+  gate.data_folder_ = options.data_folder;
+  BP_ASSIGN_OR_RETURN(gate.tenants_, Tenants::Open(std::move(options), clock));
+  gate.admission_ = std::make_unique<TenantAdmission>(*gate.tenants_, clock);
+  const auto state = gate.tenants_->state();
+  LogInfo("the data folder's tenants are served",
+          {{"tenants", Cat(state->tenants.size())}, {"keys", Cat(state->keys.size())}});
+  return gate;
+}
+
+Status Gate::ListenForCommands() {
+  if (tenants_ == nullptr) return Status::Ok();
+  BP_ASSIGN_OR_RETURN(
+      commands_, ControlSocket::Listen(data_folder_, [tenants = tenants_.get()](std::string_view line, uid_t peer) {
+        return AnswerControl(*tenants, Caller::Local(Cat("local:", peer)), line);
+      }));
+  return Status::Ok();
+}
+
+void Gate::Reload() {
+  if (key_file_ == nullptr) return LogInfo("there is nothing to read again: what commands change counts at once");
+  Result<KeyFile> file = KeyFile::Load(path_);
+  if (!file.ok()) {
+    return LogError("the key file was not read again: the keys are as before", {{"error", file.status().message()}});
+  }
+  LogInfo("the key file was read again", {{"keys", Cat(file->keys().size())}});
+  key_file_->Replace(*std::move(file));
+}
+
+}  // namespace bedplate

@@ -1,0 +1,54 @@
+#include "cmd/tenant_access.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/cat.h"
+#include "cmd/catalogue.h"
+#include "ledger/tenancy/control_message.h"
+#include "serve/control_socket.h"
+
+namespace bedplate {
+
+void SecretFileOption::AddTo(CommandLine& command) {
+  command.Add("--secret-file", &path,
+              "what keys in the store are worth nothing without, outside the data folder, mode 0600; default: "
+              "bedplate/secrets.toml in $XDG_CONFIG_HOME or ~/.config",
+              {.setting = "secret_file"});
+}
+
+Result<std::filesystem::path> SecretFileOption::Path() const {
+  if (!path.empty()) return std::filesystem::path(path);
+  const auto variable = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::filesystem::path(value == nullptr ? "" : value);
+  };
+  if (const auto config = variable("XDG_CONFIG_HOME"); !config.empty()) return config / "bedplate" / "secrets.toml";
+  if (const auto home = variable("HOME"); !home.empty()) return home / ".config" / "bedplate" / "secrets.toml";
+  return Status::InvalidArgument("neither $XDG_CONFIG_HOME nor $HOME is set: name the secret file with --secret-file");
+}
+
+Result<Tenants::Options> TenantOptions(const SecretFileOption& secret_file) {
+  BP_ASSIGN_OR_RETURN(std::filesystem::path data, DataFolder());
+  BP_ASSIGN_OR_RETURN(std::filesystem::path secrets, secret_file.Path());
+  return Tenants::Options{.data_folder = std::move(data), .secret_file = std::move(secrets)};
+}
+
+Caller ThisUser() {
+  return Caller::Local(Cat("local:", ::getuid()));
+}
+
+Result<Json> DoWithTenants(const SecretFileOption& secret_file, std::string_view verb, const Json& arguments) {
+  BP_ASSIGN_OR_RETURN(const std::filesystem::path data, DataFolder());
+  const Result<std::string> reply =
+      AskControlSocket(data, ControlLine({.verb = std::string(verb), .arguments = arguments}));
+  if (reply.ok()) return ParseControlReply(*reply);
+  if (reply.status().reason() != "no_server") return reply.status();
+  BP_ASSIGN_OR_RETURN(Tenants::Options options, TenantOptions(secret_file));
+  const SystemClock clock;
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Tenants> tenants, Tenants::Open(std::move(options), clock));
+  return tenants->Do(ThisUser(), verb, arguments);
+}
+
+}  // namespace bedplate
