@@ -261,7 +261,7 @@ Status Connection::CheckHead() {
   if (matched_->access != RouteAccess::kOpen) {
     BP_RETURN_IF_ERROR(Authenticate(head));
     key_ = principal_->key;
-    BP_RETURN_IF_ERROR(CheckAccess());
+    if (!signature_) BP_RETURN_IF_ERROR(CheckAccess());  // else once it is verified
     const uint64_t body_bytes_max = principal_->caps.body_bytes_max;
     if (body_bytes_max != 0) BP_RETURN_IF_ERROR(reader_->LowerBodyMax(body_bytes_max));
   }
@@ -298,7 +298,8 @@ void Connection::HandleRequest(std::string rest) {
   ClearDeadline();
   read_ahead_ = std::move(rest);
   if (const auto signature = std::exchange(signature_, std::nullopt)) {
-    const Status verified = VerifySigV4(signature->claim, signature->secret, reader_->request());
+    Status verified = VerifySigV4(signature->claim, signature->secret, reader_->request());
+    if (verified.ok()) verified = CheckAccess();
     if (!verified.ok()) return Respond(error_writer_(verified, request_id_));
   }
   Exchange exchange{.request = std::move(reader_->request()),

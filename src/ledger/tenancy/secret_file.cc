@@ -132,7 +132,9 @@ Result<SecretFile> SecretFile::Create(const std::filesystem::path& path, const s
   BP_RETURN_IF_ERROR(CheckOutside(path, data_folder));
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
-    return Status{StatusCode::kConflict, Cat("there is a secret file ", path.string(), " already")};
+    return Status{StatusCode::kConflict,
+                  Cat("there is a secret file ", path.string(),
+                      " already: name another one with --secret-file, or remove it where no data folder needs it")};
   }
   if (path.has_parent_path()) {
     std::filesystem::create_directories(path.parent_path(), error);
