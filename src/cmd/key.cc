@@ -26,12 +26,14 @@ struct LimitOption {
   const char* help;
 };
 constexpr LimitOption kLimits[] = {
-    {"--concurrent-requests", "concurrent_requests", "create: requests that run or wait at a time; default: no limit"},
-    {"--requests-per-minute", "requests_per_minute", "create; default: no limit"},
-    {"--tokens-per-minute", "tokens_per_minute", "create: of prompts and answers; default: no limit"},
-    {"--body-bytes-max", "body_bytes_max", "create: of one request; default: the server's"},
-    {"--output-tokens-max", "output_tokens_max", "create: of one answer; default: the model's"},
-    {"--request-seconds-max", "request_seconds_max", "create: from a request to its answer's end; default: no limit"},
+    {"--concurrent-requests", "concurrent_requests",
+     "create, update: requests that run or wait at a time; default: no limit"},
+    {"--requests-per-minute", "requests_per_minute", "create, update; default: no limit"},
+    {"--tokens-per-minute", "tokens_per_minute", "create, update: of prompts and answers; default: no limit"},
+    {"--body-bytes-max", "body_bytes_max", "create, update: of one request; default: the server's"},
+    {"--output-tokens-max", "output_tokens_max", "create, update: of one answer; default: the model's"},
+    {"--request-seconds-max", "request_seconds_max",
+     "create, update: from a request to its answer's end; default: no limit"},
 };
 
 struct KeyOptions {
@@ -44,6 +46,7 @@ struct KeyOptions {
   std::string expires;
   std::string overlap = "24h";
   uint64_t limits[std::size(kLimits)] = {};
+  std::vector<std::string> clear;
   bool live = false;
   SecretFileOption secret_file;
   std::string keys;
@@ -145,14 +148,12 @@ Json::Array TextArray(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
 }
 
-Result<Json> CreateArguments(const KeyOptions& options) {
-  Json::Object arguments{{"role", options.role}, {"access_key", options.key.access_key}};
+// What create and update have in common.
+Status AddDescription(const KeyOptions& options, Json::Object& arguments) {
   const auto text = [&](std::string name, const std::string& value) {
     if (!value.empty()) arguments.emplace_back(std::move(name), value);
   };
   text("name", options.key.name);
-  text("tenant", options.key.tenant);
-  text("project", options.key.project);
   if (!options.scopes.empty()) arguments.emplace_back("scopes", TextArray(options.scopes));
   if (!options.models.empty()) arguments.emplace_back("models", TextArray(options.models));
   if (!options.expires.empty()) {
@@ -163,6 +164,14 @@ Result<Json> CreateArguments(const KeyOptions& options) {
   for (size_t i = 0; i < std::size(kLimits); ++i) {
     if (options.limits[i] != 0) arguments.emplace_back(kLimits[i].argument, static_cast<int64_t>(options.limits[i]));
   }
+  return Status::Ok();
+}
+
+Result<Json> CreateArguments(const KeyOptions& options) {
+  Json::Object arguments{{"role", options.role}, {"access_key", options.key.access_key}};
+  if (!options.key.tenant.empty()) arguments.emplace_back("tenant", options.key.tenant);
+  if (!options.key.project.empty()) arguments.emplace_back("project", options.key.project);
+  BP_RETURN_IF_ERROR(AddDescription(options, arguments));
   return Json(std::move(arguments));
 }
 
@@ -187,7 +196,7 @@ Status RunStoreList(const KeyOptions& options) {
   return Status::Ok();
 }
 
-// create, show, rotate, revoke
+// create, show, update, rotate, revoke
 Status RunStoreKey(const KeyOptions& options) {
   Json arguments;
   if (options.action == "create") {
@@ -204,6 +213,10 @@ Status RunStoreKey(const KeyOptions& options) {
       const Result<int64_t> overlap = ParseSeconds(options.overlap);
       if (!overlap.ok()) return Status::InvalidArgument(Cat("--overlap ", overlap.status().message()));
       named.emplace_back("overlap_seconds", *overlap);
+    }
+    if (options.action == "update") {
+      BP_RETURN_IF_ERROR(AddDescription(options, named));
+      for (const std::string& name : options.clear) named.emplace_back(name, nullptr);
     }
     arguments = std::move(named);
   }
@@ -233,21 +246,27 @@ void AddKeyCommand(Program& program) {
   auto options = std::make_shared<KeyOptions>();
   CommandLine command =
       program.Add("key", "Make, list, rotate and revoke API keys", [options] { return RunKey(*options); });
-  command.Add("ACTION", &options->action,
-              "create, list, show; rotate: give a key another secret; revoke: end it; new: make an entry of a key file",
-              {.required = true, .choices = {"create", "list", "show", "rotate", "revoke", "new"}});
-  command.Add("ID", &options->id, "show, rotate, revoke: which key");
-  command.Add("--name", &options->key.name, "create, new: what people call it; new: as logs show it");
+  command.Add(
+      "ACTION", &options->action,
+      "create, list, show; update: change what a key may do; rotate: give it another secret; revoke: end it; new: make "
+      "an entry of a key file",
+      {.required = true, .choices = {"create", "list", "show", "update", "rotate", "revoke", "new"}});
+  command.Add("ID", &options->id, "show, update, rotate, revoke: which key");
+  command.Add("--name", &options->key.name, "create, update, new: what people call it; new: as logs show it");
   command.Add("--tenant", &options->key.tenant, "whose it is; create: default the operator's; list: default all");
   command.Add("--project", &options->key.project, "what it is for; create: default default; list: default all");
   command.Add("--role", &options->role, "create: what it may do in its tenant",
               {.choices = {"owner", "billing", "admin", "member", "auditor"}});
   command.Add("--access-key", &options->key.access_key,
               "create, new: a pair that signs requests as AWS's SDKs do, in place of a bearer key");
-  command.Add("--scopes", &options->scopes, "create: only these of models, metrics, admin.read, admin.write");
-  command.Add("--models", &options->models, "create: only these models, by id or alias");
-  command.Add("--expires", &options->expires, "create: a date, whose beginning in UTC it is, or 2027-01-31T12:00:00Z");
+  command.Add("--scopes", &options->scopes, "create, update: only these of models, metrics, admin.read, admin.write");
+  command.Add("--models", &options->models, "create, update: only these models, by id or alias");
+  command.Add("--expires", &options->expires,
+              "create, update: a date, whose beginning in UTC it is, or 2027-01-31T12:00:00Z");
   for (size_t i = 0; i < std::size(kLimits); ++i) command.Add(kLimits[i].option, &options->limits[i], kLimits[i].help);
+  command.Add("--clear", &options->clear,
+              "update: take these away: name, scopes, models, expires_at, or limits, such as "
+              "requests_per_minute");
   command.Add("--overlap", &options->overlap, "rotate: how long the earlier secret is good, too; 0: not at all");
   command.Add("--live", &options->live, "list: only those that are good");
   options->secret_file.AddTo(command);

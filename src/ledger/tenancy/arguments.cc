@@ -23,6 +23,11 @@ const Json* Arguments::Find(std::string_view name) const {
   return value == nullptr || value->is_null() ? nullptr : value;
 }
 
+bool Arguments::Clears(std::string_view name) const {
+  const Json* const value = object_.Find(name);
+  return value != nullptr && value->is_null();
+}
+
 Status Arguments::Check(std::initializer_list<std::string_view> known, bool limits) const {
   if (!object_.is_object())
     return Status::InvalidArgument(Cat("the arguments must be an object, not ", object_.kind()));

@@ -21,6 +21,8 @@ class Arguments {
 
   /// An object, of these members and no others; limits: and those of a key (tenant_records.h).
   [[nodiscard]] Status Check(std::initializer_list<std::string_view> known, bool limits = false) const;
+  /// Is there, and null: what it says is to be as if it had never been said.
+  [[nodiscard]] bool Clears(std::string_view name) const;
   [[nodiscard]] bool Has(std::string_view name) const { return Find(name) != nullptr; }
   [[nodiscard]] Result<std::string> Text(std::string_view name, std::string_view otherwise) const;
   [[nodiscard]] Result<std::string> Needed(std::string_view name) const;

@@ -30,6 +30,7 @@ constexpr VerbRow kRows[] = {
     {kProjectShow,    "project.show",    "GET",  "/admin/v1/projects/*",         "project", kTenant, kTenant, kProject, kNo, kTenant},
     {kKeyCreate,      "key.create",      "POST", "/admin/v1/keys",               "",       kTenant, kNo,     kProject, kNo,  kNo},
     {kKeyList,        "key.list",        "GET",  "/admin/v1/keys",               "",       kTenant, kTenant, kProject, kKey, kTenant},
+    {kKeyUpdate,      "key.update",      "POST", "/admin/v1/keys/*/update",      "id",     kTenant, kNo,     kProject, kNo,  kNo},
     {kKeyRotate,      "key.rotate",      "POST", "/admin/v1/keys/*/rotate",      "id",     kTenant, kKey,    kProject, kKey, kKey},
     {kKeyRevoke,      "key.revoke",      "POST", "/admin/v1/keys/*/revoke",      "id",     kTenant, kKey,    kProject, kKey, kKey},
     {kKeyShow,        "key.show",        "GET",  "/admin/v1/keys/*",             "id",     kTenant, kTenant, kProject, kKey, kTenant},

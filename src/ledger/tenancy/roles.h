@@ -43,6 +43,7 @@ enum class TenantVerb : uint8_t {
   kKeyCreate,
   kKeyList,
   kKeyShow,
+  kKeyUpdate,
   kKeyRotate,
   kKeyRevoke,
   kAuditList,

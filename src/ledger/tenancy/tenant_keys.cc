@@ -68,8 +68,18 @@ Result<uint8_t> ReadScopes(const Arguments& arguments, uint8_t otherwise) {
   return scopes;
 }
 
+Status ReadName(const Arguments& arguments, TenantKey& key) {
+  BP_ASSIGN_OR_RETURN(key.name, arguments.Text("name", key.name));
+  if (key.name.empty() || IsTenantName(key.name)) return Status::Ok();
+  return Status::InvalidArgument("name must have 1 to 64 letters, digits, '.', '_' or '-', a letter or digit first")
+      .WithParam("name");
+}
+
 bool IsLive(const TenantKey& key, int64_t now) {
   return !key.revoked && !key.ExpiredAt(now);
+}
+Status NotLive(const TenantKey& key) {
+  return {StatusCode::kConflict, Cat("key ", key.id, " was revoked or has expired; create another one")};
 }
 
 }  // namespace
@@ -113,11 +123,7 @@ Result<Json> Tenants::CreateKey(const Actor& actor, const Arguments& arguments) 
   key.project = project.name;
   key.created = now;
   key.created_by = actor.name;
-  BP_ASSIGN_OR_RETURN(key.name, arguments.Text("name", ""));
-  if (!key.name.empty() && !IsTenantName(key.name)) {
-    return Status::InvalidArgument("name must have 1 to 64 letters, digits, '.', '_' or '-', a letter or digit first")
-        .WithParam("name");
-  }
+  BP_RETURN_IF_ERROR(ReadName(arguments, key));
   BP_ASSIGN_OR_RETURN(const std::string role, arguments.Text("role", RoleName(Role::kMember)));
   const auto known = RoleOf(role);
   if (!known) {
@@ -144,6 +150,37 @@ Result<Json> Tenants::CreateKey(const Actor& actor, const Arguments& arguments) 
   return WithKey(std::move(shown), key);
 }
 
+// What is left out stays; what is null is taken away.
+Result<Json> Tenants::UpdateKey(const Actor& actor, const Arguments& arguments) {
+  BP_RETURN_IF_ERROR(arguments.Check({"id", "name", "scopes", "models", "expires_at"}, /*limits=*/true));
+  TenantState next = *state();
+  BP_ASSIGN_OR_RETURN(const TenantState::KeyPointer found, FindKey(next, actor, arguments));
+  const int64_t now = clock_.UnixSeconds();
+  if (!IsLive(*found, now)) return NotLive(*found);
+  if (actor.Is(*found)) {
+    return Status(StatusCode::kPermissionDenied, "a key doesn't change what it may do itself")
+        .WithReason("role_not_allowed");
+  }
+  BP_RETURN_IF_ERROR(actor.MayHold(*found));
+  TenantKey key = *found;
+  if (arguments.Clears("name")) key.name.clear();
+  BP_RETURN_IF_ERROR(ReadName(arguments, key));
+  BP_ASSIGN_OR_RETURN(key.scopes, ReadScopes(arguments, arguments.Clears("scopes") ? kAllScopes : key.scopes));
+  BP_ASSIGN_OR_RETURN(auto models, arguments.Texts("models"));
+  if (models || arguments.Clears("models")) key.models = models ? *std::move(models) : std::vector<std::string>();
+  BP_ASSIGN_OR_RETURN(const auto expires, arguments.Int("expires_at", now + 1, kLatestTime));
+  if (expires || arguments.Clears("expires_at")) key.expires = expires;
+  ClearLimits(arguments.object(), key.limits, key.caps);
+  BP_RETURN_IF_ERROR(ReadLimits(arguments.object(), key.limits, key.caps));
+  BP_RETURN_IF_ERROR(actor.MayHold(key));
+  Json shown = KeyJson(key);
+  AuditRow audit = AuditOf(actor, "key.update", key.tenant, key.id, shown);
+  next.Put(key);
+  BP_RETURN_IF_ERROR(
+      Commit(std::move(next), {.tenants = {}, .projects = {}, .keys = {key}, .versions = {}, .audit = audit}));
+  return shown;
+}
+
 Result<Json> Tenants::RotateKey(const Actor& actor, const Arguments& arguments) {
   BP_RETURN_IF_ERROR(arguments.Check({"id", "overlap_seconds"}));
   BP_ASSIGN_OR_RETURN(const auto asked, arguments.Int("overlap_seconds", 0, kOverlapSecondsMax));
@@ -153,9 +190,7 @@ Result<Json> Tenants::RotateKey(const Actor& actor, const Arguments& arguments) 
   BP_RETURN_IF_ERROR(actor.MayHold(*found));
   const int64_t now = clock_.UnixSeconds();
   TenantKey key = *found;
-  if (!IsLive(key, now)) {
-    return Status{StatusCode::kConflict, Cat("key ", key.id, " was revoked or has expired; create another one")};
-  }
+  if (!IsLive(key, now)) return NotLive(key);
   std::erase_if(key.secrets, [&](const KeySecret& secret) { return secret.EndedAt(now); });
   if (overlap > 0 && key.secrets.size() >= KeySecret::kLiveMax) {
     return Status{StatusCode::kConflict,

@@ -172,6 +172,13 @@ Status ReadLimits(const Json& object, KeyLimits& limits, RequestCaps& caps) {
   return Status::Ok();
 }
 
+void ClearLimits(const Json& object, KeyLimits& limits, RequestCaps& caps) {
+  for (const LimitField& field : kLimitFields) {
+    const Json* const value = object.Find(field.name);
+    if (value != nullptr && value->is_null()) field.set(limits, caps, 0);
+  }
+}
+
 bool IsLimitName(std::string_view name) {
   return std::ranges::find(kLimitFields, name, &LimitField::name) != std::end(kLimitFields);
 }

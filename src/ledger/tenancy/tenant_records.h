@@ -108,6 +108,8 @@ Json KeyJson(const TenantKey& key);
 void AppendLimits(const KeyLimits& limits, const RequestCaps& caps, Json::Object& out);
 /// Null is as if it weren't there. kInvalidArgument names the member.
 Status ReadLimits(const Json& object, KeyLimits& limits, RequestCaps& caps);
+/// Takes away those that are null in the object.
+void ClearLimits(const Json& object, KeyLimits& limits, RequestCaps& caps);
 /// Whether a member of that name is one of them.
 bool IsLimitName(std::string_view name);
 

@@ -173,6 +173,8 @@ Result<Json> Tenants::Run(const Actor& actor, const VerbRow& row, const Argument
       return SetProjectEnabled(actor, arguments, true);
     case TenantVerb::kKeyCreate:
       return CreateKey(actor, arguments);
+    case TenantVerb::kKeyUpdate:
+      return UpdateKey(actor, arguments);
     case TenantVerb::kKeyRotate:
       return RotateKey(actor, arguments);
     case TenantVerb::kKeyRevoke:

@@ -67,6 +67,7 @@ class Tenants {
   Result<Json> CreateProject(const Actor& actor, const Arguments& arguments);
   Result<Json> SetProjectEnabled(const Actor& actor, const Arguments& arguments, bool enabled);
   Result<Json> CreateKey(const Actor& actor, const Arguments& arguments);
+  Result<Json> UpdateKey(const Actor& actor, const Arguments& arguments);
   Result<Json> RotateKey(const Actor& actor, const Arguments& arguments);
   Result<Json> RevokeKey(const Actor& actor, const Arguments& arguments);
   Result<Json> RotateSecrets(const Actor& actor, const Arguments& arguments);

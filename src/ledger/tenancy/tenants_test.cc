@@ -4,78 +4,16 @@
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
-#include <set>
 #include <thread>
 
-#include "base/cat.h"
-#include "base/file.h"
 #include "ledger/tenancy/key_text.h"
-#include "ledger/tenancy/tenant_admission.h"
+#include "ledger/tenancy/tenants_testing.h"
 
 namespace bedplate {
 namespace {
 
 using std::chrono::seconds;
-
-class TenantsTest : public testing::Test {
- protected:
-  TenantsTest()
-      : folder_(
-            std::filesystem::temp_directory_path() /
-            Cat("bedplate-tenants-", ::getpid(), "-", testing::UnitTest::GetInstance()->current_test_info()->name())) {
-    std::filesystem::remove_all(folder_);
-    const auto made = Tenants::Init(options_, "host", kLocal, clock_);
-    EXPECT_TRUE(made.ok()) << made.status().message();
-    operator_key_ = made->Find("key")->as_string();
-    Reopen();
-  }
-  ~TenantsTest() override { std::filesystem::remove_all(folder_); }
-
-  void Reopen() {
-    admission_.reset();
-    tenants_.reset();
-    auto opened = Tenants::Open(options_, clock_);
-    ASSERT_TRUE(opened.ok()) << opened.status().message();
-    tenants_ = *std::move(opened);
-    admission_ = std::make_unique<TenantAdmission>(*tenants_, clock_);
-  }
-  Json Done(const Caller& caller, std::string_view verb, const Json& arguments) {
-    auto done = tenants_->Do(caller, verb, arguments);
-    EXPECT_TRUE(done.ok()) << verb << ": " << done.status().message();
-    return done.ok() ? *done : Json(Json::Object{});
-  }
-  Json Local(std::string_view verb, const Json& arguments) { return Done(kLocal, verb, arguments); }
-  Status Refused(const Caller& caller, std::string_view verb, const Json& arguments) {
-    const auto done = tenants_->Do(caller, verb, arguments);
-    EXPECT_FALSE(done.ok()) << verb << " " << WriteJson(arguments);
-    return done.status();
-  }
-  Json NewKey(Json::Object more) { return Local("key.create", std::move(more)); }
-  Result<Principal> Ask(const std::string& key) { return admission_->Authenticate("Bearer " + key); }
-  std::string ReasonOf(const std::string& key) { return Ask(key).status().reason(); }
-  static std::string TextOf(const Json& object, std::string_view member) {
-    const Json* const value = object.Find(member);
-    return value != nullptr && value->is_string() ? value->as_string() : std::string();
-  }
-  // Everything that lies in the two folders.
-  [[nodiscard]] std::string Files() const {
-    std::string all;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_)) {
-      if (entry.is_regular_file()) all += *ReadFile(entry.path());
-    }
-    return all;
-  }
-
-  static inline const Caller kLocal = Caller::Local("local:0");
-  const std::filesystem::path folder_;
-  const Tenants::Options options_{.data_folder = folder_ / "data", .secret_file = folder_ / "config" / "secrets.toml"};
-  SimClock clock_;
-  std::string operator_key_;
-  std::unique_ptr<Tenants> tenants_;
-  std::unique_ptr<TenantAdmission> admission_;
-};
 
 TEST_F(TenantsTest, TheFirstKeyIsTheOperatorsOwners) {
   const auto who = Ask(operator_key_);
@@ -176,6 +114,59 @@ TEST_F(TenantsTest, RevocationCountsAtOnceAndForGood) {
   Local("key.revoke", id);  // once more changes nothing
   Reopen();
   EXPECT_EQ(ReasonOf(TextOf(made, "key")), "invalid_api_key");
+}
+
+TEST_F(TenantsTest, AnUpdateCountsForTheNextRequest) {
+  const Json made = NewKey({{"requests_per_minute", 1}, {"models", Json::Array{"a"}}, {"expires_at", 500}});
+  const std::string id = TextOf(made, "id"), key = TextOf(made, "key");
+  const auto admitted = [&] {
+    Admitted asked = admission_->Admit(*Ask(key), {});
+    auto* const permit = std::get_if<std::unique_ptr<Permit>>(&asked);
+    if (permit != nullptr) (*permit)->Settle({});
+    return permit != nullptr;
+  };
+  EXPECT_TRUE(admitted());
+  EXPECT_FALSE(admitted());
+  Local("key.update", Json::Object{{"id", id}, {"name", "ada"}});
+  EXPECT_EQ(Ask(key)->models, std::vector<std::string>{"a"}) << "what isn't said stays";
+  Local("key.update", Json::Object{{"id", id}, {"models", Json()}, {"concurrent_requests", 1}, {"expires_at", Json()}});
+  EXPECT_TRUE(Ask(key)->models.empty());
+  Local("key.update", Json::Object{{"id", id}, {"requests_per_minute", Json()}, {"scopes", Json::Array{"metrics"}}});
+  Reopen();
+  EXPECT_FALSE(Ask(key)->may_use_models);
+  const auto first = admission_->Admit(*Ask(key), {});
+  EXPECT_EQ(first.index(), 0u) << "no limit on requests any more";
+  EXPECT_FALSE(admitted()) << "but one at a time";
+  clock_.Advance(seconds(600));
+  EXPECT_TRUE(Ask(key).ok());
+  EXPECT_EQ(Refused(Caller::Key(id), "key.update", Json::Object{{"id", id}}).reason(), "role_not_allowed");
+}
+
+// A store that can't be written changes nothing, on the disk or in what keys are checked against.
+TEST_F(TenantsTest, AChangeThatIsNotWrittenIsNone) {
+  const Json made = NewKey({});
+  const std::string key = TextOf(made, "key");
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((options_.data_folder / TenantStore::kFileName).c_str(), &database), SQLITE_OK);
+  const auto execute = [&](const char* sql) {
+    EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(database);
+  };
+  execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END");
+  const std::string before = WriteJson(Local("key.list", Json::Object{}));
+  for (const auto* verb : {"key.revoke", "key.rotate"}) {
+    EXPECT_FALSE(tenants_->Do(kLocal, verb, Json::Object{{"id", TextOf(made, "id")}}).ok());
+  }
+  EXPECT_FALSE(tenants_->Do(kLocal, "tenant.create", Json::Object{{"name", "acme"}}).ok());
+  EXPECT_FALSE(tenants_->Do(kLocal, "key.create", Json::Object{}).ok());
+  EXPECT_TRUE(Ask(key).ok());
+  EXPECT_EQ(WriteJson(Local("key.list", Json::Object{})), before);
+  execute("DROP TRIGGER full");
+  sqlite3_close(database);
+  Reopen();
+  EXPECT_EQ(WriteJson(Local("key.list", Json::Object{})), before);
+  Local("key.revoke", Json::Object{{"id", TextOf(made, "id")}});
+  EXPECT_FALSE(Ask(key).ok());
+  Local("audit.list", Json::Object{{"verify", true}});
 }
 
 TEST_F(TenantsTest, DisabledTenantsAndProjectsAdmitNobody) {
@@ -282,38 +273,6 @@ TEST_F(TenantsTest, SecretsLieInNoFileAndInNoAnswerButTheFirst) {
   EXPECT_EQ(shown.find(TextOf(pair, "secret_access_key")), std::string::npos);
 }
 
-TEST_F(TenantsTest, NobodyMakesMoreOfAKeyThanTheyAre) {
-  const auto caller = [&](Json::Object more) { return Caller::Key(TextOf(NewKey(std::move(more)), "id")); };
-  const Caller admin = caller({{"role", "admin"}});
-  const std::string owner_id(*KeyIdOf(operator_key_));
-  for (const auto* role : {"owner", "billing", "auditor"}) {
-    EXPECT_EQ(Refused(admin, "key.create", Json::Object{{"role", role}}).reason(), "role_not_allowed") << role;
-  }
-  Done(admin, "key.create", Json::Object{{"role", "admin"}});
-  Done(admin, "key.create", Json::Object{});
-  for (const auto* verb : {"key.rotate", "key.revoke"}) {
-    EXPECT_EQ(Refused(admin, verb, Json::Object{{"id", owner_id}}).reason(), "role_not_allowed") << verb;
-  }
-  const Caller writer = caller({{"role", "admin"}, {"scopes", Json::Array{"admin.read", "admin.write"}}});
-  EXPECT_EQ(Refused(writer, "key.create", Json::Object{{"scopes", Json::Array{"models"}}}).reason(),
-            "role_not_allowed");
-  EXPECT_EQ(Refused(writer, "key.rotate", Json::Object{{"id", admin.key}}).reason(), "role_not_allowed");
-  EXPECT_EQ(WriteJson(*Done(writer, "key.create", Json::Object{}).Find("scopes")), R"(["admin.read","admin.write"])");
-  const Caller reader = caller({{"role", "owner"}, {"scopes", Json::Array{"admin.read"}}});
-  EXPECT_EQ(Refused(reader, "key.create", Json::Object{}).reason(), "role_not_allowed");
-  Done(reader, "key.list", Json::Object{});
-  const Caller narrow = caller({{"role", "admin"}, {"models", Json::Array{"a", "b"}}, {"expires_at", 500}});
-  EXPECT_EQ(Refused(narrow, "key.create", Json::Object{{"models", Json::Array{"a", "c"}}}).reason(),
-            "role_not_allowed");
-  EXPECT_EQ(Refused(narrow, "key.create", Json::Object{{"expires_at", 501}}).reason(), "role_not_allowed");
-  const Json made = Done(narrow, "key.create", Json::Object{});
-  EXPECT_EQ(WriteJson(*made.Find("models")), R"(["a","b"])");
-  EXPECT_EQ(made.Find("expires_at")->as_int(), 500);
-  const Caller member = caller({});
-  Done(member, "key.rotate", Json::Object{{"id", member.key}});
-  EXPECT_EQ(Refused(member, "key.rotate", Json::Object{{"id", admin.key}}).reason(), "key_not_found");
-}
-
 TEST_F(TenantsTest, MistakesNameTheArgument) {
   const struct {
     std::string_view verb;
@@ -382,93 +341,6 @@ TEST_F(TenantsTest, TheAuditTellsWhoDidWhatAndMissesNothing) {
   }
   Reopen();
   Local("audit.list", Json::Object{{"verify", true}});
-}
-
-// The arguments with which a verb asks for something of tenant `to`.
-Json ArgumentsFor(const VerbRow& row, const std::string& to, const std::string& key_id, size_t number) {
-  Json::Object arguments;
-  if (row.subject == "id") arguments.emplace_back("id", key_id);
-  const bool of_tenant = row.subject == "tenant" || row.name.starts_with("project") ||
-                         row.verb == TenantVerb::kKeyList || row.verb == TenantVerb::kKeyCreate;
-  if (of_tenant) arguments.emplace_back("tenant", to);
-  if (row.subject == "project") arguments.emplace_back("project", "only-" + to);
-  if (row.name.ends_with(".create")) arguments.emplace_back("name", Cat("new-", number));
-  return arguments;
-}
-
-// Whatever a key of any role asks about what another tenant has, it gets nothing and changes nothing. The operator's
-// owner alone may: that is what it is for.
-TEST_F(TenantsTest, NoVerbCrossesTenants) {
-  std::map<std::string, std::map<Role, std::string>> ids;  // of keys, by tenant
-  for (const std::string tenant : {"host", "alpha", "beta"}) {
-    if (tenant != "host") Local("tenant.create", Json::Object{{"name", tenant}});
-    Local("project.create", Json::Object{{"tenant", tenant}, {"name", "only-" + tenant}});
-    for (const Role role : kRoles) {
-      ids[tenant][role] = TextOf(NewKey({{"tenant", tenant}, {"role", std::string(RoleName(role))}}), "id");
-    }
-  }
-  const auto everything = [&] {
-    return WriteJson(Local("key.list", Json::Object{})) + WriteJson(Local("tenant.list", Json::Object{})) +
-           WriteJson(Local("project.list", Json::Object{}));
-  };
-  size_t asked = 0;
-  for (const auto& [from, keys] : ids) {
-    for (const auto& [role, caller] : keys) {
-      for (const auto& [to, targets] : ids) {
-        if (from == to || (from == "host" && role == Role::kOwner)) continue;
-        const std::string before = everything();
-        for (const VerbRow& row : VerbRows()) {
-          const std::string what = Cat(RoleName(role), " of ", from, ": ", row.name, " of ", to);
-          const Json arguments = ArgumentsFor(row, to, targets.at(Role::kMember), ++asked);
-          const auto done = tenants_->Do(Caller::Key(caller), row.name, arguments);
-          const StatusCode code = done.status().code();
-          if (done.ok()) {  // a list, of nothing of theirs
-            EXPECT_FALSE(row.writes()) << what;
-            EXPECT_EQ(WriteJson(*done).find(Cat("\"", to, "\"")), std::string::npos) << what;
-          } else {
-            EXPECT_TRUE(code == StatusCode::kPermissionDenied || code == StatusCode::kNotFound) << what;
-          }
-        }
-        EXPECT_EQ(everything(), before) << RoleName(role) << " of " << from << " to " << to;
-      }
-    }
-  }
-  EXPECT_EQ(asked, (3 * 5 * 2 - 2) * VerbRows().size());
-}
-
-// In its own tenant a key may what the table says, and nothing else: the table once more, as people read it.
-TEST_F(TenantsTest, EachRoleMayWhatTheTableSays) {
-  const std::map<Role, std::set<std::string_view>> may = {
-      {Role::kOwner,
-       {"tenant.list", "tenant.show", "project.create", "project.list", "project.show", "project.disable",
-        "project.enable", "key.create", "key.list", "key.show", "key.rotate", "key.revoke", "audit.list"}},
-      {Role::kBilling, {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show"}},
-      {Role::kAdmin,
-       {"project.list", "project.show", "key.create", "key.list", "key.show", "key.rotate", "key.revoke"}},
-      {Role::kMember, {"key.list"}},
-      {Role::kAuditor,
-       {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show", "audit.list"}},
-  };
-  Local("tenant.create", Json::Object{{"name", "alpha"}});
-  Local("project.create", Json::Object{{"tenant", "alpha"}, {"name", "only-alpha"}});
-  size_t number = 0;
-  for (const Role role : kRoles) {
-    const Caller caller = Caller::Key(
-        TextOf(NewKey({{"tenant", "alpha"}, {"project", "only-alpha"}, {"role", std::string(RoleName(role))}}), "id"));
-    for (const VerbRow& row : VerbRows()) {
-      const std::string target = TextOf(NewKey({{"tenant", "alpha"}, {"project", "only-alpha"}}), "id");
-      const Json arguments = ArgumentsFor(row, "alpha", target, ++number);
-      const auto done = tenants_->Do(caller, row.name, arguments);
-      EXPECT_EQ(done.ok(), may.at(role).contains(row.name))
-          << RoleName(role) << ": " << row.name << " " << done.status().message();
-      if (row.verb == TenantVerb::kProjectDisable && done.ok()) {  // it was its own, too
-        Local("project.enable", arguments);
-      }
-    }
-    Done(caller, "key.show", Json::Object{{"id", caller.key}});
-    Done(caller, "key.rotate", Json::Object{{"id", caller.key}});
-    Done(caller, "key.revoke", Json::Object{{"id", caller.key}});
-  }
 }
 
 // Readers see each state whole while it changes: under TSan, too.
