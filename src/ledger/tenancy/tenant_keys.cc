@@ -282,7 +282,7 @@ Result<Json> Tenants::RotateSecrets(const Actor& actor, const Arguments& argumen
   }
   BP_ASSIGN_OR_RETURN(Json shown, ListSecrets(next));
   change.audit = AuditOf(actor, "secrets.rotate", tenant, less.present().id, shown);
-  BP_RETURN_IF_ERROR(Commit(std::move(next), std::move(change)));
+  BP_RETURN_IF_ERROR(Commit(std::move(next), change));
   const Status saved = less.Save(options_.secret_file);
   if (saved.ok()) return shown;
   return Status(saved.code(), Cat("the secrets were rotated, but versions that nobody needs any more are still in the "

@@ -233,7 +233,7 @@ Result<TenantKey> TenantStore::ReadKeyRow(Statement& row) {
 
 Status TenantStore::Apply(const TenantChange& change) {
   const ChainHead before = head_;
-  const Status applied = database_->InTransaction([&]() -> Status {
+  Status applied = database_->InTransaction([&]() -> Status {
     for (const Tenant& tenant : change.tenants) BP_RETURN_IF_ERROR(WriteTenant(tenant));
     for (const Project& project : change.projects) BP_RETURN_IF_ERROR(WriteProject(project));
     for (const TenantKey& key : change.keys) BP_RETURN_IF_ERROR(WriteKey(key));
@@ -330,9 +330,9 @@ Result<bool> TenantStore::CheckSecrets(const TenantState& state, const SecretFil
     marks.insert_or_assign(row.BytesAt(0), row.BytesAt(1));
     return Status::Ok();
   }));
-  const auto refused = [](std::string why) {
+  const auto refused = [](const std::string& why) {
     return Status(StatusCode::kPermissionDenied,
-                  Cat("the secret file is not the one that these tenants' keys were made with: ", std::move(why)));
+                  Cat("the secret file is not the one that these tenants' keys were made with: ", why));
   };
   bool present_is_new = false;
   for (const SecretVersion& version : secrets.versions()) {

@@ -101,7 +101,7 @@ std::shared_ptr<const TenantState> Tenants::state() const {
   return state_;
 }
 
-Status Tenants::Commit(TenantState state, TenantChange change) {
+Status Tenants::Commit(TenantState state, const TenantChange& change) {
   BP_RETURN_IF_ERROR(store_->Apply(change));
   auto next = std::make_shared<const TenantState>(std::move(state));
   const std::lock_guard lock(state_mutex_);

@@ -82,7 +82,7 @@ class Tenants {
   [[nodiscard]] AuditRow AuditOf(const Actor& actor, std::string_view verb, std::string tenant, std::string subject,
                                  const Json& details) const;
   /// Writes it, and makes it what state() says.
-  Status Commit(TenantState state, TenantChange change);
+  Status Commit(TenantState state, const TenantChange& change);
 
   const Options options_;
   const Clock& clock_;
