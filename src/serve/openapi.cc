@@ -124,12 +124,15 @@ ApiWords WordsOf(Api api) {
       return {"OpenAI and Anthropic", "OpenAiOrAnthropicError"};
     case Api::kBedrock:
       return {"Amazon Bedrock", "BedrockError"};
+    case Api::kAdmin:
+      return {"Administration", "OpenAiError"};
     case Api::kServer:
       break;
   }
   return {"Server", "OpenAiError"};
 }
-constexpr Api kApis[] = {Api::kOpenAi, Api::kAnthropic, Api::kOpenAiOrAnthropic, Api::kBedrock, Api::kServer};
+constexpr Api kApis[] = {Api::kOpenAi,  Api::kAnthropic, Api::kOpenAiOrAnthropic,
+                         Api::kBedrock, Api::kAdmin,     Api::kServer};
 
 /// A stream is a text; contentSchema tells what one event of it carries.
 Json StreamSchema(const Operation& operation) {
@@ -176,7 +179,8 @@ Json RequestBody(const Operation& operation) {
     examples.emplace_back(Cat("example ", examples.size() + 1), Json::Object{{"value", OwnJson(example)}});
   }
   if (!examples.empty()) of_type.emplace_back("examples", std::move(examples));
-  return Json::Object{{"required", true}, {"content", Json::Object{{"application/json", std::move(of_type)}}}};
+  return Json::Object{{"required", operation.body_required},
+                      {"content", Json::Object{{"application/json", std::move(of_type)}}}};
 }
 
 Json OperationJson(const Operation& operation, std::string_view prefix, bool needs_key) {
@@ -242,9 +246,9 @@ Json SecuritySchemes() {
         {"type", "apiKey"}, {"in", "header"}, {"name", std::move(name)}, {"description", std::move(about)}};
   };
   return Json::Object{
-      {"bearer", Json::Object{{"type", "http"}, {"scheme", "bearer"}, {"description", "A key of the key file."}}},
+      {"bearer", Json::Object{{"type", "http"}, {"scheme", "bearer"}, {"description", "A key of the server's."}}},
       {"api_key", key("x-api-key", "The same key; it counts where both are there.")},
-      {"sigv4", key("Authorization", "AWS Signature Version 4, service bedrock, by an access key of the key file.")}};
+      {"sigv4", key("Authorization", "AWS Signature Version 4, service bedrock, by an access key of the server's.")}};
 }
 
 Json Security(bool has_keys) {

@@ -68,7 +68,7 @@ TEST(OpenApiServer, TellsEveryRouteAndNoOther) {
   });
   std::set<std::string> routes;
   for (const std::string& route : served.server->Routes()) {
-    // Without tenants these say only that there are none.
+    // Without tenants these say only that there are none; admin_server_test.cc has them.
     if (route.find(" /admin/v1/") == std::string::npos) routes.insert(route);
   }
   EXPECT_EQ(told, routes) << "describe a new route for /openapi.json";

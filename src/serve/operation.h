@@ -10,7 +10,7 @@
 namespace bedplate {
 
 /// Whose form an answer has, and an error.
-enum class Api : uint8_t { kOpenAi, kAnthropic, kOpenAiOrAnthropic, kBedrock, kServer };
+enum class Api : uint8_t { kOpenAi, kAnthropic, kOpenAiOrAnthropic, kBedrock, kAdmin, kServer };
 
 struct Parameter {
   std::string_view name;
@@ -29,6 +29,7 @@ struct Operation {
   std::string_view summary;
   std::span<const Parameter> parameters = {};
   std::string_view body = {};  // the schema's name
+  bool body_required = true;
   std::span<const std::string_view> examples = {};
   std::string_view answer = {};  // the schema's name
   std::string_view answer_type = "application/json";

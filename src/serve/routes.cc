@@ -2,9 +2,11 @@
 
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/cat.h"
 #include "base/json.h"
+#include "serve/admin_description.h"
 #include "serve/admin_routes.h"
 #include "serve/anthropic/description.h"
 #include "serve/anthropic/encode.h"
@@ -185,15 +187,16 @@ void AddHealthRoutes(const RouteServices& services, Router& router) {
 }
 
 // Made when it is first asked for: that takes two thousandths of a second of the strand's time.
-void AddDocumentRoute(bool has_keys, Router& router) {
+void AddDocumentRoute(bool has_keys, bool has_tenants, Router& router) {
   struct Kept {
     std::once_flag once;
     std::string text;
   };
-  const auto document = [has_keys, &router, kept = std::make_shared<Kept>()](const Exchange&) {
+  const auto document = [has_keys, has_tenants, &router, kept = std::make_shared<Kept>()](const Exchange&) {
     std::call_once(kept->once, [&] {
-      const ApiDescription apis[] = {openai::Description(), anthropic::Description(), bedrock::Description(),
-                                     ServerDescription()};
+      std::vector<ApiDescription> apis = {openai::Description(), anthropic::Description(), bedrock::Description(),
+                                          ServerDescription()};
+      if (has_tenants) apis.push_back(AdminDescription());  // elsewhere those routes only say that there are none
       kept->text = OpenApiDocument(router.routes(), apis, has_keys);
     });
     return JsonResponse(kept->text);
@@ -235,7 +238,7 @@ void AddRoutes(const RouteServices& services, Router& router) {
   AddBedrockRoutes(services, router);
   AddAdminRoutes(services.generation, services.tenants, router);
   AddHealthRoutes(services, router);
-  AddDocumentRoute(services.has_keys, router);
+  AddDocumentRoute(services.has_keys, services.tenants != nullptr, router);
   router.Add(
       {.method = "GET", .pattern = "/*", .access = RouteAccess::kOpen, .handler = Simple([](const Exchange& exchange) {
                                                                          return ConsoleResponse(exchange);

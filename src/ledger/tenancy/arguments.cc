@@ -4,19 +4,38 @@
 #include <charconv>
 
 #include "base/cat.h"
+#include "base/check.h"
 #include "ledger/tenancy/tenant_records.h"
 
 namespace bedplate {
 namespace {
 
-constexpr size_t kTextBytesMax = 1024;
-constexpr size_t kTextsMax = 1000;
-
 Status WrongArgument(std::string_view name, std::string_view rule) {
   return Status::InvalidArgument(Cat(name, " must be ", rule)).WithParam(std::string(name));
 }
 
+// "a, b or c"
+std::string OneOf(std::span<const std::string_view> words) {
+  std::string all;
+  for (size_t i = 0; i < words.size(); ++i) {
+    all += Cat(i == 0 ? "" : i + 1 == words.size() ? " or " : ", ", words[i]);
+  }
+  return all;
+}
+
+bool IsText(const Json& value, const Argument& rule) {
+  if (!value.is_string() || value.as_string().empty() || value.as_string().size() > Argument::kTextBytesMax)
+    return false;
+  return rule.words.empty() || std::ranges::find(rule.words, value.as_string()) != rule.words.end();
+}
+
 }  // namespace
+
+const Argument& Arguments::RuleOf(std::string_view name) const {
+  const Argument* const rule = known_.Find(name);
+  BP_CHECK(rule != nullptr);
+  return *rule;
+}
 
 const Json* Arguments::Find(std::string_view name) const {
   const Json* const value = object_.Find(name);
@@ -28,35 +47,41 @@ bool Arguments::Clears(std::string_view name) const {
   return value != nullptr && value->is_null();
 }
 
-Status Arguments::Check(std::initializer_list<std::string_view> known, bool limits) const {
+Status Arguments::Check() const {
   if (!object_.is_object())
     return Status::InvalidArgument(Cat("the arguments must be an object, not ", object_.kind()));
   for (const auto& [name, value] : object_.as_object()) {
-    if (std::ranges::find(known, name) != known.end() || (limits && IsLimitName(name))) continue;
+    if (known_.Find(name) != nullptr) continue;
     std::string all;
-    for (const std::string_view one : known) all += Cat(all.empty() ? "" : ", ", one);
-    return Status::InvalidArgument(Cat("'", name.substr(0, 64), "' is no argument of this; known: ",
-                                       all.empty() ? "none" : all, limits ? ", and the limits of a key" : ""))
+    for (const Argument& one : known_.own) all += Cat(all.empty() ? "" : ", ", one.name);
+    return Status::InvalidArgument(Cat("'", name.substr(0, 64),
+                                       "' is no argument of this; known: ", all.empty() ? "none" : all,
+                                       known_.limits.empty() ? "" : ", and the limits of a key"))
         .WithParam(name.substr(0, 64));
+  }
+  for (const Argument& one : known_.own) {
+    if (one.needed && !Has(one.name)) return WrongArgument(one.name, "given");
   }
   return Status::Ok();
 }
 
 Result<std::string> Arguments::Text(std::string_view name, std::string_view otherwise) const {
+  const Argument& rule = RuleOf(name);
   const Json* const value = Find(name);
   if (value == nullptr) return std::string(otherwise);
-  if (!value->is_string() || value->as_string().empty() || value->as_string().size() > kTextBytesMax) {
-    return WrongArgument(name, Cat("a string of 1 to ", kTextBytesMax, " bytes"));
+  if (rule.kind == Argument::Kind::kName) {
+    if (value->is_string() && IsTenantName(value->as_string())) return value->as_string();
+    return Status::InvalidArgument(
+               Cat(name, " must have 1 to 64 letters, digits, '.', '_' or '-', a letter or digit first"))
+        .WithParam(std::string(name));
   }
-  return value->as_string();
+  if (IsText(*value, rule)) return value->as_string();
+  return WrongArgument(
+      name, rule.words.empty() ? Cat("a string of 1 to ", Argument::kTextBytesMax, " bytes") : OneOf(rule.words));
 }
 
-Result<std::string> Arguments::Needed(std::string_view name) const {
-  if (!Has(name)) return WrongArgument(name, "given");
-  return Text(name, "");
-}
-
-Result<std::optional<int64_t>> Arguments::Int(std::string_view name, int64_t min, int64_t max) const {
+Result<std::optional<int64_t>> Arguments::Int(std::string_view name) const {
+  const Argument& rule = RuleOf(name);
   const Json* const value = Find(name);
   if (value == nullptr) return std::optional<int64_t>();
   std::optional<int64_t> number;
@@ -67,7 +92,9 @@ Result<std::optional<int64_t>> Arguments::Int(std::string_view name, int64_t min
     const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), read);
     if (error == std::errc() && stopped == text.data() + text.size()) number = read;
   }
-  if (!number || *number < min || *number > max) return WrongArgument(name, Cat("an integer from ", min, " to ", max));
+  if (!number || *number < rule.min || *number > rule.max) {
+    return WrongArgument(name, Cat("an integer from ", rule.min, " to ", rule.max));
+  }
   return number;
 }
 
@@ -82,13 +109,14 @@ Result<bool> Arguments::Flag(std::string_view name) const {
 }
 
 Result<std::optional<std::vector<std::string>>> Arguments::Texts(std::string_view name) const {
+  const Argument& rule = RuleOf(name);
   const Json* const value = Find(name);
   if (value == nullptr) return std::optional<std::vector<std::string>>();
-  const auto fits = [](const Json& one) {
-    return one.is_string() && !one.as_string().empty() && one.as_string().size() <= kTextBytesMax;
-  };
-  if (!value->is_array() || value->as_array().size() > kTextsMax || !std::ranges::all_of(value->as_array(), fits)) {
-    return WrongArgument(name, "an array of strings, none empty");
+  const auto fits = [&](const Json& one) { return IsText(one, rule); };
+  if (!value->is_array() || value->as_array().size() > Argument::kTextsMax ||
+      !std::ranges::all_of(value->as_array(), fits)) {
+    return WrongArgument(name, rule.words.empty() ? std::string("an array of strings, none empty")
+                                                  : Cat("an array of ", OneOf(rule.words)));
   }
   std::vector<std::string> texts;
   for (const Json& one : value->as_array()) texts.push_back(one.as_string());

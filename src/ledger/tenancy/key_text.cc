@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "base/cat.h"
 #include "base/check.h"
 #include "ledger/new_key.h"
@@ -64,9 +65,8 @@ std::optional<std::string_view> KeyIdOf(std::string_view text) {
 
 // An id is no secret, so that its letters are not even between the cases doesn't matter.
 Result<std::string> NewKeyId() {
-  BP_ASSIGN_OR_RETURN(std::string id, RandomLetters(kKeyIdLength));
-  for (char& c : id) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return id;
+  BP_ASSIGN_OR_RETURN(const std::string id, RandomLetters(kKeyIdLength));
+  return AsciiLower(id);
 }
 
 Result<std::string> NewKeyText(std::string_view id) {

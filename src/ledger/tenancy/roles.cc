@@ -10,7 +10,6 @@ namespace {
 
 constexpr Reach kNo = Reach::kNone, kKey = Reach::kKey, kProject = Reach::kProject, kTenant = Reach::kTenant,
                 kAll = Reach::kEverywhere;
-constexpr std::string_view kRoleNames[] = {"owner", "billing", "admin", "member", "auditor"};
 using enum TenantVerb;
 
 // kAll: of the operator's owners alone (ReachOf).

@@ -23,6 +23,7 @@ enum class Role : uint8_t {
   kAuditor,  // sees everything in a tenant, changes nothing, uses no model
 };
 inline constexpr Role kRoles[] = {Role::kOwner, Role::kBilling, Role::kAdmin, Role::kMember, Role::kAuditor};
+inline constexpr std::string_view kRoleNames[] = {"owner", "billing", "admin", "member", "auditor"};
 std::string_view RoleName(Role role);
 std::optional<Role> RoleOf(std::string_view name);
 

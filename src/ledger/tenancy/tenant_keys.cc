@@ -11,8 +11,6 @@ namespace bedplate {
 namespace {
 
 constexpr int64_t kOverlapSeconds = 86'400;
-constexpr int64_t kOverlapSecondsMax = 30 * 86'400;
-constexpr int64_t kLatestTime = 253'402'300'799;  // the end of the year 9999
 constexpr size_t kAccessKeyIdLetters = 16;
 constexpr size_t kSecretAccessKeyLetters = 43;  // of 62: 256 bits
 
@@ -57,22 +55,17 @@ Result<uint8_t> ReadScopes(const Arguments& arguments, uint8_t otherwise) {
   if (!names) return otherwise;
   uint8_t scopes = 0;
   for (const std::string& name : *names) {
-    const uint8_t scope = ScopeOf(name);
-    if (scope == 0) {
-      return Status::InvalidArgument("scopes must be of models, metrics, admin.read, admin.write").WithParam("scopes");
-    }
-    scopes = static_cast<uint8_t>(scopes | scope);
+    scopes = static_cast<uint8_t>(scopes | ScopeOf(name));
   }
   if (scopes == 0)
     return Status::InvalidArgument("scopes must name one at least; leave it out for all").WithParam("scopes");
   return scopes;
 }
 
-Status ReadName(const Arguments& arguments, TenantKey& key) {
-  BP_ASSIGN_OR_RETURN(key.name, arguments.Text("name", key.name));
-  if (key.name.empty() || IsTenantName(key.name)) return Status::Ok();
-  return Status::InvalidArgument("name must have 1 to 64 letters, digits, '.', '_' or '-', a letter or digit first")
-      .WithParam("name");
+Result<std::optional<int64_t>> ReadExpiry(const Arguments& arguments, int64_t now) {
+  BP_ASSIGN_OR_RETURN(const auto expires, arguments.Int("expires_at"));
+  if (!expires || *expires > now) return expires;
+  return Status::InvalidArgument("expires_at must be in the future").WithParam("expires_at");
 }
 
 bool IsLive(const TenantKey& key, int64_t now) {
@@ -86,7 +79,7 @@ Status NotLive(const TenantKey& key) {
 
 Result<TenantState::KeyPointer> Tenants::FindKey(const TenantState& state, const Actor& actor,
                                                  const Arguments& arguments) {
-  BP_ASSIGN_OR_RETURN(const std::string id, arguments.Needed("id"));
+  BP_ASSIGN_OR_RETURN(const std::string id, arguments.Text("id", ""));
   TenantState::KeyPointer key = state.FindKey(id);
   if (key != nullptr && actor.Sees(key->tenant, key->project, key->id)) return key;
   // Who asks with a whole key in place of its id must not read it in a log.
@@ -95,7 +88,6 @@ Result<TenantState::KeyPointer> Tenants::FindKey(const TenantState& state, const
 }
 
 Result<Json> Tenants::ListKeys(const TenantState& state, const Actor& actor, const Arguments& arguments) const {
-  BP_RETURN_IF_ERROR(arguments.Check({"tenant", "project", "live"}));
   BP_ASSIGN_OR_RETURN(const std::string tenant, arguments.Text("tenant", ""));
   BP_ASSIGN_OR_RETURN(const std::string project, arguments.Text("project", ""));
   BP_ASSIGN_OR_RETURN(const bool live, arguments.Flag("live"));
@@ -110,8 +102,6 @@ Result<Json> Tenants::ListKeys(const TenantState& state, const Actor& actor, con
 }
 
 Result<Json> Tenants::CreateKey(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check(
-      {"tenant", "project", "name", "role", "access_key", "scopes", "models", "expires_at"}, /*limits=*/true));
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(const Project project, FindProject(next, actor, arguments));
   if (next.keys.size() >= kKeysMax) {
@@ -123,20 +113,16 @@ Result<Json> Tenants::CreateKey(const Actor& actor, const Arguments& arguments) 
   key.project = project.name;
   key.created = now;
   key.created_by = actor.name;
-  BP_RETURN_IF_ERROR(ReadName(arguments, key));
+  BP_ASSIGN_OR_RETURN(key.name, arguments.Text("name", key.name));
   BP_ASSIGN_OR_RETURN(const std::string role, arguments.Text("role", RoleName(Role::kMember)));
-  const auto known = RoleOf(role);
-  if (!known) {
-    return Status::InvalidArgument("role must be owner, billing, admin, member or auditor").WithParam("role");
-  }
-  key.role = *known;
+  key.role = RoleOf(role).value_or(Role::kMember);  // it is of kRoleNames: the argument's rule
   BP_ASSIGN_OR_RETURN(key.signs, arguments.Flag("access_key"));
   // What isn't said is as with the key that asks: no more.
   BP_ASSIGN_OR_RETURN(key.scopes, ReadScopes(arguments, actor.IsLocal() ? kAllScopes : actor.key->scopes));
   BP_ASSIGN_OR_RETURN(auto models, arguments.Texts("models"));
   if (models) key.models = *std::move(models);
   if (key.models.empty() && !actor.IsLocal()) key.models = actor.key->models;
-  BP_ASSIGN_OR_RETURN(key.expires, arguments.Int("expires_at", now + 1, kLatestTime));
+  BP_ASSIGN_OR_RETURN(key.expires, ReadExpiry(arguments, now));
   if (!key.expires && !actor.IsLocal()) key.expires = actor.key->expires;
   BP_RETURN_IF_ERROR(ReadLimits(arguments.object(), key.limits, key.caps));
   BP_RETURN_IF_ERROR(actor.MayHold(key));
@@ -152,7 +138,6 @@ Result<Json> Tenants::CreateKey(const Actor& actor, const Arguments& arguments) 
 
 // What is left out stays; what is null is taken away.
 Result<Json> Tenants::UpdateKey(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check({"id", "name", "scopes", "models", "expires_at"}, /*limits=*/true));
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(const TenantState::KeyPointer found, FindKey(next, actor, arguments));
   const int64_t now = clock_.UnixSeconds();
@@ -164,11 +149,11 @@ Result<Json> Tenants::UpdateKey(const Actor& actor, const Arguments& arguments) 
   BP_RETURN_IF_ERROR(actor.MayHold(*found));
   TenantKey key = *found;
   if (arguments.Clears("name")) key.name.clear();
-  BP_RETURN_IF_ERROR(ReadName(arguments, key));
+  BP_ASSIGN_OR_RETURN(key.name, arguments.Text("name", key.name));
   BP_ASSIGN_OR_RETURN(key.scopes, ReadScopes(arguments, arguments.Clears("scopes") ? kAllScopes : key.scopes));
   BP_ASSIGN_OR_RETURN(auto models, arguments.Texts("models"));
   if (models || arguments.Clears("models")) key.models = models ? *std::move(models) : std::vector<std::string>();
-  BP_ASSIGN_OR_RETURN(const auto expires, arguments.Int("expires_at", now + 1, kLatestTime));
+  BP_ASSIGN_OR_RETURN(const auto expires, ReadExpiry(arguments, now));
   if (expires || arguments.Clears("expires_at")) key.expires = expires;
   ClearLimits(arguments.object(), key.limits, key.caps);
   BP_RETURN_IF_ERROR(ReadLimits(arguments.object(), key.limits, key.caps));
@@ -182,8 +167,7 @@ Result<Json> Tenants::UpdateKey(const Actor& actor, const Arguments& arguments) 
 }
 
 Result<Json> Tenants::RotateKey(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check({"id", "overlap_seconds"}));
-  BP_ASSIGN_OR_RETURN(const auto asked, arguments.Int("overlap_seconds", 0, kOverlapSecondsMax));
+  BP_ASSIGN_OR_RETURN(const auto asked, arguments.Int("overlap_seconds"));
   const int64_t overlap = asked.value_or(kOverlapSeconds);
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(const TenantState::KeyPointer found, FindKey(next, actor, arguments));
@@ -209,7 +193,6 @@ Result<Json> Tenants::RotateKey(const Actor& actor, const Arguments& arguments) 
 }
 
 Result<Json> Tenants::RevokeKey(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check({"id"}));
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(const TenantState::KeyPointer found, FindKey(next, actor, arguments));
   BP_RETURN_IF_ERROR(actor.MayEnd(*found));
@@ -247,8 +230,7 @@ Result<Json> Tenants::ListSecrets(const TenantState& state) const {
 
 // The file first, so that nothing is ever kept that it can't open. What signs is encrypted anew with the new version;
 // of a bearer key only a hash is known, so its version stays until the key has been rotated.
-Result<Json> Tenants::RotateSecrets(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check({}));
+Result<Json> Tenants::RotateSecrets(const Actor& actor) {
   const int64_t now = clock_.UnixSeconds();
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(SecretFile secrets, next.secrets->WithNewVersion(now));

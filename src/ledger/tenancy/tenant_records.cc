@@ -1,6 +1,7 @@
 #include "ledger/tenancy/tenant_records.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/cat.h"
 
@@ -8,34 +9,48 @@ namespace bedplate {
 namespace {
 
 constexpr size_t kTenantNameMax = 64;
-constexpr std::string_view kScopeNames[] = {"models", "metrics", "admin.read", "admin.write"};  // in the order of bits
 
 // What a limit is called, how large it may be, and where it is kept.
 struct LimitField {
   std::string_view name;
+  std::string_view about;
   uint64_t max;
   uint64_t (*get)(const KeyLimits& limits, const RequestCaps& caps);
   void (*set)(KeyLimits& limits, RequestCaps& caps, uint64_t value);
 };
 constexpr LimitField kLimitFields[] = {
-    {"concurrent_requests", 100'000,
+    {"concurrent_requests", "Requests at once.", 100'000,
      [](const KeyLimits& l, const RequestCaps&) -> uint64_t { return l.concurrent_requests; },
      [](KeyLimits& l, RequestCaps&, uint64_t v) { l.concurrent_requests = static_cast<uint32_t>(v); }},
-    {"requests_per_minute", 100'000,
+    {"requests_per_minute", "Requests a minute.", 100'000,
      [](const KeyLimits& l, const RequestCaps&) -> uint64_t { return l.requests_per_minute; },
      [](KeyLimits& l, RequestCaps&, uint64_t v) { l.requests_per_minute = static_cast<uint32_t>(v); }},
-    {"tokens_per_minute", 100'000'000,
+    {"tokens_per_minute", "Tokens a minute.", 100'000'000,
      [](const KeyLimits& l, const RequestCaps&) -> uint64_t { return l.tokens_per_minute; },
      [](KeyLimits& l, RequestCaps&, uint64_t v) { l.tokens_per_minute = static_cast<uint32_t>(v); }},
-    {"body_bytes_max", uint64_t{1} << 40, [](const KeyLimits&, const RequestCaps& c) { return c.body_bytes_max; },
+    {"body_bytes_max", "Bytes of a request's body.", uint64_t{1} << 40,
+     [](const KeyLimits&, const RequestCaps& c) { return c.body_bytes_max; },
      [](KeyLimits&, RequestCaps& c, uint64_t v) { c.body_bytes_max = v; }},
-    {"output_tokens_max", 10'000'000,
+    {"output_tokens_max", "Tokens that one request may have generated.", 10'000'000,
      [](const KeyLimits&, const RequestCaps& c) -> uint64_t { return c.output_tokens_max; },
      [](KeyLimits&, RequestCaps& c, uint64_t v) { c.output_tokens_max = static_cast<uint32_t>(v); }},
-    {"request_seconds_max", 86'400,
+    {"request_seconds_max", "Seconds that one request may take.", 86'400,
      [](const KeyLimits&, const RequestCaps& c) -> uint64_t { return c.time_ms_max / 1000; },
      [](KeyLimits&, RequestCaps& c, uint64_t v) { c.time_ms_max = static_cast<uint32_t>(v * 1000); }},
 };
+
+constexpr auto kLimitArguments = [] {
+  std::array<Argument, std::size(kLimitFields)> out{};
+  for (size_t i = 0; i < out.size(); ++i) {
+    const LimitField& field = kLimitFields[i];
+    out[i].name = field.name;
+    out[i].kind = Argument::Kind::kInteger;
+    out[i].about = field.about;
+    out[i].min = 1;
+    out[i].max = static_cast<int64_t>(field.max);
+  }
+  return out;
+}();
 
 Json TimeJson(const std::optional<int64_t>& time) {
   return time ? Json(*time) : Json();
@@ -179,8 +194,8 @@ void ClearLimits(const Json& object, KeyLimits& limits, RequestCaps& caps) {
   }
 }
 
-bool IsLimitName(std::string_view name) {
-  return std::ranges::find(kLimitFields, name, &LimitField::name) != std::end(kLimitFields);
+std::span<const Argument> LimitArguments() {
+  return kLimitArguments;
 }
 
 }  // namespace bedplate

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "ledger/key_file.h"
 #include "ledger/tenancy/roles.h"
 #include "ledger/tenancy/secret_file.h"
+#include "ledger/tenancy/verb_arguments.h"
 #include "request/admission.h"
 
 namespace bedplate {
@@ -27,6 +29,7 @@ namespace bedplate {
 /// What a key is for: bits. A key has no more than its role allows, whatever its scopes are.
 enum KeyScope : uint8_t { kScopeModels = 1, kScopeMetrics = 2, kScopeAdminRead = 4, kScopeAdminWrite = 8 };
 inline constexpr uint8_t kAllScopes = 15;
+inline constexpr std::string_view kScopeNames[] = {"models", "metrics", "admin.read", "admin.write"};  // in order
 std::vector<std::string> ScopeNames(uint8_t scopes);
 /// 0: no scope has that name.
 uint8_t ScopeOf(std::string_view name);
@@ -110,7 +113,7 @@ void AppendLimits(const KeyLimits& limits, const RequestCaps& caps, Json::Object
 Status ReadLimits(const Json& object, KeyLimits& limits, RequestCaps& caps);
 /// Takes away those that are null in the object.
 void ClearLimits(const Json& object, KeyLimits& limits, RequestCaps& caps);
-/// Whether a member of that name is one of them.
-bool IsLimitName(std::string_view name);
+/// Them as arguments of verbs.
+std::span<const Argument> LimitArguments();
 
 }  // namespace bedplate

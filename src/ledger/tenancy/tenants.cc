@@ -113,15 +113,17 @@ Result<Json> Tenants::Do(const Caller& caller, std::string_view verb, const Json
   const VerbRow* const row = FindVerb(verb);
   if (row == nullptr)
     return Status::InvalidArgument(Cat("'", WithoutKeys(verb.substr(0, 64)), "' is nothing that can be done here"));
-  const Arguments read(arguments);
+  const Arguments read(arguments, ArgumentsOf(row->verb));
   const bool from_memory = !row->writes() && row->verb != TenantVerb::kAuditList;
   if (from_memory) {
     const auto now = state();
     BP_ASSIGN_OR_RETURN(const Actor actor, Actor::Of(*now, caller, *row, clock_.UnixSeconds()));
+    BP_RETURN_IF_ERROR(read.Check());
     return Read(*now, actor, *row, read);
   }
   const std::lock_guard lock(mutex_);
   BP_ASSIGN_OR_RETURN(const Actor actor, Actor::Of(*state(), caller, *row, clock_.UnixSeconds()));
+  BP_RETURN_IF_ERROR(read.Check());
   return Run(actor, *row, read);
 }
 
@@ -129,28 +131,24 @@ Result<Json> Tenants::Read(const TenantState& state, const Actor& actor, const V
                            const Arguments& arguments) {
   switch (row.verb) {
     case TenantVerb::kTenantList:
-      return ListTenants(state, actor, arguments);
+      return ListTenants(state, actor);
     case TenantVerb::kTenantShow: {
-      BP_RETURN_IF_ERROR(arguments.Check({"tenant"}));
       BP_ASSIGN_OR_RETURN(const Tenant tenant, FindTenant(state, actor, arguments));
       return TenantJson(tenant);
     }
     case TenantVerb::kProjectList:
       return ListProjects(state, actor, arguments);
     case TenantVerb::kProjectShow: {
-      BP_RETURN_IF_ERROR(arguments.Check({"tenant", "project"}));
       BP_ASSIGN_OR_RETURN(const Project project, FindProject(state, actor, arguments));
       return ProjectJson(project);
     }
     case TenantVerb::kKeyList:
       return ListKeys(state, actor, arguments);
     case TenantVerb::kKeyShow: {
-      BP_RETURN_IF_ERROR(arguments.Check({"id"}));
       BP_ASSIGN_OR_RETURN(const TenantState::KeyPointer key, FindKey(state, actor, arguments));
       return KeyJson(*key);
     }
     case TenantVerb::kSecretsList:
-      BP_RETURN_IF_ERROR(arguments.Check({}));
       return ListSecrets(state);
     default:
       return Status::Internal(Cat(row.name, " is not read from memory"));
@@ -182,7 +180,7 @@ Result<Json> Tenants::Run(const Actor& actor, const VerbRow& row, const Argument
     case TenantVerb::kAuditList:
       return ListAudit(actor, arguments);
     case TenantVerb::kSecretsRotate:
-      return RotateSecrets(actor, arguments);
+      return RotateSecrets(actor);
     default:
       return Status::Internal(Cat(row.name, " changes nothing"));
   }
@@ -224,8 +222,7 @@ Result<Project> Tenants::FindProject(const TenantState& state, const Actor& acto
   return *project;
 }
 
-Result<Json> Tenants::ListTenants(const TenantState& state, const Actor& actor, const Arguments& arguments) const {
-  BP_RETURN_IF_ERROR(arguments.Check({}));
+Result<Json> Tenants::ListTenants(const TenantState& state, const Actor& actor) const {
   Json::Array data;
   for (const auto& [name, tenant] : state.tenants) {
     if (actor.Sees(name)) data.push_back(TenantJson(tenant));
@@ -234,7 +231,6 @@ Result<Json> Tenants::ListTenants(const TenantState& state, const Actor& actor, 
 }
 
 Result<Json> Tenants::ListProjects(const TenantState& state, const Actor& actor, const Arguments& arguments) const {
-  BP_RETURN_IF_ERROR(arguments.Check({"tenant"}));
   BP_ASSIGN_OR_RETURN(const std::string only, arguments.Text("tenant", ""));
   Json::Array data;
   for (const auto& [names, project] : state.projects) {
@@ -245,9 +241,8 @@ Result<Json> Tenants::ListProjects(const TenantState& state, const Actor& actor,
 }
 
 Result<Json> Tenants::ListAudit(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check({"before", "limit", "verify"}));
-  BP_ASSIGN_OR_RETURN(const auto before, arguments.Int("before", 1, INT64_MAX));
-  BP_ASSIGN_OR_RETURN(const auto limit, arguments.Int("limit", 1, kAuditRowsMax));
+  BP_ASSIGN_OR_RETURN(const auto before, arguments.Int("before"));
+  BP_ASSIGN_OR_RETURN(const auto limit, arguments.Int("limit"));
   BP_ASSIGN_OR_RETURN(const bool verify, arguments.Flag("verify"));
   const bool everywhere = actor.reach == Reach::kEverywhere;
   Json::Object out{{"object", "list"}};
@@ -279,8 +274,7 @@ Result<Json> Tenants::ListAudit(const Actor& actor, const Arguments& arguments) 
 }
 
 Result<Json> Tenants::CreateTenant(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check({"name"}));
-  BP_ASSIGN_OR_RETURN(const std::string name, arguments.Needed("name"));
+  BP_ASSIGN_OR_RETURN(const std::string name, arguments.Text("name", ""));
   TenantState next = *state();
   BP_RETURN_IF_ERROR(CheckNewName(name, next.tenants.size(), "tenants", next.FindTenant(name) != nullptr));
   const int64_t now = clock_.UnixSeconds();
@@ -296,8 +290,6 @@ Result<Json> Tenants::CreateTenant(const Actor& actor, const Arguments& argument
 }
 
 Result<Json> Tenants::SetTenantEnabled(const Actor& actor, const Arguments& arguments, bool enabled) {
-  BP_RETURN_IF_ERROR(arguments.Check({"tenant"}));
-  BP_RETURN_IF_ERROR(std::move(arguments.Needed("tenant")).status());
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(Tenant tenant, FindTenant(next, actor, arguments));
   if (tenant.is_operator) {
@@ -314,8 +306,7 @@ Result<Json> Tenants::SetTenantEnabled(const Actor& actor, const Arguments& argu
 }
 
 Result<Json> Tenants::CreateProject(const Actor& actor, const Arguments& arguments) {
-  BP_RETURN_IF_ERROR(arguments.Check({"tenant", "name"}));
-  BP_ASSIGN_OR_RETURN(const std::string name, arguments.Needed("name"));
+  BP_ASSIGN_OR_RETURN(const std::string name, arguments.Text("name", ""));
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(const Tenant tenant, FindTenant(next, actor, arguments));
   BP_RETURN_IF_ERROR(
@@ -330,8 +321,6 @@ Result<Json> Tenants::CreateProject(const Actor& actor, const Arguments& argumen
 }
 
 Result<Json> Tenants::SetProjectEnabled(const Actor& actor, const Arguments& arguments, bool enabled) {
-  BP_RETURN_IF_ERROR(arguments.Check({"tenant", "project"}));
-  BP_RETURN_IF_ERROR(std::move(arguments.Needed("project")).status());
   TenantState next = *state();
   BP_ASSIGN_OR_RETURN(Project project, FindProject(next, actor, arguments));
   if (project.disabled.has_value() != enabled) return ProjectJson(project);
@@ -345,10 +334,6 @@ Result<Json> Tenants::SetProjectEnabled(const Actor& actor, const Arguments& arg
 }
 
 Status Tenants::CheckNewName(const std::string& name, size_t count, std::string_view what, bool taken) {
-  if (!IsTenantName(name)) {
-    return Status::InvalidArgument("name must have 1 to 64 letters, digits, '.', '_' or '-', a letter or digit first")
-        .WithParam("name");
-  }
   if (taken) return Status{StatusCode::kConflict, Cat("the name '", name, "' is taken")};
   if (count < kTenantsMax) return Status::Ok();
   return Status{StatusCode::kConflict, Cat("there are ", count, " ", what, ", and no room for more")};

@@ -36,8 +36,7 @@ class Tenants {
     std::filesystem::path secret_file;
   };
   static constexpr size_t kKeysMax = 100'000;
-  static constexpr size_t kTenantsMax = 10'000;    // and projects
-  static constexpr uint32_t kAuditRowsMax = 1000;  // in one answer
+  static constexpr size_t kTenantsMax = 10'000;  // and projects
 
   /// The store, the secret file (where there is none yet), the operator's tenant and its first key, an owner's, which
   /// the answer shows. kConflict where there are tenants already.
@@ -57,7 +56,7 @@ class Tenants {
   Result<Json> Run(const Actor& actor, const VerbRow& row, const Arguments& arguments);
   Result<Json> Read(const TenantState& state, const Actor& actor, const VerbRow& row, const Arguments& arguments);
 
-  Result<Json> ListTenants(const TenantState& state, const Actor& actor, const Arguments& arguments) const;
+  Result<Json> ListTenants(const TenantState& state, const Actor& actor) const;
   Result<Json> ListProjects(const TenantState& state, const Actor& actor, const Arguments& arguments) const;
   Result<Json> ListKeys(const TenantState& state, const Actor& actor, const Arguments& arguments) const;
   Result<Json> ListAudit(const Actor& actor, const Arguments& arguments);
@@ -70,7 +69,7 @@ class Tenants {
   Result<Json> UpdateKey(const Actor& actor, const Arguments& arguments);
   Result<Json> RotateKey(const Actor& actor, const Arguments& arguments);
   Result<Json> RevokeKey(const Actor& actor, const Arguments& arguments);
-  Result<Json> RotateSecrets(const Actor& actor, const Arguments& arguments);
+  Result<Json> RotateSecrets(const Actor& actor);
 
   // What the arguments name, where the actor sees it: kNotFound otherwise.
   static Result<std::string> TenantOf(const TenantState& state, const Actor& actor, const Arguments& arguments);

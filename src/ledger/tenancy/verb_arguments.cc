@@ -1,0 +1,107 @@
+#include "ledger/tenancy/verb_arguments.h"
+
+#include "base/check.h"
+#include "ledger/tenancy/tenant_records.h"
+
+namespace bedplate {
+namespace {
+
+using enum Argument::Kind;
+
+constexpr int64_t kLatestTime = 253'402'300'799;  // the end of the year 9999
+constexpr int64_t kOverlapSecondsMax = 30 * 86'400;
+
+constexpr Argument kTheTenant{.name = "tenant", .about = "Left out: the key's own, or the operator's for a command."};
+constexpr Argument kThisTenant{.name = "tenant", .about = "Its name.", .needed = true};
+constexpr Argument kOfTenant{.name = "tenant", .about = "Of this one alone."};
+constexpr Argument kTheProject{.name = "project", .about = "Left out: the key's own, or `default`."};
+constexpr Argument kThisProject{.name = "project", .about = "Its name.", .needed = true};
+constexpr Argument kNewName{.name = "name",
+                            .kind = kName,
+                            .about = "1 to 64 letters, digits, '.', '_' or '-', a letter or digit first.",
+                            .needed = true};
+constexpr Argument kKeysName{.name = "name", .kind = kName, .about = "What people call the key."};
+constexpr Argument kThisKey{.name = "id", .about = "The key's id.", .needed = true};
+constexpr Argument kScopes{.name = "scopes",
+                           .kind = kTexts,
+                           .about = "What it is for, within what its role allows. Left out: all.",
+                           .words = kScopeNames};
+constexpr Argument kModels{.name = "models", .kind = kTexts, .about = "The models it may use. Left out: all."};
+constexpr Argument kExpires{.name = "expires_at",
+                            .kind = kInteger,
+                            .about = "Unix seconds, in the future. Left out: never.",
+                            .min = 1,
+                            .max = kLatestTime};
+
+constexpr Argument kTenantOnly[] = {kThisTenant};
+constexpr Argument kNameOnly[] = {kNewName};
+constexpr Argument kOfTenantOnly[] = {kOfTenant};
+constexpr Argument kNewProject[] = {kTheTenant, kNewName};
+constexpr Argument kProjectOfTenant[] = {kTheTenant, kThisProject};
+constexpr Argument kNewKey[] = {
+    kTheTenant,
+    kTheProject,
+    kKeysName,
+    {.name = "role", .about = "Left out: member.", .words = kRoleNames},
+    {.name = "access_key", .kind = kFlag, .about = "A pair that signs requests as AWS does, in place of a bearer key."},
+    kScopes,
+    kModels,
+    kExpires};
+constexpr Argument kKeyFilters[] = {
+    kOfTenant,
+    {.name = "project", .about = "Of projects of this name alone."},
+    {.name = "live", .kind = kFlag, .about = "Those alone that are neither revoked nor expired."}};
+constexpr Argument kKeyOnly[] = {kThisKey};
+constexpr Argument kKeyChanges[] = {kThisKey, kKeysName, kScopes, kModels, kExpires};
+constexpr Argument kRotation[] = {kThisKey,
+                                  {.name = "overlap_seconds",
+                                   .kind = kInteger,
+                                   .about = "How long the earlier secret stays good. Left out: a day.",
+                                   .min = 0,
+                                   .max = kOverlapSecondsMax}};
+constexpr Argument kAuditRows[] = {
+    {.name = "before", .kind = kInteger, .about = "Rows of lower numbers alone.", .min = 1, .max = INT64_MAX},
+    {.name = "limit", .kind = kInteger, .about = "Left out: 100.", .min = 1, .max = 1000},
+    {.name = "verify", .kind = kFlag, .about = "Every row of the chain is computed anew first. The operator's alone."}};
+
+}  // namespace
+
+VerbArguments ArgumentsOf(TenantVerb verb) {
+  using enum TenantVerb;
+  switch (verb) {
+    case kTenantList:
+    case kSecretsList:
+    case kSecretsRotate:
+      return {};
+    case kTenantCreate:
+      return {kNameOnly};
+    case kTenantShow:
+    case kTenantDisable:
+    case kTenantEnable:
+      return {kTenantOnly};
+    case kProjectCreate:
+      return {kNewProject};
+    case kProjectList:
+      return {kOfTenantOnly};
+    case kProjectShow:
+    case kProjectDisable:
+    case kProjectEnable:
+      return {kProjectOfTenant};
+    case kKeyCreate:
+      return {.own = kNewKey, .limits = LimitArguments()};
+    case kKeyList:
+      return {kKeyFilters};
+    case kKeyShow:
+    case kKeyRevoke:
+      return {kKeyOnly};
+    case kKeyUpdate:
+      return {.own = kKeyChanges, .limits = LimitArguments()};
+    case kKeyRotate:
+      return {kRotation};
+    case kAuditList:
+      return {kAuditRows};
+  }
+  CheckFailed("a verb of the table", __FILE__, __LINE__);
+}
+
+}  // namespace bedplate

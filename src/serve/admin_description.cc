@@ -1,0 +1,256 @@
+#include "serve/admin_description.h"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/cat.h"
+#include "base/check.h"
+#include "base/json.h"
+#include "ledger/tenancy/tenant_records.h"
+#include "ledger/tenancy/verb_arguments.h"
+
+namespace bedplate {
+namespace {
+
+/// What the tables of verbs don't say. examples: of the body, where there is one.
+struct ToldVerb {
+  std::string_view summary;
+  std::string_view answer;  // a schema's name
+  std::span<const std::string_view> examples = {};
+};
+
+constexpr std::string_view kNewTenant[] = {R"({"name":"acme"})"};
+constexpr std::string_view kNewProject[] = {R"({"tenant":"acme","name":"search"})"};
+constexpr std::string_view kOfAcme[] = {R"({"tenant":"acme"})"};
+constexpr std::string_view kNewKey[] = {
+    R"({"tenant":"acme","project":"search","name":"ada","role":"member","requests_per_minute":60})",
+    R"({"tenant":"acme","project":"search","access_key":true,"scopes":["models"]})"};
+constexpr std::string_view kKeyChange[] = {R"({"tokens_per_minute":10000,"models":["smollm2-135m"],"name":null})"};
+constexpr std::string_view kRotation[] = {R"({"overlap_seconds":3600})", R"({"overlap_seconds":0})"};
+
+ToldVerb Told(TenantVerb verb) {
+  using enum TenantVerb;
+  switch (verb) {
+    case kTenantCreate:
+      return {"Makes a tenant, with a project `default`.", "Tenant", kNewTenant};
+    case kTenantList:
+      return {"The tenants that the key sees.", "TenantList"};
+    case kTenantShow:
+      return {"One tenant.", "Tenant"};
+    case kTenantDisable:
+      return {"From now on no key of the tenant is good.", "Tenant"};
+    case kTenantEnable:
+      return {"Its keys are good again.", "Tenant"};
+    case kProjectCreate:
+      return {"Makes a project in a tenant.", "Project", kNewProject};
+    case kProjectList:
+      return {"The projects that the key sees.", "ProjectList"};
+    case kProjectShow:
+      return {"One project.", "Project"};
+    case kProjectDisable:
+      return {"From now on no key of the project is good.", "Project", kOfAcme};
+    case kProjectEnable:
+      return {"Its keys are good again.", "Project", kOfAcme};
+    case kKeyCreate:
+      return {"Makes a key. Its secret is in this answer and nowhere else.", "NewKey", kNewKey};
+    case kKeyList:
+      return {"The keys that the key sees.", "KeyList"};
+    case kKeyShow:
+      return {"One key, without its secrets.", "Key"};
+    case kKeyUpdate:
+      return {"Changes what a key may do. What is left out stays; what is null is taken away.", "Key", kKeyChange};
+    case kKeyRotate:
+      return {"Gives a key another secret, which is in this answer and nowhere else.", "NewKey", kRotation};
+    case kKeyRevoke:
+      return {"Ends a key for good.", "Key"};
+    case kAuditList:
+      return {"Who changed what and when; the newest first.", "AuditList"};
+    case kSecretsList:
+      return {"The versions of the secret file, and how many secrets need each.", "SecretVersionList"};
+    case kSecretsRotate:
+      return {"Adds a version to the secret file, and encrypts with it what was encrypted with others.",
+              "SecretVersionList"};
+  }
+  CheckFailed("a verb of the table", __FILE__, __LINE__);
+}
+
+Json::Object Typed(std::string_view type) {
+  return {{"type", std::string(type)}};
+}
+
+Json::Object TextSchema(const Argument& argument) {
+  Json::Object schema = Typed("string");
+  if (argument.words.empty()) {
+    schema.emplace_back("minLength", 1);
+    schema.emplace_back("maxLength", static_cast<int64_t>(Argument::kTextBytesMax));
+    return schema;
+  }
+  Json::Array words;
+  for (const std::string_view word : argument.words) words.emplace_back(std::string(word));
+  schema.emplace_back("enum", std::move(words));
+  return schema;
+}
+
+Json::Object ArgumentSchema(const Argument& argument) {
+  switch (argument.kind) {
+    case Argument::Kind::kText:
+      return TextSchema(argument);
+    case Argument::Kind::kName: {
+      Json::Object schema = Typed("string");
+      schema.emplace_back("pattern", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$");
+      return schema;
+    }
+    case Argument::Kind::kInteger: {
+      Json::Object schema = Typed("integer");
+      schema.emplace_back("minimum", argument.min);
+      schema.emplace_back("maximum", argument.max);
+      return schema;
+    }
+    case Argument::Kind::kFlag:
+      return Typed("boolean");
+    case Argument::Kind::kTexts: {
+      Json::Object schema = Typed("array");
+      schema.emplace_back("items", TextSchema(argument));
+      schema.emplace_back("maxItems", static_cast<int64_t>(Argument::kTextsMax));
+      return schema;
+    }
+  }
+  CheckFailed("a verb of the table", __FILE__, __LINE__);
+}
+
+/// Those of a verb but what its path names.
+std::vector<const Argument*> Unnamed(const VerbRow& row) {
+  std::vector<const Argument*> out;
+  const VerbArguments arguments = ArgumentsOf(row.verb);
+  for (const std::span<const Argument> group : {arguments.own, arguments.limits}) {
+    for (const Argument& argument : group) {
+      if (argument.name != row.subject) out.push_back(&argument);
+    }
+  }
+  return out;
+}
+
+/// An object of these members and no others. Null counts as absent.
+std::string BodySchema(const std::vector<const Argument*>& arguments) {
+  Json::Object properties;
+  Json::Array required;
+  for (const Argument* argument : arguments) {
+    Json schema = ArgumentSchema(*argument);
+    if (argument->needed) {
+      required.emplace_back(std::string(argument->name));
+    } else {
+      schema = Json::Object{{"anyOf", Json::Array{std::move(schema), Json(Typed("null"))}}};
+    }
+    schema.as_object().emplace_back("description", std::string(argument->about));
+    properties.emplace_back(std::string(argument->name), std::move(schema));
+  }
+  Json::Object schema{{"type", "object"}, {"properties", std::move(properties)}};
+  if (!required.empty()) schema.emplace_back("required", std::move(required));
+  schema.emplace_back("additionalProperties", false);
+  return WriteJson(schema);
+}
+
+std::string Alternatives(std::span<const std::string_view> words) {
+  std::string all;
+  for (const std::string_view word : words) all += Cat(all.empty() ? "=" : "|=", word);
+  return all;
+}
+
+/// Without its braces, since an answer with a secret has more. In openapi.h's short form, as all answers.
+std::string KeyMembers() {
+  std::string limits;
+  for (const Argument& limit : LimitArguments()) limits += Cat(",\"", limit.name, R"(":"integer|null")");
+  return Cat(R"("object":"=key","id":"string","name":"string","tenant":"string","project":"string","role":")",
+             Alternatives(kRoleNames), R"(","kind":"=access_key|=bearer","scopes":[")", Alternatives(kScopeNames),
+             R"("],"models":["string"])", limits,
+             R"(,"created_at":"integer","created_by":"string","expires_at":"integer|null","revoked_at":"integer|null",)"
+             R"("secrets":[{"number":"integer","secret_version":"string","created_at":"integer",)"
+             R"("ends_at":"integer|null","access_key_id?":"string"}])");
+}
+
+/// Operations and schemas look into what is kept here.
+class AdminTold {
+ public:
+  AdminTold() {
+    for (const VerbRow& row : VerbRows()) Add(row);
+    AddExact("Tenant", R"({"object":"=tenant","name":"string","operator":"boolean","created_at":"integer",)"
+                       R"("disabled_at":"integer|null"})");
+    AddExact("Project", R"({"object":"=project","tenant":"string","name":"string","created_at":"integer",)"
+                        R"("disabled_at":"integer|null"})");
+    AddExact("Key", Cat("{", KeyMembers(), "}"));
+    AddExact("NewKey",
+             Cat(R"({"key?":"string","access_key_id?":"string","secret_access_key?":"string",)", KeyMembers(), "}"));
+    for (const std::string_view one : {"Tenant", "Project", "Key"}) {
+      AddExact(Kept(Cat(one, "List")), Cat(R"({"object":"=list","data":["#)", one, R"("]})"));
+    }
+    AddExact("AuditList",
+             R"({"object":"=list","verified_rows?":"integer","data":[{"object":"=audit","number":"integer",)"
+             R"("time":"integer","actor":"string","verb":"string","tenant":"string","subject":"string",)"
+             R"("details":"any"}]})");
+    AddExact("SecretVersionList",
+             R"({"object":"=list","data":[{"object":"=secret_version","id":"string","created_at":"integer",)"
+             R"("present":"boolean","bearer_secrets":"integer","access_key_secrets":"integer"}]})");
+  }
+  [[nodiscard]] ApiDescription Description() const { return {.operations = operations_, .schemas = schemas_}; }
+
+ private:
+  std::string_view Kept(std::string text) { return texts_.emplace_back(std::move(text)); }
+  void AddExact(std::string_view name, std::string form) {
+    schemas_.push_back({.name = name, .form = Schema::Form::kExact, .text = Kept(std::move(form))});
+  }
+  void Add(const VerbRow& row) {
+    const ToldVerb told = Told(row.verb);
+    std::string path(row.route);
+    std::vector<Parameter>& parameters = parameters_.emplace_back();
+    if (!row.subject.empty()) {
+      path.replace(path.find('*'), 1, Cat("{", row.subject, "}"));
+      parameters.push_back({row.subject, "path", ArgumentsOf(row.verb).Find(row.subject)->about});
+    }
+    const std::vector<const Argument*> arguments = Unnamed(row);
+    const std::string id = Id(row.name);
+    Operation operation{.method = row.method,
+                        .pattern = row.route,
+                        .path = Kept(std::move(path)),
+                        .id = Kept(id),
+                        .api = Api::kAdmin,
+                        .summary = told.summary,
+                        .examples = told.examples,
+                        .answer = told.answer};
+    if (!row.writes()) {
+      for (const Argument* argument : arguments) {
+        parameters.push_back({argument->name, "query", argument->about, Kept(WriteJson(ArgumentSchema(*argument)))});
+      }
+    } else if (!arguments.empty()) {
+      operation.body = Kept(Cat(id, "Arguments"));
+      operation.body_required = std::ranges::any_of(arguments, &Argument::needed);
+      schemas_.push_back({.name = operation.body, .text = Kept(BodySchema(arguments))});
+    }
+    operation.parameters = parameters;
+    operations_.push_back(operation);
+  }
+  /// "tenant.create": "tenantCreate".
+  static std::string Id(std::string_view verb) {
+    std::string id(verb);
+    const size_t dot = id.find('.');
+    id.erase(dot, 1);
+    id[dot] = static_cast<char>(id[dot] - 'a' + 'A');
+    return id;
+  }
+
+  std::deque<std::string> texts_;
+  std::deque<std::vector<Parameter>> parameters_;  // one an operation
+  std::vector<Operation> operations_;
+  std::vector<Schema> schemas_;
+};
+
+}  // namespace
+
+ApiDescription AdminDescription() {
+  static const AdminTold told;
+  return told.Description();
+}
+
+}  // namespace bedplate
