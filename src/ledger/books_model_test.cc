@@ -330,7 +330,11 @@ class History {
       const bool holds = static_cast<size_t>(price.meter) == meter + 1 &&
                          price.from_unix_us <= event.occurred_unix_us && event.occurred_unix_us < price.to_unix_us &&
                          (price.model.empty() || price.model == event.model);
-      if (holds && (best == model_.prices.size() || !price.model.empty())) best = i;
+      if (!holds) continue;
+      const Price* const other = best == model_.prices.size() ? nullptr : &model_.prices[best];
+      const bool closer = other != nullptr && other->model.empty() && !price.model.empty();
+      const bool later = other != nullptr && other->model == price.model && price.from_unix_us > other->from_unix_us;
+      if (other == nullptr || closer || later) best = i;
     }
     return best;
   }
@@ -342,11 +346,15 @@ class History {
                 .amount = {rng_.Range(0, 1'000'000'000)},
                 .per = rng_.Pick<int64_t>({1, 3, 1000, 3'600'000}),
                 .from_unix_us = NowUs() + rng_.Range(-10'000'000, 10'000'000)};
-    price.to_unix_us = price.from_unix_us + rng_.Range(1, 60'000'000);
+    constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
+    if (rng_.Chance(0.7)) price.to_unix_us = price.from_unix_us + rng_.Range(1, 60'000'000);
+    const auto cuts = [](const Price& one, const Price& two) {
+      return two.to_unix_us != kNoEnd && two.from_unix_us <= one.from_unix_us && one.from_unix_us < two.to_unix_us;
+    };
     bool overlaps = false;
     for (const Price& other : model_.prices) {
-      overlaps = overlaps || (other.meter == price.meter && other.model == price.model &&
-                              other.from_unix_us < price.to_unix_us && price.from_unix_us < other.to_unix_us);
+      if (other.meter != price.meter || other.model != price.model) continue;
+      overlaps = overlaps || other.from_unix_us == price.from_unix_us || cuts(price, other) || cuts(other, price);
     }
     ASSERT_EQ(Answer(books_->AddPrice(price)), overlaps ? "overlap" : "");
     if (!overlaps) model_.prices.push_back(price);

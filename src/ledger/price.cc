@@ -7,12 +7,21 @@
 namespace bedplate {
 namespace {
 
-constexpr std::string_view kMeterNames[] = {"prompt", "cached", "output", "reasoning", "accelerator-ms"};
 constexpr int64_t kPerMax = 1'000'000'000'000'000;
 constexpr size_t kNameBytesMax = 128;
 
 bool SameThing(const Price& a, const Price& b) {
   return a.meter == b.meter && a.tenant == b.tenant && a.model == b.model && a.tier == b.tier;
+}
+
+// Until another of the same thing begins.
+bool IsOpenEnded(const Price& price) {
+  return price.to_unix_us == std::numeric_limits<int64_t>::max();
+}
+
+// A price that says when it ends holds all that time: no other may begin in it.
+bool BeginsWithin(const Price& a, const Price& b) {
+  return !IsOpenEnded(b) && a.from_unix_us >= b.from_unix_us && a.from_unix_us < b.to_unix_us;
 }
 
 std::string Words(const Price& price) {
@@ -97,7 +106,8 @@ Result<Picodollars> ChargeOf(const Price& price, int64_t total_before, int64_t q
 Status PriceList::Check(const Price& price) const {
   BP_RETURN_IF_ERROR(CheckShape(price));
   for (const Numbered& other : prices_) {
-    const bool together = other.price.from_unix_us < price.to_unix_us && price.from_unix_us < other.price.to_unix_us;
+    const bool together = other.price.from_unix_us == price.from_unix_us || BeginsWithin(other.price, price) ||
+                          BeginsWithin(price, other.price);
     if (together && SameThing(other.price, price)) {
       return Status(StatusCode::kConflict, Cat(Words(price), " would hold at the same time as number ", other.number))
           .WithReason("overlap");
@@ -125,7 +135,8 @@ const PriceList::Numbered* PriceList::Find(const Asked& asked) const {
       continue;
     }
     const int closeness = (price.tenant.empty() ? 0 : 4) + (price.model.empty() ? 0 : 2) + (price.tier.empty() ? 0 : 1);
-    if (closeness > best_closeness) {
+    const bool later = closeness == best_closeness && price.from_unix_us > best->price.from_unix_us;
+    if (closeness > best_closeness || later) {
       best = &numbered;
       best_closeness = closeness;
     }

@@ -7,6 +7,9 @@
 /// so the charges of any events, in whatever order and pieces, sum to floor(P * Q / D), and each is what it would be
 /// without rounding to within one pico-dollar.
 ///
+/// A price without an end holds until the next one of the same thing begins, and again when one that has an end is
+/// over: a standing price is changed by adding another, and an offer for a month needs nothing put back.
+///
 /// Threads: plain values; PriceList one at a time.
 
 #include <cstdint>
@@ -26,6 +29,7 @@ namespace bedplate {
 /// What is counted of a request.
 enum class Meter : uint8_t { kPrompt = 1, kCached = 2, kOutput = 3, kReasoning = 4, kAcceleratorMs = 5 };
 inline constexpr size_t kMeters = 5;
+inline constexpr std::string_view kMeterNames[] = {"prompt", "cached", "output", "reasoning", "accelerator-ms"};
 std::string_view MeterName(Meter meter);
 std::optional<Meter> ParseMeter(std::string_view name);
 
@@ -34,10 +38,10 @@ struct Price {
   std::string model = {};   // empty: of any that has none of its own
   std::string tier = {};    // empty: the same for tiers
   Meter meter = Meter::kPrompt;
-  Picodollars amount = {};   // for `per` units; 0 to kDollarsMax
-  int64_t per = 1;           // 1 to 10^15
-  int64_t from_unix_us = 0;  // the price holds in [from, to)
-  int64_t to_unix_us = std::numeric_limits<int64_t>::max();
+  Picodollars amount = {};                                   // for `per` units; 0 to kDollarsMax
+  int64_t per = 1;                                           // 1 to 10^15
+  int64_t from_unix_us = 0;                                  // the price holds in [from, to)
+  int64_t to_unix_us = std::numeric_limits<int64_t>::max();  // that: no end of its own
   bool operator==(const Price&) const = default;
 };
 /// kInvalidArgument.
@@ -56,8 +60,9 @@ class PriceList {
     Price price;
   };
 
-  /// Whether it may be added: its shape, and that no other of the same tenant, model, tier and meter holds at the same
-  /// time (kConflict, reason "overlap", with the other's number).
+  /// Whether it may be added: its shape, and that no other of the same tenant, model, tier and meter begins when it
+  /// does, or inside it where it has an end, or the other way round (kConflict, reason "overlap", with the other's
+  /// number).
   [[nodiscard]] Status Check(const Price& price) const;
   void Add(int64_t number, Price price);
   void Remove(int64_t number);  // for a write that failed
@@ -67,8 +72,8 @@ class PriceList {
     Meter meter = Meter::kPrompt;
     int64_t at_unix_us = 0;
   };
-  /// The closest: of the tenant before everybody's, then of the model before any, then of the tier before any. nullptr:
-  /// there is none.
+  /// The closest: of the tenant before everybody's, then of the model before any, then of the tier before any; of
+  /// several, the one that began last. nullptr: there is none.
   [[nodiscard]] const Numbered* Find(const Asked& asked) const;
   [[nodiscard]] const Numbered* FindNumber(int64_t number) const;
   [[nodiscard]] std::span<const Numbered> prices() const { return prices_; }

@@ -131,6 +131,40 @@ TEST(Prices, NoTwoHoldAtTheSameTime) {
   EXPECT_TRUE(list.Check(other).ok());
 }
 
+TEST(Prices, AStandingPriceHoldsUntilTheNextAndAfterAnOffer) {
+  PriceList list;
+  constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
+  const auto at = [](int64_t from, int64_t to) {
+    return Price{.model = "m", .amount = {1}, .from_unix_us = from, .to_unix_us = to};
+  };
+  auto add = [&, number = 0](int64_t from, int64_t to) mutable {
+    const Status status = list.Check(at(from, to));
+    if (status.ok()) list.Add(++number, at(from, to));
+    return status.reason();
+  };
+  EXPECT_EQ(add(0, kNoEnd), "");
+  EXPECT_EQ(add(100, kNoEnd), "") << "the price changes at 100";
+  EXPECT_EQ(add(100, kNoEnd), "overlap");
+  EXPECT_EQ(add(50, 101), "overlap") << "it would say that it holds at 100, where another begins";
+  EXPECT_EQ(add(200, 300), "") << "an offer";
+  EXPECT_EQ(add(250, kNoEnd), "overlap");
+  EXPECT_EQ(add(299, 400), "overlap");
+  EXPECT_EQ(add(-50, kNoEnd), "") << "one that is over when the next begins";
+  for (const auto& [time, number] : {std::pair<int64_t, int64_t>{-50, 4},
+                                     {0, 1},
+                                     {99, 1},
+                                     {100, 2},
+                                     {199, 2},
+                                     {200, 3},
+                                     {299, 3},
+                                     {300, 2},
+                                     {1'000'000, 2}}) {
+    const auto* const found = list.Find({.model = "m", .meter = Meter::kPrompt, .at_unix_us = time});
+    ASSERT_NE(found, nullptr) << time;
+    EXPECT_EQ(found->number, number) << time;
+  }
+}
+
 TEST(Prices, TheClosestIsFound) {
   PriceList list;
   const auto add = [&](int64_t number, std::string tenant, std::string model, std::string tier, int64_t from = 0,
