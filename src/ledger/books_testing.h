@@ -8,6 +8,7 @@
 
 #include "base/cat.h"
 #include "base/clock.h"
+#include "ledger/book_writer.h"
 #include "ledger/books.h"
 
 namespace bedplate {
@@ -60,6 +61,15 @@ inline Transfer Resolve(int64_t number, const Transfer& reserve, std::optional<I
           .credit = reserve.credit,
           .amount = amount.value_or(0),
           .pending = reserve.id};
+}
+
+/// Writes the event, and charges its tenant.
+inline Status RecordAndCharge(BookWriter& writer, const UsageEvent& event) {
+  const Account payer = MoneyAccount(Cat("Assets:Receivable:", event.tenant)), earner = MoneyAccount("Income:Usage");
+  return writer.Write([&](Books& books) -> Status {
+    for (const Account& account : {payer, earner}) BP_RETURN_IF_ERROR(std::move(books.OpenAccount(account)).status());
+    return std::move(books.RecordUsage(event, Settlement{.payer = payer.Id(), .earner = earner.Id()})).status();
+  });
 }
 
 }  // namespace bedplate

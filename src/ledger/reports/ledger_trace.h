@@ -1,14 +1,15 @@
 #pragma once
-/// `bedplate ledger --json`: what the books say, as one JSON object. Amounts are decimal strings, exact: dollars for
-/// money, whole numbers otherwise. Times are microseconds of Unix time.
+/// Everything that the books have about one request, transfer or usage event.
+///
+/// Errors: kNotFound where they have nothing; those of book_rows.h.
 
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/database.h"
 #include "ledger/transfer.h"
 #include "ledger/usage_event.h"
-#include "ledger/verify_books.h"
 
 namespace bedplate {
 
@@ -22,8 +23,8 @@ struct LedgerTrace {
   [[nodiscard]] Unit UnitOf(AccountId id) const;
 };
 
-std::string TraceJson(const LedgerTrace& trace);
-/// ok, findings, chains and the accounts with their balances.
-std::string VerifyJson(const VerifyReport& report);
+/// id: a request's, a transfer's (32 hex digits), or PRODUCER/EPOCH/NUMBER of an event. Found are a request's events
+/// and transfers, a reserve and its resolution.
+Result<LedgerTrace> TraceOf(Database& database, const std::string& id);
 
 }  // namespace bedplate

@@ -1,4 +1,4 @@
-#include "cmd/ledger_json.h"
+#include "ledger/reports/ledger_json.h"
 
 #include "base/json.h"
 
@@ -90,16 +90,6 @@ void WriteTransfer(JsonWriter& w, const BookedTransfer& booked, const LedgerTrac
 }
 
 }  // namespace
-
-std::string LedgerTrace::NameOf(AccountId id) const {
-  const auto at = accounts.find(id);
-  return at == accounts.end() ? IdText(id.value) : at->second.name;
-}
-
-Unit LedgerTrace::UnitOf(AccountId id) const {
-  const auto at = accounts.find(id);
-  return at == accounts.end() ? Unit::kPicodollar : at->second.unit;
-}
 
 std::string TraceJson(const LedgerTrace& trace) {
   std::string out;
