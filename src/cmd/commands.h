@@ -14,6 +14,8 @@ void AddCacheCommand(Program& program);
 void AddTenantCommand(Program& program);
 void AddProjectCommand(Program& program);
 void AddKeyCommand(Program& program);
+void AddPriceCommand(Program& program);
+void AddUsageCommand(Program& program);
 void AddLedgerCommand(Program& program);
 void AddInspectCommand(Program& program);
 void AddTokenizeCommand(Program& program);

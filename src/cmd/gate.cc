@@ -2,13 +2,14 @@
 
 #include "base/cat.h"
 #include "base/log.h"
+#include "cmd/ledger_files.h"
 #include "ledger/tenancy/control_message.h"
 #include "ledger/tenancy/tenant_admission.h"
 
 namespace bedplate {
 
-Result<Gate> Gate::Open(const std::filesystem::path& keys, const SecretFileOption& secret_file, const Clock& clock) {
-  BP_ASSIGN_OR_RETURN(Tenants::Options options, TenantOptions(secret_file));
+Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& store, const Clock& clock) {
+  BP_ASSIGN_OR_RETURN(Tenants::Options options, TenantOptions(store));
   const bool has_tenants = Tenants::AreIn(options.data_folder);
   if (has_tenants && !keys.empty()) {
     return Status{StatusCode::kConflict,
@@ -16,7 +17,7 @@ Result<Gate> Gate::Open(const std::filesystem::path& keys, const SecretFileOptio
                       " has tenants, whose keys are asked for: a key file goes without them, so leave out --keys ",
                       keys.string(), ", or serve another data folder")};
   }
-  if (has_tenants) return OpenTenants(std::move(options), clock);
+  if (has_tenants) return OpenTenants(std::move(options), store, clock);
   Gate gate;
   if (keys.empty()) {
     gate.admission_ = MakeOpenAdmission();
@@ -30,11 +31,15 @@ Result<Gate> Gate::Open(const std::filesystem::path& keys, const SecretFileOptio
   return gate;
 }
 
-Result<Gate> Gate::OpenTenants(Tenants::Options options, const Clock& clock) {
+Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& store, const Clock& clock) {
   Gate gate;
   gate.data_folder_ = options.data_folder;
   BP_ASSIGN_OR_RETURN(gate.tenants_, Tenants::Open(std::move(options), clock));
   gate.admission_ = std::make_unique<TenantAdmission>(*gate.tenants_, clock);
+  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(store.ledger_head));
+  BP_ASSIGN_OR_RETURN(gate.books_, KeptBooks::Open(files.books, files.heads, clock));
+  gate.office_ =
+      std::make_unique<Office>(*gate.tenants_, Office::BooksKept{&gate.books_->writer(), files.books}, clock);
   const auto state = gate.tenants_->state();
   LogInfo("the data folder's tenants are served",
           {{"tenants", Cat(state->tenants.size())}, {"keys", Cat(state->keys.size())}});
@@ -43,10 +48,10 @@ Result<Gate> Gate::OpenTenants(Tenants::Options options, const Clock& clock) {
 
 Status Gate::ListenForCommands() {
   if (tenants_ == nullptr) return Status::Ok();
-  BP_ASSIGN_OR_RETURN(
-      commands_, ControlSocket::Listen(data_folder_, [tenants = tenants_.get()](std::string_view line, uid_t peer) {
-        return AnswerControl(*tenants, Caller::Local(Cat("local:", peer)), line);
-      }));
+  BP_ASSIGN_OR_RETURN(commands_,
+                      ControlSocket::Listen(data_folder_, [office = office_.get()](std::string_view line, uid_t peer) {
+                        return office->AnswerControl(Caller::Local(Cat("local:", peer)), line);
+                      }));
   return Status::Ok();
 }
 

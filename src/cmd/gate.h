@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "cmd/tenant_access.h"
+#include "ledger/kept_books.h"
 #include "ledger/key_admission.h"
+#include "ledger/office/office.h"
 #include "ledger/tenancy/tenants.h"
 #include "request/admission.h"
 #include "serve/control_socket.h"
@@ -19,25 +21,28 @@ class Gate {
  public:
   /// keys: the key file; empty: none. The data folder's tenants are found there. kConflict where there are both;
   /// kUnavailable where another server has the tenants. clock outlives this.
-  static Result<Gate> Open(const std::filesystem::path& keys, const SecretFileOption& secret_file, const Clock& clock);
+  static Result<Gate> Open(const std::filesystem::path& keys, const StoreOptions& store, const Clock& clock);
 
   [[nodiscard]] bool has_keys() const { return key_file_ != nullptr || tenants_ != nullptr; }
   [[nodiscard]] Admission& admission() { return *admission_; }
-  [[nodiscard]] Tenants* tenants() { return tenants_.get(); }
+  /// Null without tenants.
+  [[nodiscard]] Office* office() { return office_.get(); }
   /// With tenants: makes the socket, and a thread that serves it.
   Status ListenForCommands();
   /// Reads the key file again; one that is no key file changes nothing.
   void Reload();
 
  private:
-  static Result<Gate> OpenTenants(Tenants::Options options, const Clock& clock);
+  static Result<Gate> OpenTenants(Tenants::Options options, const StoreOptions& store, const Clock& clock);
 
   std::filesystem::path path_;         // of the key file
   std::filesystem::path data_folder_;  // with tenants
   std::unique_ptr<Tenants> tenants_;
+  std::unique_ptr<KeptBooks> books_;  // with tenants
+  std::unique_ptr<Office> office_;
   std::unique_ptr<Admission> admission_;
   KeyAdmission* key_file_ = nullptr;         // admission_, where there is a key file
-  std::unique_ptr<ControlSocket> commands_;  // last: it uses the tenants
+  std::unique_ptr<ControlSocket> commands_;  // last: it uses the office
 };
 
 }  // namespace bedplate

@@ -48,7 +48,7 @@ struct KeyOptions {
   uint64_t limits[std::size(kLimits)] = {};
   std::vector<std::string> clear;
   bool live = false;
-  SecretFileOption secret_file;
+  StoreOptions store;
   std::string keys;
   bool json = false;
 };
@@ -179,7 +179,7 @@ Status RunStoreList(const KeyOptions& options) {
   Json::Object arguments{{"live", options.live}};
   if (!options.key.tenant.empty()) arguments.emplace_back("tenant", options.key.tenant);
   if (!options.key.project.empty()) arguments.emplace_back("project", options.key.project);
-  BP_ASSIGN_OR_RETURN(const Json done, DoWithTenants(options.secret_file, "key.list", arguments));
+  BP_ASSIGN_OR_RETURN(const Json done, DoInOffice(options.store, "key.list", arguments));
   if (options.json) {
     PrintJson(done);
   } else {
@@ -220,7 +220,7 @@ Status RunStoreKey(const KeyOptions& options) {
     }
     arguments = std::move(named);
   }
-  BP_ASSIGN_OR_RETURN(const Json done, DoWithTenants(options.secret_file, "key." + options.action, arguments));
+  BP_ASSIGN_OR_RETURN(const Json done, DoInOffice(options.store, "key." + options.action, arguments));
   if (options.json) {
     PrintJson(done);
     return Status::Ok();
@@ -269,7 +269,7 @@ void AddKeyCommand(Program& program) {
               "requests_per_minute");
   command.Add("--overlap", &options->overlap, "rotate: how long the earlier secret is good, too; 0: not at all");
   command.Add("--live", &options->live, "list: only those that are good");
-  options->secret_file.AddTo(command);
+  options->store.AddTo(command);
   command.Add("--keys", &options->keys, "list: the keys of this key file, in place of those of the tenants",
               {.setting = "keys"});
   command.Add("--json", &options->json, "print JSON");

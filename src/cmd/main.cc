@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
   bedplate::AddTenantCommand(program);
   bedplate::AddProjectCommand(program);
   bedplate::AddKeyCommand(program);
+  bedplate::AddPriceCommand(program);
+  bedplate::AddUsageCommand(program);
   bedplate::AddLedgerCommand(program);
   bedplate::AddInspectCommand(program);
   bedplate::AddTokenizeCommand(program);

@@ -36,7 +36,7 @@ struct Options {
   std::string listen = "127.0.0.1:8080";
   std::vector<std::string> allowed_hosts;
   std::string keys;
-  SecretFileOption secret_file;
+  StoreOptions store;
   TlsOptions tls;
   std::string memory;
   EngineOptions engine;
@@ -205,9 +205,9 @@ Status Run(Options options) {
   ServerOptions server_options;
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
   const SystemClock clock;
-  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.secret_file, clock));
+  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.store, clock));
   server_options.has_keys = gate.has_keys();
-  server_options.tenants = gate.tenants();
+  server_options.office = gate.office();
   server_options.allowed_hosts = options.allowed_hosts;
   BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
   BP_ASSIGN_OR_RETURN(const TlsChoice tls, options.tls.Load(server_options.listen, clock));
@@ -274,7 +274,7 @@ void AddServeCommand(Program& program) {
       "for; SIGHUP reads it again; `bedplate key new` makes keys. A data folder with tenants (`bedplate tenant init`) "
       "has keys of its own",
       {.setting = "keys"});
-  options->secret_file.AddTo(command);
+  options->store.AddTo(command);
   command.Add("--allowed-hosts", &options->allowed_hosts,
               "host names that requests may carry, beside the listen address: those of a proxy in front",
               {.setting = "allowed_hosts"});

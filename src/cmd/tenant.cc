@@ -19,7 +19,7 @@ struct TenantCommandOptions {
   std::string tenant;
   uint32_t limit = 100;
   bool verify = false;
-  SecretFileOption secret_file;
+  StoreOptions store;
   bool json = false;
 };
 
@@ -31,7 +31,7 @@ Status NeedName(const TenantCommandOptions& options, std::string_view what) {
 }
 
 Status RunInit(const TenantCommandOptions& options) {
-  BP_ASSIGN_OR_RETURN(const Tenants::Options where, TenantOptions(options.secret_file));
+  BP_ASSIGN_OR_RETURN(const Tenants::Options where, TenantOptions(options.store));
   const SystemClock clock;
   const std::string name = options.name.empty() ? std::string(kFirstTenant) : options.name;
   BP_ASSIGN_OR_RETURN(const Json made, Tenants::Init(where, name, ThisUser(), clock));
@@ -73,7 +73,7 @@ Status RunTenant(const TenantCommandOptions& options) {
     BP_RETURN_IF_ERROR(NeedName(options, "tenant"));
     arguments = {{action == "create" ? "name" : "tenant", options.name}};
   }
-  BP_ASSIGN_OR_RETURN(const Json done, DoWithTenants(options.secret_file, verb, arguments));
+  BP_ASSIGN_OR_RETURN(const Json done, DoInOffice(options.store, verb, arguments));
   if (const Json* const rows = done.Find("verified_rows"); rows != nullptr && !options.json) {
     fmt::print("The audit's {} rows are as they were written.\n", rows->as_int());
   }
@@ -108,7 +108,7 @@ Status RunProject(const TenantCommandOptions& options) {
     BP_RETURN_IF_ERROR(NeedName(options, "project"));
     arguments.emplace_back(options.action == "create" ? "name" : "project", options.name);
   }
-  BP_ASSIGN_OR_RETURN(const Json done, DoWithTenants(options.secret_file, "project." + options.action, arguments));
+  BP_ASSIGN_OR_RETURN(const Json done, DoInOffice(options.store, "project." + options.action, arguments));
   return Print(options, done,
                {{"PROJECT", "name"},
                 {"TENANT", "tenant"},
@@ -130,7 +130,7 @@ void AddTenantCommand(Program& program) {
       {.required = true,
        .choices = {"init", "create", "list", "show", "disable", "enable", "audit", "secrets", "rotate-secrets"}});
   command.Add("NAME", &options->name, "the tenant; init: default operator");
-  options->secret_file.AddTo(command);
+  options->store.AddTo(command);
   command.Add("--limit", &options->limit, "audit: so many rows, the newest", {.min = 1, .max = 1000});
   command.Add("--verify", &options->verify, "audit: check that no row was changed, removed, added or moved");
   command.Add("--json", &options->json, "print JSON");
@@ -150,7 +150,7 @@ void AddProjectCommand(Program& program) {
               {.required = true, .choices = {"create", "list", "show", "disable", "enable"}});
   command.Add("NAME", &options->name, "the project");
   command.Add("--tenant", &options->tenant, "whose it is; default: the operator's; list: default: all");
-  options->secret_file.AddTo(command);
+  options->store.AddTo(command);
   command.Add("--json", &options->json, "print JSON");
   command.Footer(
       "Examples:\n"

@@ -32,8 +32,12 @@ void PrintJson(const Json& value) {
   fmt::print("{}\n", WriteJson(value));
 }
 
-void PrintTable(const Json& data, std::initializer_list<TableColumn> columns) {
-  Table table(std::vector(columns.size(), Table::Align::kLeft));
+void PrintTable(const Json& data, const std::vector<TableColumn>& columns) {
+  std::vector<Table::Align> aligns;
+  for (const TableColumn& column : columns) {
+    aligns.push_back(column.kind == ColumnKind::kNumber ? Table::Align::kRight : Table::Align::kLeft);
+  }
+  Table table(std::move(aligns));
   std::vector<std::string> titles;
   for (const TableColumn& column : columns) titles.emplace_back(column.title);
   table.Row(std::move(titles));

@@ -53,6 +53,15 @@ std::string UtcTimeText(std::optional<int64_t> unix_seconds) {
                       : "-";
 }
 
+Status AppendTime(std::string_view option, const std::string& text, std::string_view argument,
+                  Json::Object& arguments) {
+  if (text.empty()) return Status::Ok();
+  const Result<int64_t> time = ParseUtcTime(text);
+  if (!time.ok()) return Status::InvalidArgument(Cat(option, " ", time.status().message()));
+  arguments.emplace_back(std::string(argument), *time);
+  return Status::Ok();
+}
+
 Result<int64_t> ParseSeconds(std::string_view text) {
   const Status wrong = Status::InvalidArgument(
       Cat("is \"", text, "\"; allowed: a number of seconds, or with a unit: 90s, 15m, 24h, 7d"));

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/status.h"
 
 namespace bedplate {
@@ -14,6 +15,8 @@ namespace bedplate {
 Result<int64_t> ParseUtcTime(std::string_view text);
 /// "2027-01-31T12:00:00Z"; "-" for none.
 std::string UtcTimeText(std::optional<int64_t> unix_seconds);
+/// An option's time as a verb's argument, where it was given. kInvalidArgument names the option.
+Status AppendTime(std::string_view option, const std::string& text, std::string_view argument, Json::Object& arguments);
 /// "90", "90s", "15m", "24h" or "7d", in seconds.
 Result<int64_t> ParseSeconds(std::string_view text);
 

@@ -11,8 +11,6 @@
 namespace bedplate {
 namespace {
 
-constexpr int64_t kSecondUs = 1'000'000;
-
 class BooksTest : public testing::Test {
  protected:
   BooksTest() { Reopen(); }

@@ -114,8 +114,9 @@ struct BookedTransfer {
   bool operator==(const BookedTransfer&) const = default;
 };
 
-/// Times of the books: 1970 to 9999.
-inline constexpr int64_t kUnixUsMax = int64_t{253'402'300'800} * 1'000'000 - 1;
+/// Times of the books are microseconds: 1970 to 9999.
+inline constexpr int64_t kSecondUs = 1'000'000;
+inline constexpr int64_t kUnixUsMax = int64_t{253'402'300'800} * kSecondUs - 1;
 
 enum class Outcome : uint8_t { kCreated, kExists };
 

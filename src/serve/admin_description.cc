@@ -31,6 +31,15 @@ constexpr std::string_view kNewKey[] = {
 constexpr std::string_view kKeyChange[] = {R"({"tokens_per_minute":10000,"models":["smollm2-135m"],"name":null})"};
 constexpr std::string_view kRotation[] = {R"({"overlap_seconds":3600})", R"({"overlap_seconds":0})"};
 
+constexpr std::string_view kNewPriceExamples[] = {
+    R"({"model":"smollm2-135m","meter":"output","amount":"0.60"})",
+    R"({"tenant":"acme","meter":"accelerator-ms","amount":"2.98","per":3600000,"from":1798761600})"};
+
+/// Tokens as the APIs count them, and money as exact decimals.
+constexpr std::string_view kTokenMembers =
+    R"("prompt_tokens":"integer","cached_tokens":"integer","output_tokens":"integer","reasoning_tokens":"integer",)"
+    R"("accelerator_ms":"integer")";
+
 ToldVerb Told(TenantVerb verb) {
   using enum TenantVerb;
   switch (verb) {
@@ -70,6 +79,17 @@ ToldVerb Told(TenantVerb verb) {
       return {"Who changed what and when; the newest first.", "AuditList"};
     case kSecretsList:
       return {"The versions of the secret file, and how many secrets need each.", "SecretVersionList"};
+    case kPriceAdd:
+      return {"Adds a price. It holds from its beginning on, and what was used before costs what it cost.", "Price",
+              kNewPriceExamples};
+    case kPriceList:
+      return {"The prices that the key may see: everybody's, and its tenant's own.", "PriceList"};
+    case kUsageReport:
+      return {"What was used and what it cost, summed by time and by names.", "UsageReport"};
+    case kRequestList:
+      return {"Requests that were charged; the newest first.", "RequestList"};
+    case kRequestShow:
+      return {"One request: its usage, its charges and its transfers.", "RequestTrace"};
     case kSecretsRotate:
       return {"Adds a version to the secret file, and encrypts with it what was encrypted with others.",
               "SecretVersionList"};
@@ -111,6 +131,8 @@ Json::Object ArgumentSchema(const Argument& argument) {
     }
     case Argument::Kind::kFlag:
       return Typed("boolean");
+    case Argument::Kind::kOneOrTexts:
+      return TextSchema(argument);  // as a query has it
     case Argument::Kind::kTexts: {
       Json::Object schema = Typed("array");
       schema.emplace_back("items", TextSchema(argument));
@@ -193,10 +215,33 @@ class AdminTold {
     AddExact("SecretVersionList",
              R"({"object":"=list","data":[{"object":"=secret_version","id":"string","created_at":"integer",)"
              R"("present":"boolean","bearer_secrets":"integer","access_key_secrets":"integer"}]})");
+    AddBooks();
   }
   [[nodiscard]] ApiDescription Description() const { return {.operations = operations_, .schemas = schemas_}; }
 
  private:
+  void AddBooks() {
+    AddExact("Price", R"({"object":"=price","number":"integer","tenant":"string|null","model":"string|null",)"
+                      R"("tier":"string|null","meter":"string","amount":"string","per":"integer",)"
+                      R"("from_at":"integer","to_at":"integer|null"})");
+    AddExact("PriceList", R"({"object":"=list","data":["#Price"]})");
+    AddExact("UsageTotal", R"({"requests?":"integer","prompt_tokens?":"integer","cached_tokens?":"integer",)"
+                           R"("output_tokens?":"integer","reasoning_tokens?":"integer","accelerator_ms?":"integer",)"
+                           R"("cost":"string"})");
+    AddExact("UsageReport",
+             R"({"object":"=list","from_at":"integer","to_at":"integer","bucket":"string","data":[{"object":"=usage",)"
+             R"("from_at":"integer","to_at":"integer","tenant?":"string","project?":"string","key?":"string",)"
+             R"("model?":"string","tier?":"string","end_user?":"string","meter?":"string","quantity?":"integer",)"
+             R"("requests":"integer","prompt_tokens?":"integer","cached_tokens?":"integer",)"
+             R"("output_tokens?":"integer","reasoning_tokens?":"integer","accelerator_ms?":"integer",)"
+             R"("cost":"string"}],"total":"#UsageTotal"})");
+    AddExact("RequestList",
+             Cat(R"({"object":"=list","data":[{"object":"=request","number":"integer","request":"string",)"
+                 R"("time_at":"integer","tenant":"string","project":"string","key":"string","model":"string",)"
+                 R"("tier":"string","end_user":"string",)",
+                 kTokenMembers, R"(,"cost":"string|null"}],"next_before":"integer|null"})"));
+    AddExact("RequestTrace", R"({"usage":["any"],"transfers":["any"]})");
+  }
   std::string_view Kept(std::string text) { return texts_.emplace_back(std::move(text)); }
   void AddExact(std::string_view name, std::string form) {
     schemas_.push_back({.name = name, .form = Schema::Form::kExact, .text = Kept(std::move(form))});

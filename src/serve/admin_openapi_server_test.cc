@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/ascii.h"
+#include "ledger/books_testing.h"
 #include "ledger/tenancy/verb_arguments.h"
 #include "serve/admin_description.h"
 #include "serve/admin_server_testing.h"
@@ -80,7 +81,10 @@ class AdminOpenApi : public AdminServer {
   /// What a client asks the row's route for.
   std::string PathOf(const VerbRow& row) {
     std::string path(row.route);
-    const std::string subject = row.subject == "id" ? id_ : row.subject == "tenant" ? "acme" : "search";
+    const std::string subject = row.subject == "id"        ? id_
+                                : row.subject == "tenant"  ? "acme"
+                                : row.subject == "request" ? "req_1"
+                                                           : "search";
     if (!row.subject.empty()) path.replace(path.find('*'), 1, subject);
     return path;
   }
@@ -106,8 +110,24 @@ TEST_F(AdminOpenApi, TellsEveryVerbAndNoOther) {
       << "a server without tenants has only a 404 there";
 }
 
+TEST_F(AdminOpenApi, TellsWhatTheBooksAnswerOpenAisClients) {
+  for (const std::string_view path : {"/v1/organization/usage/completions", "/v1/organization/costs"}) {
+    const Json* const methods = document_.Find("paths")->Find(path);
+    ASSERT_NE(methods, nullptr) << path;
+    const RawAnswer answer = Ask("GET", Cat(path, "?start_time=0&limit=1"), owner_);
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(Unfit(Body(answer), AnswerOf(*methods->Find("get"))), "") << answer.body;
+  }
+}
+
 // In the table's order, which makes things before it needs them.
 TEST_F(AdminOpenApi, EveryVerbsExamplesAreAnsweredInTheFormThatIsTold) {
+  const UsageEvent used{.key = {"gateway", 1, 1},
+                        .request = "req_1",
+                        .tenant = "acme",
+                        .quantities = {1, 2, 3, 4, 5},
+                        .occurred_unix_us = clock_.UnixSeconds() * 1'000'000};
+  ASSERT_TRUE(RecordAndCharge(books_->writer(), used).ok());
   for (const VerbRow& row : VerbRows()) {
     SCOPED_TRACE(row.name);
     const Json& operation = *Told(row);
@@ -145,6 +165,7 @@ std::vector<std::string> WrongValues(const Argument& argument) {
       return {R"("models")", R"([""])", "[1]"};
     case Argument::Kind::kName:
       return {R"("")", R"("a b")", R"(".a")", "1", Cat('"', std::string(65, 'a'), '"')};
+    case Argument::Kind::kOneOrTexts:  // in queries alone
     case Argument::Kind::kText:
       break;
   }
@@ -164,7 +185,11 @@ TEST_F(AdminOpenApi, WhatASchemaRefusesTheServerRefuses) {
     // A good one first, so that what is wrong is the only reason.
     Json::Object good;
     for (const Argument& argument : arguments.own) {
-      if (argument.needed && argument.name != row.subject) good.emplace_back(std::string(argument.name), "new");
+      if (!argument.needed || argument.name == row.subject) continue;
+      const std::string_view value = !argument.words.empty()     ? argument.words.front()
+                                     : argument.name == "amount" ? "1.00"
+                                                                 : "new";
+      good.emplace_back(std::string(argument.name), std::string(value));
     }
     const auto status_with = [&](std::string_view name, const std::string& value) {
       std::string text = "{";

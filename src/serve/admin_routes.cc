@@ -4,6 +4,7 @@
 
 #include "base/cat.h"
 #include "serve/http_codec.h"
+#include "serve/query.h"
 #include "serve/routes.h"
 #include "serve/worker_answer.h"
 
@@ -12,26 +13,19 @@ namespace {
 
 // Members of the query, each once.
 Status ReadQuery(std::string_view query, Json::Object& arguments) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    if (pair.empty()) continue;
-    const size_t equals = pair.find('=');
-    const auto name = PercentDecode(pair.substr(0, equals));
-    const auto value = PercentDecode(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
-    if (!name || !value) return Status::InvalidArgument("the query is not percent-encoded correctly");
-    const bool again =
-        std::ranges::any_of(arguments, [&](const Json::Member& member) { return member.first == *name; });
+  BP_ASSIGN_OR_RETURN(auto pairs, ParseQuery(query));
+  for (auto& [name, value] : pairs) {
+    const bool again = std::ranges::any_of(arguments, [&](const Json::Member& member) { return member.first == name; });
     if (again) return Status::InvalidArgument("the query has an argument twice");
-    arguments.emplace_back(*name, *value);
+    arguments.emplace_back(std::move(name), std::move(value));
   }
   return Status::Ok();
 }
 
-Result<HttpResponse> AnswerVerb(Tenants& tenants, const VerbRow& row, const HttpRequest& request,
+Result<HttpResponse> AnswerVerb(Office& office, const VerbRow& row, const HttpRequest& request,
                                 const std::string& key_id) {
   BP_ASSIGN_OR_RETURN(const Json arguments, AdminArguments(row, request));
-  BP_ASSIGN_OR_RETURN(const Json done, tenants.Do(Caller::Key(key_id), row.name, arguments));
+  BP_ASSIGN_OR_RETURN(const Json done, office.Do(Caller::Key(key_id), row.name, arguments));
   return HttpResponse{.status = 200,
                       .fields = {{"content-type", "application/json"}, {"cache-control", "no-store"}},
                       .body = WriteJson(done)};
@@ -64,16 +58,16 @@ Result<Json> AdminArguments(const VerbRow& row, const HttpRequest& request) {
   return Json(std::move(arguments));
 }
 
-void AddAdminRoutes(const GenerationServices& services, Tenants* tenants, Router& router) {
+void AddAdminRoutes(const GenerationServices& services, Office* office, Router& router) {
   for (const VerbRow& row : VerbRows()) {
     router.Add(
         {.method = std::string(row.method),
          .pattern = std::string(row.route),
          .access = RouteAccess::kAnyKey,
-         .handler = [&services, tenants, &row](const Exchange& exchange,
-                                               const std::shared_ptr<ResponseSink>& sink) -> std::shared_ptr<Activity> {
+         .handler = [&services, office, &row](const Exchange& exchange,
+                                              const std::shared_ptr<ResponseSink>& sink) -> std::shared_ptr<Activity> {
            const ErrorWriter error_writer = ErrorWriterFor(exchange.request);
-           if (tenants == nullptr) {
+           if (office == nullptr) {
              sink->Respond(error_writer(Status::NotFound("this server has no tenants; `bedplate tenant init` "
                                                          "makes the first one")
                                             .WithReason("no_tenants"),
@@ -81,8 +75,8 @@ void AddAdminRoutes(const GenerationServices& services, Tenants* tenants, Router
              return nullptr;
            }
            return AnswerOnWorker(services, sink, error_writer, exchange.request_id,
-                                 [tenants, &row, request = exchange.request, key = exchange.principal.key] {
-                                   return AnswerVerb(*tenants, row, request, key);
+                                 [office, &row, request = exchange.request, key = exchange.principal.key] {
+                                   return AnswerVerb(*office, row, request, key);
                                  });
          }});
   }

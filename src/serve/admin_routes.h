@@ -1,6 +1,6 @@
 #pragma once
-/// The admin API: what `bedplate tenant|project|key` do, over HTTP, with a key that has a role. Its routes are the
-/// table of verbs (ledger/tenancy/roles.h); who may do what, and with what of whose, is decided by Tenants::Do.
+/// The admin API: what `bedplate tenant|project|key|price|usage` do, over HTTP, with a key that has a role. Its routes
+/// are the table of verbs (ledger/tenancy/roles.h); who may do what, and with what of whose, is decided by Office::Do.
 ///
 ///   GET  /admin/v1/keys?tenant=acme                              arguments in the query
 ///   POST /admin/v1/keys {"tenant": "acme", "role": "member"}     or in a body, an object
@@ -9,14 +9,14 @@
 /// Answers are JSON objects, which no cache may keep: some show a secret. Without tenants every route is a 404.
 
 #include "base/json.h"
-#include "ledger/tenancy/tenants.h"
+#include "ledger/office/office.h"
 #include "serve/generation.h"
 #include "serve/router.h"
 
 namespace bedplate {
 
-/// tenants: null where a server has none. Both outlive the router.
-void AddAdminRoutes(const GenerationServices& services, Tenants* tenants, Router& router);
+/// office: null where a server has no tenants. Both outlive the router.
+void AddAdminRoutes(const GenerationServices& services, Office* office, Router& router);
 
 /// The arguments that a request of a verb's route has. kInvalidArgument says what is wrong with it.
 Result<Json> AdminArguments(const VerbRow& row, const HttpRequest& request);

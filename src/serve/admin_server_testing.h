@@ -9,6 +9,8 @@
 #include <string>
 
 #include "base/cat.h"
+#include "ledger/kept_books.h"
+#include "ledger/office/office.h"
 #include "ledger/tenancy/tenant_admission.h"
 #include "serve/served_testing.h"
 
@@ -29,21 +31,28 @@ class AdminServer : public testing::Test {
     auto opened = Tenants::Open(options, clock_);
     EXPECT_TRUE(opened.ok()) << opened.status().message();
     tenants_ = *std::move(opened);
+    auto books = KeptBooks::Open(folder_ / "data" / "ledger.sqlite3", folder_ / "ledger-head", clock_);
+    EXPECT_TRUE(books.ok()) << books.status().message();
+    books_ = *std::move(books);
+    office_ = std::make_unique<Office>(
+        *tenants_, Office::BooksKept{&books_->writer(), folder_ / "data" / "ledger.sqlite3"}, clock_);
     Start(QuietOptions());
   }
   ~AdminServer() override {
     served_.reset();
+    office_.reset();
+    books_.reset();
     tenants_.reset();
     std::filesystem::remove_all(folder_);
   }
   void Start(ServerOptions options) {
     options.has_keys = true;
-    options.tenants = tenants_.get();
+    options.office = office_.get();
     served_ = std::make_unique<Served>(FakeEngine::Mode::kAnswer, options,
                                        std::make_unique<TenantAdmission>(*tenants_, clock_));
   }
   Json Here(std::string_view verb, const Json& arguments) {
-    auto done = tenants_->Do(kHere, verb, arguments);
+    auto done = office_->Do(kHere, verb, arguments);
     EXPECT_TRUE(done.ok()) << verb << ": " << done.status().message();
     return done.ok() ? *done : Json(Json::Object{});
   }
@@ -67,6 +76,8 @@ class AdminServer : public testing::Test {
   const SystemClock clock_;
   std::string owner_;
   std::unique_ptr<Tenants> tenants_;
+  std::unique_ptr<KeptBooks> books_;
+  std::unique_ptr<Office> office_;
   std::unique_ptr<Served> served_;
 };
 

@@ -130,6 +130,8 @@ inline std::vector<FreeCall> FreeCalls() {
       {"GET /ready", "/ready", ""},
       {"GET /metrics", "/metrics", ""},
       {"GET /openapi.json", "/openapi.json", ""},
+      {"GET /v1/organization/usage/completions", "/v1/organization/usage/completions?start_time=0", "", 404},
+      {"GET /v1/organization/costs", "/v1/organization/costs?start_time=0", "", 404},
       {"GET /*", "/no-such-file.txt", "", 404},
   };
   for (const VerbRow& row : VerbRows()) {  // the admin API of a server without tenants

@@ -23,6 +23,7 @@
 #include "serve/openai/description.h"
 #include "serve/openai/errors.h"
 #include "serve/openai/models.h"
+#include "serve/openai/organization.h"
 #include "serve/openai/response_routes.h"
 #include "serve/openapi.h"
 #include "serve/server_description.h"
@@ -196,7 +197,10 @@ void AddDocumentRoute(bool has_keys, bool has_tenants, Router& router) {
     std::call_once(kept->once, [&] {
       std::vector<ApiDescription> apis = {openai::Description(), anthropic::Description(), bedrock::Description(),
                                           ServerDescription()};
-      if (has_tenants) apis.push_back(AdminDescription());  // elsewhere those routes only say that there are none
+      if (has_tenants) {  // elsewhere those routes only say that there are none
+        apis.push_back(AdminDescription());
+        apis.push_back(openai::OrganizationDescription());
+      }
       kept->text = OpenApiDocument(router.routes(), apis, has_keys);
     });
     return JsonResponse(kept->text);
@@ -236,9 +240,10 @@ void AddRoutes(const RouteServices& services, Router& router) {
   openai::AddResponseRoutes(services.responses, router);
   AddModelRoutes(services, router);
   AddBedrockRoutes(services, router);
-  AddAdminRoutes(services.generation, services.tenants, router);
+  AddAdminRoutes(services.generation, services.office, router);
+  openai::AddOrganizationRoutes(services.generation, services.office, router);
   AddHealthRoutes(services, router);
-  AddDocumentRoute(services.has_keys, services.tenants != nullptr, router);
+  AddDocumentRoute(services.has_keys, services.office != nullptr, router);
   router.Add(
       {.method = "GET", .pattern = "/*", .access = RouteAccess::kOpen, .handler = Simple([](const Exchange& exchange) {
                                                                          return ConsoleResponse(exchange);

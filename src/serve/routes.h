@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "ledger/tenancy/tenants.h"
+#include "ledger/office/office.h"
 #include "serve/bedrock/dialects.h"
 #include "serve/generation.h"
 #include "serve/openai/response_run.h"
@@ -21,7 +21,7 @@ struct RouteServices {
   const Dialect& count_tokens;
   const bedrock::Dialects& bedrock;
   const openai::ResponseServices& responses;
-  Tenants* tenants;  // null: none
+  Office* office;  // null: none
   bool has_keys = false;
 };
 

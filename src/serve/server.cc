@@ -93,7 +93,7 @@ struct Server::Impl {
                .count_tokens = count_tokens,
                .bedrock = bedrock,
                .responses = responses,
-               .tenants = options.tenants,
+               .office = options.office,
                .has_keys = options.has_keys},
               router);
   }

@@ -27,7 +27,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "engine/engine.h"
-#include "ledger/tenancy/tenants.h"
+#include "ledger/office/office.h"
 #include "objects/object_store.h"
 #include "request/admission.h"
 #include "serve/http_codec.h"
@@ -57,7 +57,7 @@ struct ServerOptions {
   ObjectStore* objects = nullptr;
 
   /// What the admin API changes; outlives the server. None: it has none.
-  Tenants* tenants = nullptr;
+  Office* office = nullptr;
 
   HttpLimits http;
   uint32_t connections_max = 1024;  // one more gets 503

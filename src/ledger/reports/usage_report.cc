@@ -20,7 +20,6 @@ using std::chrono::months;
 using std::chrono::sys_days;
 
 constexpr std::string_view kFieldNames[] = {"tenant", "project", "key", "model", "tier", "end_user"};
-constexpr int64_t kSecondUs = 1'000'000;
 
 template <class Enum, size_t n>
 std::optional<Enum> Named(const std::string_view (&names)[n], std::string_view name) {

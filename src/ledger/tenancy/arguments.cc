@@ -123,4 +123,15 @@ Result<std::optional<std::vector<std::string>>> Arguments::Texts(std::string_vie
   return std::optional(std::move(texts));
 }
 
+Result<std::vector<std::string>> Arguments::OneOrTexts(std::string_view name) const {
+  const Json* const value = Find(name);
+  if (value == nullptr) return std::vector<std::string>();
+  if (value->is_array()) {
+    BP_ASSIGN_OR_RETURN(auto texts, Texts(name));
+    return *std::move(texts);
+  }
+  BP_ASSIGN_OR_RETURN(std::string text, Text(name, ""));
+  return std::vector<std::string>{std::move(text)};
+}
+
 }  // namespace bedplate

@@ -32,6 +32,8 @@ class Arguments {
   /// Also as a text. False where it isn't there.
   [[nodiscard]] Result<bool> Flag(std::string_view name) const;
   [[nodiscard]] Result<std::optional<std::vector<std::string>>> Texts(std::string_view name) const;
+  /// Of a kOneOrTexts; none where it isn't there.
+  [[nodiscard]] Result<std::vector<std::string>> OneOrTexts(std::string_view name) const;
   [[nodiscard]] const Json& object() const { return object_; }
 
  private:

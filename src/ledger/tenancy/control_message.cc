@@ -57,10 +57,4 @@ Result<Json> ParseControlReply(std::string_view line) {
       .WithParam(TextAt(*error, "param"));
 }
 
-std::string AnswerControl(Tenants& tenants, const Caller& caller, std::string_view line) {
-  const Result<ControlRequest> request = ParseControlRequest(line);
-  if (!request.ok()) return ControlReply(request.status());
-  return ControlReply(tenants.Do(caller, request->verb, request->arguments));
-}
-
 }  // namespace bedplate

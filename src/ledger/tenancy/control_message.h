@@ -10,7 +10,6 @@
 
 #include "base/json.h"
 #include "base/status.h"
-#include "ledger/tenancy/tenants.h"
 
 namespace bedplate {
 
@@ -25,8 +24,5 @@ Result<ControlRequest> ParseControlRequest(std::string_view line);
 std::string ControlReply(const Result<Json>& done);
 /// What was done, or the error that was told. kDataLoss: it is no such line.
 Result<Json> ParseControlReply(std::string_view line);
-
-/// The reply to a line, whatever it is.
-std::string AnswerControl(Tenants& tenants, const Caller& caller, std::string_view line);
 
 }  // namespace bedplate

@@ -36,6 +36,11 @@ constexpr VerbRow kRows[] = {
     {kAuditList,      "audit.list",      "GET",  "/admin/v1/audit",              "",       kTenant, kNo,     kNo,      kNo,  kTenant},
     {kSecretsList,    "secrets.list",    "GET",  "/admin/v1/secrets",            "",       kAll,    kNo,     kNo,      kNo,  kNo},
     {kSecretsRotate,  "secrets.rotate",  "POST", "/admin/v1/secrets/rotate",     "",       kAll,    kNo,     kNo,      kNo,  kNo},
+    {kPriceAdd,       "price.add",       "POST", "/admin/v1/prices",             "",       kAll,    kNo,     kNo,      kNo,  kNo},
+    {kPriceList,      "price.list",      "GET",  "/admin/v1/prices",             "",       kTenant, kTenant, kTenant,  kTenant, kTenant},
+    {kUsageReport,    "usage.report",    "GET",  "/admin/v1/usage",              "",       kTenant, kTenant, kProject, kKey, kTenant},
+    {kRequestList,    "request.list",    "GET",  "/admin/v1/requests",           "",       kTenant, kTenant, kProject, kKey, kTenant},
+    {kRequestShow,    "request.show",    "GET",  "/admin/v1/requests/*",         "request", kTenant, kTenant, kProject, kKey, kTenant},
     // clang-format on
 };
 

@@ -50,6 +50,11 @@ enum class TenantVerb : uint8_t {
   kAuditList,
   kSecretsList,
   kSecretsRotate,
+  kPriceAdd,
+  kPriceList,
+  kUsageReport,
+  kRequestList,
+  kRequestShow,
 };
 
 struct VerbRow {
@@ -60,6 +65,8 @@ struct VerbRow {
   std::string_view subject;
   Reach owner, billing, admin, member, auditor;
   [[nodiscard]] bool writes() const { return method != "GET"; }
+  /// Done by Office, not by Tenants.
+  [[nodiscard]] bool of_books() const { return verb >= TenantVerb::kPriceAdd; }
 };
 std::span<const VerbRow> VerbRows();
 const VerbRow& RowOf(TenantVerb verb);

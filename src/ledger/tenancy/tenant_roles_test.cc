@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -80,6 +81,7 @@ TEST_F(TenantRolesTest, NoVerbCrossesTenants) {
         if (from == to || (from == "host" && role == Role::kOwner)) continue;
         const std::string before = everything();
         for (const VerbRow& row : VerbRows()) {
+          if (row.of_books()) continue;  // office_test.cc
           const std::string what = Cat(RoleName(role), " of ", from, ": ", row.name, " of ", to);
           const Json arguments = ArgumentsFor(row, to, targets.at(Role::kMember), ++asked);
           const auto done = tenants_->Do(Caller::Key(caller), row.name, arguments);
@@ -95,7 +97,8 @@ TEST_F(TenantRolesTest, NoVerbCrossesTenants) {
       }
     }
   }
-  EXPECT_EQ(asked, (3 * 5 * 2 - 2) * VerbRows().size());
+  const auto of_tenants = std::ranges::count_if(VerbRows(), [](const VerbRow& row) { return !row.of_books(); });
+  EXPECT_EQ(asked, (3 * 5 * 2 - 2) * static_cast<size_t>(of_tenants));
 }
 
 // In its own tenant a key may what the table says, and nothing else: the table once more, as people read it.

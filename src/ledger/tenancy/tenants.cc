@@ -109,6 +109,20 @@ Status Tenants::Commit(TenantState state, const TenantChange& change) {
   return Status::Ok();
 }
 
+Result<Actor> Tenants::ActorOf(const Caller& caller, const VerbRow& row) const {
+  return Actor::Of(*state(), caller, row, clock_.UnixSeconds());
+}
+
+Status Tenants::NoteInAudit(const Actor& actor, std::string_view verb, std::string tenant, std::string subject,
+                            const Json& details) {
+  const std::lock_guard lock(mutex_);
+  return store_->Apply({.tenants = {},
+                        .projects = {},
+                        .keys = {},
+                        .versions = {},
+                        .audit = AuditOf(actor, verb, std::move(tenant), std::move(subject), details)});
+}
+
 Result<Json> Tenants::Do(const Caller& caller, std::string_view verb, const Json& arguments) {
   const VerbRow* const row = FindVerb(verb);
   if (row == nullptr)

@@ -48,6 +48,11 @@ class Tenants {
   Result<Json> Do(const Caller& caller, std::string_view verb, const Json& arguments);
   [[nodiscard]] std::shared_ptr<const TenantState> state() const;
 
+  /// For verbs that others do: who the caller is, and a row in the audit.
+  Result<Actor> ActorOf(const Caller& caller, const VerbRow& row) const;
+  Status NoteInAudit(const Actor& actor, std::string_view verb, std::string tenant, std::string subject,
+                     const Json& details);
+
  private:
   Tenants(Options options, std::unique_ptr<TenantStore> store, TenantState state, const Clock& clock);
   static std::filesystem::path HeadsPath(const Options& options);

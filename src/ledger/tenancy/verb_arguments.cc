@@ -1,6 +1,8 @@
 #include "ledger/tenancy/verb_arguments.h"
 
 #include "base/check.h"
+#include "ledger/price.h"
+#include "ledger/reports/usage_report.h"
 #include "ledger/tenancy/tenant_records.h"
 
 namespace bedplate {
@@ -64,6 +66,69 @@ constexpr Argument kAuditRows[] = {
     {.name = "limit", .kind = kInteger, .about = "Left out: 100.", .min = 1, .max = 1000},
     {.name = "verify", .kind = kFlag, .about = "Every row of the chain is computed anew first. The operator's alone."}};
 
+constexpr Argument kFrom{.name = "from",
+                         .kind = kInteger,
+                         .about = "Unix seconds, UTC. Left out: the beginning of the month that `to` lies in.",
+                         .min = 0,
+                         .max = kLatestTime};
+constexpr Argument kTo{.name = "to",
+                       .kind = kInteger,
+                       .about = "Unix seconds, not included. Left out: now.",
+                       .min = 0,
+                       .max = kLatestTime};
+constexpr Argument kUsedTenant{.name = "tenant", .kind = kOneOrTexts, .about = "Used by this tenant, or one of these."};
+constexpr Argument kUsedProject{.name = "project", .kind = kOneOrTexts, .about = "Used by this project."};
+constexpr Argument kUsedKey{.name = "key", .kind = kOneOrTexts, .about = "Used by the key of this id."};
+constexpr Argument kUsedModel{.name = "model", .kind = kOneOrTexts, .about = "Used of this model."};
+constexpr Argument kUsedTier{.name = "tier", .kind = kOneOrTexts, .about = "Used in this service tier."};
+constexpr Argument kUsedBy{.name = "end_user", .kind = kOneOrTexts, .about = "Used for whom the request named so."};
+constexpr Argument kNewPrice[] = {
+    {.name = "tenant", .about = "Whom it is asked of. Left out: everybody who has no price of their own."},
+    {.name = "model", .about = "Of which model. Left out: of any that has no price of its own."},
+    {.name = "tier", .about = "In which service tier. Left out: in any that has no price of its own."},
+    {.name = "meter", .about = "What is counted.", .needed = true, .words = kMeterNames},
+    {.name = "amount",
+     .about = "Dollars, as a string, since a number might be rounded: \"0.60\". At most twelve digits after the point.",
+     .needed = true},
+    {.name = "per",
+     .kind = kInteger,
+     .about = "For so many. Left out: a million tokens, or an hour's milliseconds.",
+     .min = 1,
+     .max = 1'000'000'000'000'000},
+    {.name = "from", .kind = kInteger, .about = "Unix seconds. Left out: now.", .min = 0, .max = kLatestTime},
+    {.name = "to",
+     .kind = kInteger,
+     .about = "Unix seconds, not included. Left out: until another of the same thing begins.",
+     .min = 0,
+     .max = kLatestTime}};
+constexpr Argument kPriceFilters[] = {{.name = "tenant", .about = "Those that this tenant may pay."},
+                                      {.name = "model", .about = "Those that may be paid for this model."}};
+constexpr Argument kUsageReportArguments[] = {
+    kFrom,
+    kTo,
+    {.name = "bucket", .about = "A line for each. Left out: none, the whole time in one.", .words = kBucketNames},
+    {.name = "group_by",
+     .kind = kOneOrTexts,
+     .about = "A line for each value of tenant, project, key, model, tier, end_user, meter; several with commas."},
+    kUsedTenant,
+    kUsedProject,
+    kUsedKey,
+    kUsedModel,
+    kUsedTier,
+    kUsedBy};
+constexpr Argument kRequestFilters[] = {
+    kFrom,
+    kTo,
+    kUsedTenant,
+    kUsedProject,
+    kUsedKey,
+    kUsedModel,
+    kUsedTier,
+    kUsedBy,
+    {.name = "before", .kind = kInteger, .about = "Of lower numbers alone.", .min = 1, .max = INT64_MAX},
+    {.name = "limit", .kind = kInteger, .about = "Left out: 100.", .min = 1, .max = 1000}};
+constexpr Argument kThisRequest[] = {{.name = "request", .about = "The request's id.", .needed = true}};
+
 }  // namespace
 
 VerbArguments ArgumentsOf(TenantVerb verb) {
@@ -100,6 +165,16 @@ VerbArguments ArgumentsOf(TenantVerb verb) {
       return {kRotation};
     case kAuditList:
       return {kAuditRows};
+    case kPriceAdd:
+      return {kNewPrice};
+    case kPriceList:
+      return {kPriceFilters};
+    case kUsageReport:
+      return {kUsageReportArguments};
+    case kRequestList:
+      return {kRequestFilters};
+    case kRequestShow:
+      return {kThisRequest};
   }
   CheckFailed("a verb of the table", __FILE__, __LINE__);
 }

@@ -19,7 +19,8 @@ struct Argument {
     kName,     // of something new: IsTenantName (tenant_records.h)
     kInteger,  // from min to max
     kFlag,
-    kTexts,  // at most kTextsMax, each as a kText
+    kTexts,       // at most kTextsMax, each as a kText
+    kOneOrTexts,  // a kText, or a kTexts
   };
   static constexpr size_t kTextBytesMax = 1024;
   static constexpr size_t kTextsMax = 1000;

@@ -1,0 +1,208 @@
+// Prices, usage and requests through the office: what is asked, who may ask, and that the sums are the books'.
+#include "ledger/office/office.h"
+
+#include "ledger/books_testing.h"
+#include "ledger/tenancy/tenants_testing.h"
+
+namespace bedplate {
+namespace {
+
+class OfficeTest : public TenantsTest {
+ protected:
+  OfficeTest() {
+    Local("tenant.create", Json::Object{{"name", "acme"}});
+    Local("project.create", Json::Object{{"tenant", "acme"}, {"name", "search"}});
+    auto books = Books::Open(files_.ledger(), clock_, nullptr);
+    EXPECT_TRUE(books.ok()) << books.status().message();
+    writer_ = std::make_unique<BookWriter>(*std::move(books), clock_);
+    office_ = std::make_unique<Office>(*tenants_, Office::BooksKept{writer_.get(), files_.ledger()}, clock_);
+  }
+
+  Json Did(const Caller& caller, std::string_view verb, Json::Object arguments) {
+    const auto done = office_->Do(caller, verb, Json(std::move(arguments)));
+    EXPECT_TRUE(done.ok()) << verb << ": " << done.status().message();
+    return done.ok() ? *done : Json(Json::Object{});
+  }
+  Status DidNot(const Caller& caller, std::string_view verb, Json::Object arguments) {
+    const auto done = office_->Do(caller, verb, Json(std::move(arguments)));
+    EXPECT_FALSE(done.ok()) << verb;
+    return done.status();
+  }
+  std::string NewCaller(Json::Object arguments) {
+    return TextOf(Did(kLocal, "key.create", std::move(arguments)), "id");
+  }
+  // One request of so many tokens of each kind, an hour after the one before.
+  void Use(const std::string& tenant, const std::string& project, const std::string& key, const std::string& model,
+           std::array<int64_t, kMeters> quantities) {
+    const UsageEvent event{.key = {"gateway", 1, ++used_},
+                           .request = Cat("req_", used_),
+                           .tenant = tenant,
+                           .project = project,
+                           .api_key = key,
+                           .model = model,
+                           .quantities = quantities,
+                           .occurred_unix_us = clock_.UnixSeconds() * 1'000'000};
+    const Status written = RecordAndCharge(*writer_, event);
+    EXPECT_TRUE(written.ok()) << written.message();
+    clock_.Advance(std::chrono::hours(1));
+  }
+  static int64_t IntOf(const Json& object, std::string_view member) {
+    const Json* const value = object.Find(member);
+    return value != nullptr && value->is_int() ? value->as_int() : -1;
+  }
+  static const Json::Array& DataOf(const Json& list) { return list.Find("data")->as_array(); }
+
+  BooksFolder files_;
+  int64_t used_ = 0;
+  std::unique_ptr<BookWriter> writer_;
+  std::unique_ptr<Office> office_;
+};
+
+TEST_F(OfficeTest, APriceIsAddedAuditedAndShown) {
+  const Json added = Did(kLocal, "price.add", {{"model", "m"}, {"meter", "output"}, {"amount", "0.60"}});
+  EXPECT_EQ(IntOf(added, "number"), 1);
+  EXPECT_EQ(TextOf(added, "amount"), "0.60");
+  EXPECT_EQ(IntOf(added, "per"), 1'000'000);
+  EXPECT_EQ(IntOf(added, "from_at"), clock_.UnixSeconds());
+  EXPECT_TRUE(added.Find("to_at")->is_null());
+  const Json audit = Did(kLocal, "audit.list", {{"limit", 1}});
+  EXPECT_EQ(TextOf(DataOf(audit)[0], "verb"), "price.add");
+  EXPECT_EQ(TextOf(DataOf(audit)[0], "subject"), "m");
+
+  clock_.Advance(std::chrono::seconds(5));
+  Did(kLocal, "price.add", {{"model", "m"}, {"meter", "output"}, {"amount", "0.7"}});
+  EXPECT_EQ(DidNot(kLocal, "price.add", {{"model", "m"}, {"meter", "output"}, {"amount", "0.8"}}).reason(), "overlap");
+  const Json second = Did(kLocal, "audit.list", {{"limit", 1}});
+  EXPECT_EQ(IntOf(DataOf(second)[0], "number"), IntOf(DataOf(audit)[0], "number") + 1) << "no row of what could not be";
+  EXPECT_EQ(DataOf(Did(kLocal, "price.list", {})).size(), 2U);
+}
+
+TEST_F(OfficeTest, WrongPricesAreRefusedByTheArgument) {
+  const auto refused = [&](Json::Object more, std::string_view param) {
+    Json::Object arguments{{"meter", "output"}, {"amount", "1"}};
+    for (Json::Member& member : more) {
+      std::erase_if(arguments, [&](const Json::Member& known) { return known.first == member.first; });
+      arguments.push_back(std::move(member));
+    }
+    const Status status = DidNot(kLocal, "price.add", std::move(arguments));
+    EXPECT_EQ(status.param(), param) << status.message();
+  };
+  refused({{"meter", "words"}}, "meter");
+  refused({{"amount", 0.6}}, "amount");
+  refused({{"amount", "1e3"}}, "amount");
+  refused({{"amount", "0.0000000000001"}}, "amount");
+  refused({{"per", 0}}, "per");
+  refused({{"from", -1}}, "from");
+  refused({{"prise", "1"}}, "prise");
+  EXPECT_EQ(DidNot(kLocal, "price.add", {{"meter", "output"}, {"amount", "-1"}}).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(DidNot(kLocal, "price.add", {{"meter", "output"}, {"amount", "1"}, {"from", 9}, {"to", 8}}).code(),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(DidNot(kLocal, "price.add", {{"meter", "output"}, {"amount", "1"}, {"tenant", "nobody"}}).reason(),
+            "tenant_not_found");
+  EXPECT_TRUE(DataOf(Did(kLocal, "price.list", {})).empty());
+}
+
+TEST_F(OfficeTest, UsageIsSummedByNamesAndTime) {
+  Did(kLocal, "price.add", {{"meter", "prompt"}, {"amount", "1"}, {"from", 0}});
+  Did(kLocal, "price.add", {{"meter", "output"}, {"amount", "3"}, {"from", 0}});
+  Use("acme", "default", "k1", "small", {100, 20, 10, 5, 0});
+  Use("acme", "search", "k2", "small", {1000, 0, 100, 0, 0});
+  clock_.Advance(std::chrono::hours(24));
+  Use("acme", "search", "k2", "large", {1, 0, 1, 0, 0});
+  Use("host", "default", "k3", "large", {7, 0, 0, 0, 0});
+
+  const Json all = Did(kLocal, "usage.report", {{"from", 0}});
+  ASSERT_EQ(DataOf(all).size(), 1U);
+  const Json& line = DataOf(all)[0];
+  EXPECT_EQ(IntOf(line, "requests"), 4);
+  EXPECT_EQ(IntOf(line, "prompt_tokens"), 1128);
+  EXPECT_EQ(IntOf(line, "cached_tokens"), 20);
+  EXPECT_EQ(IntOf(line, "output_tokens"), 116);
+  EXPECT_EQ(IntOf(line, "reasoning_tokens"), 5);
+  EXPECT_EQ(TextOf(line, "cost"), "0.001441") << "1,108 at a millionth of a dollar, 111 at three";
+
+  const Json daily = Did(kLocal, "usage.report", {{"from", 0}, {"bucket", "day"}, {"group_by", "model,tenant"}});
+  ASSERT_EQ(DataOf(daily).size(), 3U);
+  EXPECT_EQ(IntOf(DataOf(daily)[0], "from_at"), 0);
+  EXPECT_EQ(IntOf(DataOf(daily)[0], "to_at"), 86'400);
+  EXPECT_EQ(TextOf(DataOf(daily)[0], "model"), "small");
+  EXPECT_EQ(IntOf(DataOf(daily)[0], "requests"), 2);
+  EXPECT_EQ(TextOf(*daily.Find("total"), "cost"), "0.001441");
+
+  const Json meters =
+      Did(kLocal, "usage.report", {{"from", 0}, {"group_by", Json::Array{"meter"}}, {"tenant", "acme"}});
+  ASSERT_EQ(DataOf(meters).size(), 2U);
+  EXPECT_EQ(TextOf(DataOf(meters)[0], "meter"), "prompt");
+  EXPECT_EQ(IntOf(DataOf(meters)[0], "quantity"), 1101);
+  EXPECT_EQ(TextOf(DataOf(meters)[1], "cost"), "0.000333");
+
+  EXPECT_EQ(DidNot(kLocal, "usage.report", {{"group_by", "colour"}}).param(), "group_by");
+  EXPECT_EQ(DidNot(kLocal, "usage.report", {{"bucket", "week"}}).param(), "bucket");
+  EXPECT_EQ(DidNot(kLocal, "usage.report", {{"from", 10}, {"to", 10}}).param(), "from");
+}
+
+TEST_F(OfficeTest, EachRoleSeesItsPart) {
+  const std::string owner = NewCaller({{"tenant", "acme"}, {"role", "owner"}});
+  const std::string admin = NewCaller({{"tenant", "acme"}, {"project", "search"}, {"role", "admin"}});
+  const std::string member = NewCaller({{"tenant", "acme"}, {"project", "search"}, {"role", "member"}});
+  Use("acme", "default", owner, "m", {1, 0, 0, 0, 0});
+  Use("acme", "search", admin, "m", {10, 0, 0, 0, 0});
+  Use("acme", "search", member, "m", {100, 0, 0, 0, 0});
+  Use("host", "default", "other", "m", {1000, 0, 0, 0, 0});
+  const auto sees = [&](const std::string& key) {
+    const Json report = Did(Caller::Key(key), "usage.report", {{"from", 0}});
+    return IntOf(*report.Find("total"), "prompt_tokens");
+  };
+  EXPECT_EQ(sees(owner), 111);
+  EXPECT_EQ(sees(admin), 110);
+  EXPECT_EQ(sees(member), 100);
+  EXPECT_EQ(DataOf(Did(Caller::Key(member), "request.list", {{"from", 0}})).size(), 1U);
+  EXPECT_EQ(DidNot(Caller::Key(owner), "usage.report", {{"tenant", "host"}}).reason(), "tenant_not_found");
+  EXPECT_EQ(DidNot(Caller::Key(member), "usage.report", {{"key", owner}}).reason(), "key_not_found");
+  EXPECT_EQ(DidNot(Caller::Key(admin), "request.list", {{"project", "default"}}).reason(), "project_not_found");
+  EXPECT_EQ(DidNot(Caller::Key(member), "request.show", {{"request", "req_1"}}).reason(), "request_not_found");
+  EXPECT_EQ(DidNot(Caller::Key(owner), "request.show", {{"request", "req_4"}}).reason(), "request_not_found");
+  const Json shown = Did(Caller::Key(member), "request.show", {{"request", "req_3"}});
+  EXPECT_EQ(TextOf(shown.Find("usage")->as_array().at(0), "request"), "req_3");
+  EXPECT_EQ(DidNot(Caller::Key(owner), "price.add", {{"meter", "output"}, {"amount", "0"}}).reason(),
+            "role_not_allowed");
+}
+
+TEST_F(OfficeTest, AnothersOwnPriceIsNotShown) {
+  const std::string owner = NewCaller({{"tenant", "acme"}, {"role", "owner"}});
+  Did(kLocal, "price.add", {{"tenant", "host"}, {"meter", "output"}, {"amount", "1"}});
+  Did(kLocal, "price.add", {{"tenant", "acme"}, {"meter", "output"}, {"amount", "2"}});
+  Did(kLocal, "price.add", {{"meter", "output"}, {"amount", "3"}});
+  EXPECT_EQ(DataOf(Did(kLocal, "price.list", {})).size(), 3U);
+  const Json seen = Did(Caller::Key(owner), "price.list", {});
+  ASSERT_EQ(DataOf(seen).size(), 2U);
+  EXPECT_EQ(TextOf(DataOf(seen)[0], "amount"), "2.00");
+}
+
+TEST_F(OfficeTest, RequestsAreListedInPages) {
+  for (int i = 0; i < 5; ++i) Use("acme", "default", "k", i % 2 == 0 ? "even" : "odd", {1, 0, 0, 0, 0});
+  const Json first = Did(kLocal, "request.list", {{"from", 0}, {"model", "even"}, {"limit", 2}});
+  ASSERT_EQ(DataOf(first).size(), 2U);
+  EXPECT_EQ(TextOf(DataOf(first)[0], "request"), "req_5");
+  EXPECT_EQ(TextOf(DataOf(first)[1], "request"), "req_3");
+  EXPECT_TRUE(DataOf(first)[0].Find("cost")->is_null()) << "it has no price";
+  const Json second = Did(kLocal, "request.list",
+                          {{"from", 0}, {"model", "even"}, {"limit", 2}, {"before", IntOf(first, "next_before")}});
+  ASSERT_EQ(DataOf(second).size(), 1U);
+  EXPECT_EQ(TextOf(DataOf(second)[0], "request"), "req_1");
+  EXPECT_TRUE(second.Find("next_before")->is_null());
+}
+
+TEST(Buckets, BeginAtWholeUtcTimes) {
+  constexpr int64_t kUs = 1'000'000;
+  const int64_t time = 1'709'210'096 * kUs + 5;  // 2024-02-29 12:34:56
+  EXPECT_EQ(BucketBegin(Bucket::kMinute, time), 1'709'210'040 * kUs);
+  EXPECT_EQ(BucketBegin(Bucket::kHour, time), 1'709'208'000 * kUs);
+  EXPECT_EQ(BucketBegin(Bucket::kDay, time), 1'709'164'800 * kUs);
+  EXPECT_EQ(BucketBegin(Bucket::kMonth, time), 1'706'745'600 * kUs);
+  EXPECT_EQ(NextBucket(Bucket::kMonth, 1'706'745'600 * kUs), 1'709'251'200 * kUs) << "a leap day belongs to it";
+  EXPECT_EQ(BucketBegin(Bucket::kMonth, 1'706'745'600 * kUs), 1'706'745'600 * kUs);
+}
+
+}  // namespace
+}  // namespace bedplate
