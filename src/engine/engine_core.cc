@@ -115,7 +115,7 @@ Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> 
   std::optional<TokenLookup> lookup = MakeLookup(request);  // before the lock: it reads the whole prompt
   const std::lock_guard lock(mutex_);
   const size_t waiting = inbox_.size() + unstarted_;
-  if (waiting >= options_.queue_max) {
+  if (!QueueTakes(request.request, waiting)) {
     ++refused_;
     return Status::ResourceExhausted(Cat(waiting, " requests are waiting already and the queue holds ",
                                          options_.queue_max, "; try again later"))
@@ -128,6 +128,7 @@ Status EngineCore::Submit(PreparedRequest request, std::shared_ptr<EventStream> 
   auto live = std::make_unique<LiveRequest>(std::move(request), std::move(events), arrival, salt, seed, clock_.Now());
   live->sequences.push_back(std::make_unique<Sequence>(*live, 0, *model_.tokenizer));
   live->sequences.back()->lookup = std::move(lookup);
+  NoteWaiting(live->request());
   inbox_.push_back(std::move(live));
   live_.fetch_add(1);
   return Status::Ok();
@@ -138,6 +139,30 @@ std::optional<TokenLookup> EngineCore::MakeLookup(const PreparedRequest& prepare
   const bool drafts = options_.speculation.mode != Speculation::Mode::kOff && prepared.request.speculation;
   if (!drafts && prepared.prediction.empty()) return std::nullopt;
   return TokenLookup(prepared.prediction, prepared.tokens, std::min(prepared.output_tokens_max, kOutputReserve));
+}
+
+void EngineCore::NoteWaiting(const Request& request) {
+  auto at = std::ranges::find(waiting_flows_, request.flow, &WaitingFlow::id);
+  if (at == waiting_flows_.end()) at = waiting_flows_.insert(at, {.id = request.flow});
+  at->weight = request.weight;
+  ++at->requests;
+}
+
+/// A full queue still takes what a flow is short of its share of it, up to twice its length in all: or one flow could
+/// keep the others out. A flow alone finds it full when it is.
+bool EngineCore::QueueTakes(const Request& request, size_t waiting) const {
+  if (waiting < options_.queue_max) return true;
+  if (waiting >= 2 * size_t{options_.queue_max}) return false;
+  uint32_t own = 0;
+  double weights = request.weight;
+  for (const WaitingFlow& flow : waiting_flows_) {
+    if (flow.id == request.flow) {
+      own = flow.requests;
+    } else {
+      weights += flow.weight;
+    }
+  }
+  return own < options_.queue_max * (request.weight / weights);
 }
 
 /// The requests ahead take about the mean time so far, sequences_max at a time.
@@ -276,6 +301,7 @@ void EngineCore::Deliver(std::vector<Delivery> deliveries) {
 
 void EngineCore::Publish() {
   metrics_.sequences_running = scheduler_->running();
+  metrics_.flows = scheduler_->flows().live();
   metrics_.pages_used = kv_->used_pages();
   metrics_.pages_cached = kv_->cached_pages();
   metrics_.pages_evicted = kv_->evicted_pages();
@@ -286,6 +312,13 @@ void EngineCore::Publish() {
   const std::lock_guard lock(mutex_);
   published_ = metrics_;
   unstarted_ = scheduler_->unstarted();
+  waiting_flows_.clear();
+  for (const Flow* flow : scheduler_->flows().flows()) {
+    if (flow->unstarted > 0) {
+      waiting_flows_.push_back({.id = flow->id, .weight = flow->weight, .requests = flow->unstarted});
+    }
+  }
+  for (const auto& request : inbox_) NoteWaiting(request->request());
   live_.store(static_cast<uint32_t>(scheduler_->live() + inbox_.size()));
 }
 

@@ -65,6 +65,8 @@ class EngineCore {
   [[nodiscard]] Result<std::span<const uint64_t>> Allowed(const Sequence& sequence, TokenMasks::Cursor& cursor);
   void Deliver(std::vector<Delivery> deliveries);
   void Publish();
+  void NoteWaiting(const Request& request);
+  [[nodiscard]] bool QueueTakes(const Request& request, size_t waiting) const;
   [[nodiscard]] uint32_t RetryAfterMs(size_t waiting) const;
 
   const EngineOptions options_;
@@ -86,10 +88,17 @@ class EngineCore {
   std::unique_ptr<Scheduler> scheduler_;                // after kv_: its requests give their pages back
   std::vector<std::unique_ptr<LiveRequest>> arriving_;  // out of the inbox and not yet the scheduler's
 
-  mutable std::mutex mutex_;  // guards inbox_, arrivals_, unstarted_, published_
+  struct WaitingFlow {
+    uint64_t id = 0;
+    uint32_t weight = 1;
+    uint32_t requests = 0;
+  };
+
+  mutable std::mutex mutex_;  // guards inbox_, arrivals_, unstarted_, waiting_flows_, published_, refused_
   std::vector<std::unique_ptr<LiveRequest>> inbox_;
   uint64_t arrivals_ = 0;
-  uint32_t unstarted_ = 0;  // the scheduler's, as of the last step
+  uint32_t unstarted_ = 0;                  // the scheduler's, as of the last step
+  std::vector<WaitingFlow> waiting_flows_;  // of those and of what is in the inbox
   EngineMetrics published_;
   uint64_t refused_ = 0;
 

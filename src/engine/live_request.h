@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "engine/acceptance.h"
 #include "engine/engine.h"
+#include "engine/fair_share.h"
 #include "engine/kv_pages.h"
 #include "engine/output.h"
 #include "engine/token_counts.h"
@@ -25,9 +26,9 @@ inline constexpr uint32_t kOutputReserve = 1024;
 /// A level of priority is worth having come so much earlier.
 inline constexpr std::chrono::seconds kPriorityWorth{10};
 
-/// Who goes first: earlier arrival, where each level of priority counts as kPriorityWorth; then the lower choice.
-/// Total, and fixed for a sequence's life, so whoever is first can always get what it needs. And nothing waits forever:
-/// who is n levels higher goes first only if it comes within n times kPriorityWorth.
+/// Who goes first of a flow: earlier arrival, where each level of priority counts as kPriorityWorth; then the lower
+/// choice. Total, and fixed for a sequence's life, so whoever is first can always get what it needs. And nothing waits
+/// forever: who is n levels higher goes first only if it comes within n times kPriorityWorth.
 struct Rank {
   Instant due{};
   uint64_t arrival = 0;
@@ -55,8 +56,11 @@ struct Sequence {
   const Rank rank;
   const uint32_t output_tokens_max;
   State state = State::kWaiting;
+  uint64_t yielded_in = 0;  // the last step in which another flow took its place
+  double depth = 0;         // how many of its flow run before it, by weight (see GoesBefore)
   std::vector<TokenId> tokens;
   uint32_t computed = 0;
+  uint32_t counted = 0;        // the first so many tokens were cached, or its flow's share has been charged for them
   bool planned = false;        // has rows in the step being planned
   std::vector<TokenId> draft;  // guessed to follow the known tokens; only while a step is planned and computed
   SequencePages pages;
@@ -83,6 +87,7 @@ struct Sequence {
 
   [[nodiscard]] uint32_t choice() const { return rank.choice; }
   [[nodiscard]] int32_t priority() const;
+  [[nodiscard]] Flow& flow() const;
   [[nodiscard]] uint32_t known() const { return static_cast<uint32_t>(tokens.size()); }
   [[nodiscard]] uint32_t missing() const { return known() - computed; }
   [[nodiscard]] uint32_t output_left() const { return output_tokens_max - output.tokens(); }
@@ -107,6 +112,7 @@ struct LiveRequest {
   const uint64_t salt;  // of its pages in the prefix tree
   const uint64_t seed;
   const Instant arrived_at;
+  Flow* flow = nullptr;                              // the scheduler's, while it has the request
   std::vector<std::unique_ptr<Sequence>> sequences;  // choice 0 first; the others follow when the prompt is computed
   uint32_t choices_left;
   bool started = false;      // has had pages at some time
@@ -129,6 +135,18 @@ struct LiveRequest {
 
 inline int32_t Sequence::priority() const {
   return request.request().priority;
+}
+inline Flow& Sequence::flow() const {
+  return *request.flow;
+}
+
+/// Among running sequences, whose pages and places are kept: each flow's first before anybody's second, where a flow of
+/// weight w has w for one of weight 1; then the flow that goes first; inside a flow by rank. Fixed during a step. With
+/// one flow it is the rank.
+inline bool GoesBefore(const Sequence* a, const Sequence* b) {
+  if (a->depth != b->depth) return a->depth < b->depth;
+  if (a->flow().place != b->flow().place) return a->flow().place < b->flow().place;
+  return a->rank < b->rank;
 }
 
 }  // namespace bedplate

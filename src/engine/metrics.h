@@ -43,6 +43,7 @@ struct EngineMetrics {
   uint64_t steps = 0;
   uint32_t requests_waiting = 0;
   uint32_t sequences_running = 0;
+  uint32_t flows = 0;          // with requests here
   uint32_t pages_total = 0;    // over all groups
   uint32_t pages_used = 0;     // by running sequences
   uint32_t pages_cached = 0;   // held only by the prefix tree

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "base/cat.h"
@@ -17,7 +18,6 @@ double Seconds(Duration d) {
   return std::chrono::duration<double>(d).count();
 }
 
-constexpr auto kByRank = [](const Sequence* a, const Sequence* b) { return a->rank < b->rank; };
 constexpr auto kByRankLastFirst = [](const Sequence* a, const Sequence* b) { return b->rank < a->rank; };
 
 }  // namespace
@@ -39,6 +39,8 @@ Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokeniz
   BP_CHECK(options.sequences_max >= 1 && options.sequences_max <= options.step_tokens_max);
   BP_CHECK(options.logit_rows_max > options.sequences_max && options.prefill_chunk_max >= 1);
   running_.reserve(options.sequences_max);
+  leavers_.reserve(options.sequences_max);
+  staying_.reserve(options.sequences_max);
   prompts_.reserve(options.sequences_max);
   shares_.reserve(options.sequences_max);
   decodes_.reserve(options.sequences_max);
@@ -48,7 +50,9 @@ Scheduler::Scheduler(const SchedulerOptions& options, KvPages& kv, const Tokeniz
 
 void Scheduler::Admit(std::vector<std::unique_ptr<LiveRequest>>& arrivals) {
   for (auto& request : arrivals) {
+    request->flow = &fair_.Enter(request->request().flow, request->request().weight);
     Enqueue(*request->sequences.front());
+    ++request->flow->unstarted;
     live_.push_back(std::move(request));
     ++unstarted_;
   }
@@ -56,7 +60,9 @@ void Scheduler::Admit(std::vector<std::unique_ptr<LiveRequest>>& arrivals) {
 }
 
 Batch& Scheduler::Plan(Instant now) {
+  ++plans_;
   EndUnwanted(now);
+  OrderFlows();
   StartWaiting(now);
   PlanDecodes();
   RestorePages();
@@ -64,102 +70,6 @@ Batch& Scheduler::Plan(Instant now) {
   PlanDrafts();
   AddDecodes();
   return batch_;
-}
-
-void Scheduler::EndUnwanted(Instant now) {
-  for (const auto& request : live_) {
-    if (request->ended) continue;
-    if (request->stream->cancelled()) {
-      Cancel(*request);
-    } else if (request->prepared.deadline.has_value() && *request->prepared.deadline <= now) {
-      Fail(*request,
-           Status(StatusCode::kDeadlineExceeded,
-                  Cat("the request's deadline passed ", Seconds(now - request->arrived_at), " s after it arrived"))
-               .WithReason("deadline_passed"),
-           now);
-    }
-  }
-}
-
-void Scheduler::StartWaiting(Instant now) {
-  while (!waiting_.empty() && !start_blocked_) {
-    Sequence& first = *waiting_.back();
-    const bool started = running_.size() < options_.sequences_max && TryStart(first, now);
-    start_blocked_ = !started && !MakePlace(first);
-  }
-}
-
-/// The last known token is always computed, for its logits; so is the one before each token that is to be scored.
-uint32_t Scheduler::CachedMax(const Sequence& sequence) {
-  const LiveRequest& request = sequence.request;
-  const bool scores_pending = request.prompt_scored() < request.prompt_tokens();
-  return (scores_pending ? request.prompt_scored() : sequence.known()) - 1;
-}
-
-/// False: later. Otherwise the sequence has left the queue.
-bool Scheduler::TryStart(Sequence& sequence, Instant now) {
-  const LiveRequest& request = sequence.request;
-  const uint32_t cached_max = CachedMax(sequence);
-  sequence.computed = kv_.Start(sequence.pages, request.salt, sequence.tokens, cached_max);
-  const StartAnswer answer = Ask(sequence, 0);
-  if (answer != StartAnswer::kYes) {
-    kv_.Release(sequence.pages);
-    sequence.computed = 0;
-  }
-  if (answer == StartAnswer::kLater) return false;
-  if (answer == StartAnswer::kNever) {
-    Fail(sequence.request, Status::ResourceExhausted("the request can't be served with this server's settings"), now);
-    return true;
-  }
-  waiting_.pop_back();
-  sequence.state = Sequence::State::kRunning;
-  running_.insert(std::ranges::upper_bound(running_, &sequence, kByRank), &sequence);
-  kv_.PlanRestore(sequence.pages, request.salt, sequence.tokens, cached_max, pace_.row_seconds());
-  NoteStart(sequence, sequence.computed, now);
-  return true;
-}
-
-/// leaving: how many of the least important running ones are to be thought away.
-StartAnswer Scheduler::Ask(const Sequence& sequence, size_t leaving) const {
-  const std::span<Sequence* const> running(running_);
-  const StartQuestion question{.sequence = sequence,
-                               .running = running.first(running.size() - leaving),
-                               .leaving = running.last(leaving),
-                               .kv = kv_};
-  StartAnswer worst = StartAnswer::kYes;
-  for (const auto& rule : rules_) worst = std::max(worst, rule->MayStart(question));
-  return worst;
-}
-
-/// Preempts as few as will do for the sequence to start, none if it would not. True: it may be tried again.
-bool Scheduler::MakePlace(Sequence& sequence) {
-  if (running_.empty() || running_.back()->priority() >= sequence.priority()) return false;
-  sequence.computed = kv_.Start(sequence.pages, sequence.request.salt, sequence.tokens, CachedMax(sequence));
-  const size_t leaving = LeaversFor(sequence);
-  kv_.Release(sequence.pages);
-  sequence.computed = 0;
-  for (size_t i = 0; i < leaving; ++i) Preempt(*running_.back());
-  return leaving > 0;
-}
-
-size_t Scheduler::LeaversFor(const Sequence& sequence) const {
-  for (size_t leaving = 1; leaving <= running_.size(); ++leaving) {
-    const Sequence& last = *running_[running_.size() - leaving];
-    if (last.priority() >= sequence.priority() || !(sequence.rank < last.rank)) return 0;
-    if (Ask(sequence, leaving) == StartAnswer::kYes) return leaving;
-  }
-  return 0;
-}
-
-void Scheduler::NoteStart(Sequence& sequence, uint32_t cached, Instant now) {
-  LiveRequest& request = sequence.request;
-  if (std::exchange(request.started, true)) return;
-  --unstarted_;
-  request.usage.cached_tokens = cached;
-  if (request.wants_prompt_logprobs()) request.prompt_logprobs.reserve(request.prompt_tokens());
-  metrics_.prompt_tokens += request.prompt_tokens();
-  metrics_.cached_tokens += cached;
-  metrics_.queue_time.Add(Seconds(now - request.arrived_at));
 }
 
 void Scheduler::PlanDecodes() {
@@ -191,6 +101,7 @@ bool Scheduler::RestoreOne(Sequence& sequence) {
   const auto restored = kv_.RestoreRun(sequence.pages, request.salt, sequence.tokens, sequence.computed);
   if (restored == PageTiers::Restored::kWait || restored == PageTiers::Restored::kGone) return false;
   sequence.computed += kPageTokens;
+  sequence.counted = std::max(sequence.counted, sequence.computed);
   if (request.prompt_read || request.preempted) return true;
   request.usage.cached_tokens += kPageTokens;
   metrics_.cached_tokens += kPageTokens;
@@ -203,17 +114,37 @@ void Scheduler::PlanPrefills() {
   const uint32_t rows_max = running_.size() == 1 ? options_.step_tokens_max : options_.prefill_chunk_max;
   const uint32_t paced = decodes_.empty() ? options_.step_tokens_max : pace_.PromptRows(batch_.reserved());
   prompts_.clear();
-  shares_.clear();
   for (Sequence* sequence : running_) {
-    if (sequence->planned || KvPages::Restoring(sequence->pages) > 0) continue;
-    prompts_.push_back(sequence);
-    shares_.push_back(
-        {.priority = sequence->priority(), .missing = sequence->missing(), .rows_max = rows_max, .rows = 0});
+    if (!sequence->planned && KvPages::Restoring(sequence->pages) == 0) prompts_.push_back(sequence);
   }
-  sharing_.Share(shares_, std::min(paced, batch_.rows_left()));
-  for (size_t i = 0; i < prompts_.size(); ++i) {
-    const bool preempted = prompts_[i]->state != Sequence::State::kRunning;
-    if (!preempted && shares_[i].rows > 0) PlanPrefill(*prompts_[i], shares_[i].rows);
+  const auto place = [](const Sequence* s) { return s->flow().place; };
+  if (fair_.live() > 1) {
+    std::ranges::sort(prompts_, {}, [&](const Sequence* s) { return std::tuple(place(s), s->rank); });
+  }
+  const uint32_t rows = std::min(paced, batch_.rows_left()), before = batch_.rows();
+  for (auto begin = prompts_.begin(); begin != prompts_.end();) {
+    const auto end =
+        std::ranges::find_if(begin, prompts_.end(), [&](const Sequence* s) { return place(s) != place(*begin); });
+    // Counted in what was planned, not in what was shared out: where the flow's prompts find no pages, the next one's
+    // do.
+    const uint32_t taken = batch_.rows() - before;
+    const uint32_t most = taken == 0 ? rows : std::min(rows, options_.prefill_chunk_max);
+    if (taken < most) PlanFlow({begin, end}, most - taken, rows_max);
+    begin = end;
+  }
+}
+
+/// Prompts of one flow, by rank.
+void Scheduler::PlanFlow(std::span<Sequence* const> prompts, uint32_t rows, uint32_t rows_max) {
+  const auto preempted = [](const Sequence* s) { return s->state != Sequence::State::kRunning; };
+  shares_.clear();
+  for (const Sequence* s : prompts) {
+    shares_.push_back(
+        {.priority = s->priority(), .missing = preempted(s) ? 0 : s->missing(), .rows_max = rows_max, .rows = 0});
+  }
+  sharing_.Share(shares_, rows);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (!preempted(prompts[i]) && shares_[i].rows > 0) PlanPrefill(*prompts[i], shares_[i].rows);
   }
 }
 
@@ -335,7 +266,7 @@ uint32_t Scheduler::GrowOrPreempt(Sequence& sequence, uint32_t rows) {
 bool Scheduler::MakeRoom(const Sequence& sequence) {
   const auto victim = std::ranges::find_if(running_.rbegin(), running_.rend(),
                                            [&](const Sequence* s) { return MayYield(*s, sequence); });
-  if (victim == running_.rend() || !(sequence.rank < (*victim)->rank)) return false;
+  if (victim == running_.rend() || !GoesBefore(&sequence, *victim)) return false;
   Sequence& yields = **victim;
   if (yields.planned) {
     batch_.Unreserve(yields);
@@ -348,7 +279,8 @@ bool Scheduler::MakeRoom(const Sequence& sequence) {
 /// What it has in the step can still be taken back.
 bool Scheduler::MayYield(const Sequence& sequence, const Sequence& to) const {
   if (!sequence.planned) return true;
-  return sequence.priority() < to.priority() && std::ranges::find(decodes_, &sequence) != decodes_.end();
+  const bool may = &sequence.flow() == &to.flow() ? sequence.priority() < to.priority() : sequence.depth > to.depth;
+  return may && std::ranges::find(decodes_, &sequence) != decodes_.end();
 }
 
 void Scheduler::Preempt(Sequence& sequence) {
@@ -378,6 +310,7 @@ void Scheduler::CommitRows(const Batch::Slice& slice, Instant now) {
   LiveRequest& request = sequence.request;
   if (request.ended) return;
   sequence.computed += slice.rows - slice.drafted;
+  ChargePrompt(sequence);
   kv_.Settle(sequence.pages, request.salt, sequence.tokens, sequence.computed);
   if (request.prompt_read || sequence.computed < request.prompt_tokens()) return;
   ReadPrompt(request);
@@ -385,6 +318,13 @@ void Scheduler::CommitRows(const Batch::Slice& slice, Instant now) {
   for (uint32_t choice = 0; choice < request.request().choices; ++choice) {
     FinishChoice(sequence, {.choice = choice, .reason = FinishReason::kLength, .stop_string = {}}, now);
   }
+}
+
+/// What was computed before, and lost, isn't charged again.
+void Scheduler::ChargePrompt(Sequence& sequence) {
+  const uint32_t read = std::min(sequence.computed, sequence.request.prompt_tokens());
+  if (read > sequence.counted) fair_.ServePrompt(sequence.flow(), read - sequence.counted);
+  sequence.counted = std::max(sequence.counted, sequence.computed);
 }
 
 void Scheduler::ReadPrompt(LiveRequest& request) {
@@ -434,6 +374,7 @@ void Scheduler::CommitToken(const Batch::Wish& wish, const Drawn& drawn, Instant
     sequence.tokens.push_back(*drawn.token);
     ++request.usage.output_tokens;
     ++metrics_.output_tokens;
+    fair_.ServeOutput(sequence.flow());
   }
   if (!end || !accepted.delta.pieces.empty()) request.events.emplace_back(std::move(accepted.delta));
   if (accepted.finished.has_value()) FinishChoice(sequence, std::move(*accepted.finished), now);
@@ -508,15 +449,19 @@ void Scheduler::Cancel(LiveRequest& request) {
 void Scheduler::End(LiveRequest& request) {
   BP_CHECK(!request.ended);
   request.ended = true;
-  if (!request.started) --unstarted_;
+  if (!request.started) {
+    --unstarted_;
+    --request.flow->unstarted;
+  }
   for (const auto& sequence : request.sequences) {
     if (sequence->state == Sequence::State::kRunning) LeaveRunning(*sequence, Sequence::State::kEnded);
     if (sequence->state == Sequence::State::kWaiting) {
-      std::erase(waiting_, sequence.get());
-      start_blocked_ = false;
+      std::erase(request.flow->waiting, sequence.get());
+      blocked_ = nullptr;
     }
     sequence->state = Sequence::State::kEnded;
   }
+  fair_.Leave(*request.flow);
 }
 
 std::vector<Delivery> Scheduler::TakeEvents() {
@@ -536,24 +481,32 @@ void Scheduler::FailAll(const Status& status, Instant now) {
 
 void Scheduler::Enqueue(Sequence& sequence) {
   sequence.state = Sequence::State::kWaiting;
-  waiting_.insert(std::ranges::upper_bound(waiting_, &sequence, kByRankLastFirst), &sequence);
-  if (waiting_.back() == &sequence) start_blocked_ = false;
+  std::vector<Sequence*>& waiting = sequence.flow().waiting;
+  waiting.insert(std::ranges::upper_bound(waiting, &sequence, kByRankLastFirst), &sequence);
+  if (waiting.back() == &sequence) blocked_ = nullptr;
 }
 
 void Scheduler::LeaveRunning(Sequence& sequence, Sequence::State to) {
   BP_CHECK(std::erase(running_, &sequence) == 1);
+  --sequence.flow().running;
   kv_.Release(sequence.pages);
   if (draft_model_ != nullptr) draft_model_->Release(sequence);
   sequence.computed = 0;
   sequence.state = to;
-  start_blocked_ = false;
+  blocked_ = nullptr;
 }
 
 void Scheduler::CheckIntegrity() const {
-  BP_CHECK(std::ranges::is_sorted(running_, kByRank));
-  BP_CHECK(std::ranges::is_sorted(waiting_, kByRankLastFirst));
+  BP_CHECK(std::ranges::is_sorted(running_, GoesBefore));
   BP_CHECK(running_.size() <= options_.sequences_max);
   size_t running = 0, waiting = 0, unstarted = 0;
+  size_t flows_running = 0, flows_waiting = 0, flows_unstarted = 0;
+  for (const Flow* flow : fair_.flows()) {
+    BP_CHECK(std::ranges::is_sorted(flow->waiting, kByRankLastFirst));
+    flows_running += flow->running;
+    flows_waiting += flow->waiting.size();
+    flows_unstarted += flow->unstarted;
+  }
   for (const auto& request : live_) {
     unstarted += request->started || request->ended ? 0 : 1;
     for (const auto& sequence : request->sequences) {
@@ -564,7 +517,8 @@ void Scheduler::CheckIntegrity() const {
       BP_CHECK(!sequence->planned && sequence->draft.empty() && KvPages::Within(sequence->pages, sequence->known()));
     }
   }
-  BP_CHECK(running == running_.size() && waiting == waiting_.size() && unstarted == unstarted_);
+  BP_CHECK(running == running_.size() && waiting == flows_waiting && unstarted == unstarted_);
+  BP_CHECK(running == flows_running && unstarted == flows_unstarted);
   kv_.CheckIntegrity();
   if (draft_model_ != nullptr) draft_model_->CheckIntegrity();
 }

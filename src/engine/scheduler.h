@@ -4,23 +4,26 @@
 /// One rule: a sequence has known tokens and computed tokens, and a step lets the second catch up with the first.
 /// Prefill, decode, prefix hits and resuming after a preemption are that rule. A sequence catches up by computing rows,
 /// or where its next tokens are in a tier of the prefix cache, by getting their pages back.
-///   Step        sequences that miss one token first, in order of rank; then the others share what the pace of the
-///   first
-///               allows (step_pace.h) as prompt_share.h says, each at most prefill_chunk_max rows (all of the step if
-///               it runs alone).
-///   Start       in order of rank, when the StartRules agree. One that finds no place may take that of running ones of
-///               lower priority, the least important first, if it can start then. A request's choices after the first
-///               start when the prompt is computed, and share its whole pages through the prefix tree.
+///   Flows       share by weight, the least served first (fair_share.h); rank orders the sequences of one.
+///   Step        sequences that miss one token first; then the others share what the pace of the first allows
+///               (step_pace.h), flow by flow, in a flow as prompt_share.h says, each at most prefill_chunk_max rows
+///               (all of the step if it runs alone). A flow's rows are joined by those of the next ones only up to
+///               prefill_chunk_max together: longer steps are longer waits for the next prompt of the first.
+///   Start       the first in rank of the flow whose turn it is, when the StartRules agree. One that finds no place may
+///               take that of running ones: of its flow, of those of lower priority, the least important first; else
+///               of flows that run at least twice what its own flow would, by weight. Only if it can start then. A
+///               request's choices after the first start when the prompt is computed, and share its whole pages through
+///               the prefix tree.
 ///   Restore     a sequence that is being restored has no rows in the step; it waits for pages and for the tier, others
 ///               go on. A step copies no more than some milliseconds' worth. When a tier has no more, it computes.
 ///   Drafts      what is left of the step's rows may go to guesses of what those that miss one token will write next
 ///               (draft_choice.h says how many). They take only pages that nobody in the step needs, and those of
 ///               guesses that weren't drawn go back with the step, before anyone can see them.
-///   Preemption  a sequence without a page takes those of the least important one not yet in the step, or, of lower
-///               priority, without prompt rows in it, which keeps its tokens and computes or restores them later; if it
-///               is the least important itself, it is the one to wait.
-///               The most important sequence proceeds as soon as a less important one ends or yields, so there is
-///               neither deadlock nor livelock.
+///   Preemption  a sequence without a page takes those of the last one (GoesBefore) not yet in the step, or, of lower
+///               priority or of a flow that runs more, without prompt rows in it, which keeps its tokens and computes
+///               or restores them later; if it is the last itself, it is the one to wait.
+///               The first sequence proceeds as soon as another one ends or yields, and who is first changes only with
+///               tokens that were served, so there is neither deadlock nor livelock.
 ///   Cancel      looked for at the start of every step; pages are free before the step is planned.
 ///
 /// Owns:    the live requests. Threads: engine thread only. Time comes in as arguments.
@@ -35,6 +38,7 @@
 #include "engine/draft_choice.h"
 #include "engine/draft_model.h"
 #include "engine/engine.h"
+#include "engine/fair_share.h"
 #include "engine/kv_pages.h"
 #include "engine/live_request.h"
 #include "engine/metrics.h"
@@ -97,17 +101,22 @@ class Scheduler {
   [[nodiscard]] uint32_t live() const { return static_cast<uint32_t>(live_.size()); }
   [[nodiscard]] uint32_t unstarted() const { return unstarted_; }  // live requests that have never had pages
   [[nodiscard]] uint32_t running() const { return static_cast<uint32_t>(running_.size()); }
+  [[nodiscard]] const FairShare& flows() const { return fair_; }
   void CheckIntegrity() const;
 
  private:
-  // Before the step.
+  // Before the step (scheduler_start.cc).
   void EndUnwanted(Instant now);
+  void OrderFlows();
+  void OrderRunning();
   void StartWaiting(Instant now);
   [[nodiscard]] bool TryStart(Sequence& sequence, Instant now);
   [[nodiscard]] static uint32_t CachedMax(const Sequence& sequence);
-  [[nodiscard]] StartAnswer Ask(const Sequence& sequence, size_t leaving) const;
+  [[nodiscard]] StartAnswer Ask(const Sequence& sequence, size_t leaving);
   [[nodiscard]] bool MakePlace(Sequence& sequence);
-  [[nodiscard]] size_t LeaversFor(const Sequence& sequence) const;
+  void FindLowerOfFlow(const Sequence& sequence);
+  void FindOfFlowsThatRunMore(const Flow& flow);
+  [[nodiscard]] size_t LeaversFor(Sequence& sequence);
   void NoteStart(Sequence& sequence, uint32_t cached, Instant now);
 
   // The step.
@@ -115,6 +124,7 @@ class Scheduler {
   void RestorePages();
   [[nodiscard]] bool RestoreOne(Sequence& sequence);
   void PlanPrefills();
+  void PlanFlow(std::span<Sequence* const> prompts, uint32_t rows, uint32_t rows_max);
   void PlanPrefill(Sequence& sequence, uint32_t rows_max);
   void PlanDrafts();
   void OfferDraft(Sequence& sequence);
@@ -129,6 +139,7 @@ class Scheduler {
 
   // After the step.
   void CommitRows(const Batch::Slice& slice, Instant now);
+  void ChargePrompt(Sequence& sequence);
   void ReadPrompt(LiveRequest& request);
   void StartSiblings(LiveRequest& request);
   void CommitScore(LiveRequest& request, const Drawn& drawn);
@@ -153,14 +164,17 @@ class Scheduler {
   DraftModel* const draft_model_;
   std::vector<std::unique_ptr<StartRule>> rules_;
   std::vector<std::unique_ptr<LiveRequest>> live_;  // in order of arrival
-  std::vector<Sequence*> waiting_;                  // by rank, the most important last: it is taken from there
-  std::vector<Sequence*> running_;                  // by rank, the most important first
-  std::vector<Sequence*> prompts_;                  // scratch of PlanPrefills
-  std::vector<PromptShare> shares_;                 // of prompts_
-  std::vector<Sequence*> decodes_;                  // of the step being planned: they miss one token
-  std::vector<double> chances_;                     // scratch of OfferDraft
-  std::vector<Sequence*> for_model_;                // of decodes_: those that the draft model may guess for
-  bool start_blocked_ = false;  // the first waiting one was told "later", and nothing has been given back since
+  FairShare fair_;                                  // and what waits, by flow
+  std::vector<Sequence*> running_;                  // as GoesBefore says
+  std::vector<Sequence*> leavers_;     // scratch of MakePlace: who may yield its place, the first to go first
+  std::vector<Sequence*> staying_;     // scratch of Ask
+  std::vector<Sequence*> prompts_;     // scratch of PlanPrefills
+  std::vector<PromptShare> shares_;    // of prompts_
+  std::vector<Sequence*> decodes_;     // of the step being planned: they miss one token
+  std::vector<double> chances_;        // scratch of OfferDraft
+  std::vector<Sequence*> for_model_;   // of decodes_: those that the draft model may guess for
+  const Sequence* blocked_ = nullptr;  // was told "later" when it was to start, and nothing has been given back since
+  uint64_t plans_ = 0;
   uint32_t unstarted_ = 0;
   uint32_t restored_runs_ = 0;  // of the step being planned
   Batch batch_;

@@ -1,7 +1,7 @@
 // Method: deterministic simulation, after TigerBeetle's. The real engine core on a simulated clock and model; one seed
-// draws options, arrivals, lengths, parameters, cancels, deadlines and faults, of the disk too; where the cache has a
-// file, a second process follows the first, which was killed. Integrity after each step; at the end
-// every request has ended exactly once, with the tokens it gets alone, and every page is back. A failing seed prints;
+// draws options, arrivals, tenants, lengths, parameters, cancels, deadlines and faults, of the disk too; where the
+// cache has a file, a second process follows the first, which was killed. Integrity after each step; at the end every
+// request has ended exactly once, with the tokens it gets alone, and every page is back. A failing seed prints;
 // TEST_SEED=<seed> replays it as the first run.
 
 #include <gtest/gtest.h>
@@ -28,7 +28,8 @@ struct Client {
 /// Counts over all runs, to show that the simulation reaches what it is for.
 struct Coverage {
   uint64_t requests = 0, refused = 0, cancelled = 0, expired = 0, failed = 0, finished = 0;
-  uint64_t preemptions = 0, cached_tokens = 0, sliding_runs = 0, shared_choices = 0, scored_prompts = 0;
+  uint64_t preemptions = 0, between_flows = 0, cached_tokens = 0, sliding_runs = 0, shared_choices = 0,
+           scored_prompts = 0;
   uint64_t drafted = 0, accepted = 0, foretold = 0, draft_model_runs = 0;
   uint64_t memory_tokens = 0, file_tokens = 0, tier_evictions = 0, file_failures = 0, file_refusals = 0;
   uint64_t found_after_restart = 0;
@@ -142,6 +143,7 @@ class Simulation {
     options_.queue_max = static_cast<uint32_t>(rng_.Pick({1, 3, 100}));
     options_.prefix_cache = rng_.Chance(0.7);
     options_.seed = rng_.Next();
+    flows_ = rng_.Pick({1, 1, 2, 3, 8});
     // From hardly more than one sequence's pages to enough for all; a page is 1 MiB and a bit.
     size_t pages = static_cast<size_t>(rng_.Pick({1, 1, 2, 4, 8, 40}));
     for (const uint32_t window : model_options_.windows) {
@@ -193,6 +195,8 @@ class Simulation {
     Request& r = p.request;
     r.choices = rng_.Chance(0.2) ? static_cast<uint32_t>(rng_.Range(2, 4)) : 1;
     r.priority = static_cast<int32_t>(rng_.Pick({0, 0, 0, 0, 1, -1, 1000}));
+    r.flow = static_cast<uint64_t>(rng_.Range(1, flows_));
+    r.weight = static_cast<uint32_t>(rng_.Range(1, 3));
     r.ignore_end_of_generation = rng_.Chance(0.5);
     r.sampling = DrawSampling();
     if (rng_.Chance(0.3)) r.logprobs_top = static_cast<uint32_t>(rng_.Range(0, 3));
@@ -319,6 +323,7 @@ class Simulation {
     coverage_.cancelled += cancelled;
     coverage_.finished += finished;
     coverage_.preemptions += m.preemptions;
+    coverage_.between_flows += flows_ > 1 ? m.preemptions : 0;
     coverage_.cached_tokens += m.cached_tokens;
     EXPECT_LE(m.cached_memory_tokens + m.cached_file_tokens, m.cached_tokens);
     coverage_.memory_tokens += m.cached_memory_tokens;
@@ -340,6 +345,7 @@ class Simulation {
   SimClock clock_;
   EngineOptions options_;
   SimModel::Options model_options_;
+  int64_t flows_ = 1;
   std::optional<float> draft_noise_;  // none: no draft model
   DiskBytes disk_ = std::make_shared<std::vector<std::byte>>();
   double fault_rate_ = 0;        // of calls to the disk
@@ -356,23 +362,26 @@ TEST(EngineSimulation, EveryRequestEndsOnceWithTheTokensItGetsAlone) {
     ASSERT_FALSE(HasFailure()) << "replay with TEST_SEED=" << seed;
   }
   std::printf(
-      "%lu requests: %lu finished, %lu cancelled, %lu refused, %lu expired, %lu failed; %lu preemptions, %lu cached "
+      "%lu requests: %lu finished, %lu cancelled, %lu refused, %lu expired, %lu failed; %lu preemptions, %lu of them "
+      "where there are "
+      "several flows, %lu cached "
       "tokens, %lu runs with sliding groups, %lu with several choices, %lu scored prompts; %lu tokens drafted, %lu of "
       "them accepted, %lu foretold by a prediction, %lu runs with a draft model; %lu tokens restored from memory, %lu "
       "from the file, %lu of these after a restart, %lu runs evicted from the tiers, %lu refused by the file, %lu "
       "failed "
       "to be written or read\n",
       coverage.requests, coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
-      coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
-      coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs,
-      coverage.memory_tokens, coverage.file_tokens, coverage.found_after_restart, coverage.tier_evictions,
-      coverage.file_refusals, coverage.file_failures);
-  for (const uint64_t count :
-       {coverage.finished, coverage.cancelled, coverage.refused, coverage.expired, coverage.failed,
-        coverage.preemptions, coverage.cached_tokens, coverage.sliding_runs, coverage.shared_choices,
-        coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold, coverage.draft_model_runs,
-        coverage.memory_tokens, coverage.file_tokens, coverage.found_after_restart, coverage.tier_evictions,
-        coverage.file_failures}) {
+      coverage.preemptions, coverage.between_flows, coverage.cached_tokens, coverage.sliding_runs,
+      coverage.shared_choices, coverage.scored_prompts, coverage.drafted, coverage.accepted, coverage.foretold,
+      coverage.draft_model_runs, coverage.memory_tokens, coverage.file_tokens, coverage.found_after_restart,
+      coverage.tier_evictions, coverage.file_refusals, coverage.file_failures);
+  for (const uint64_t count : {coverage.finished,       coverage.cancelled,      coverage.refused,
+                               coverage.expired,        coverage.failed,         coverage.preemptions,
+                               coverage.between_flows,  coverage.cached_tokens,  coverage.sliding_runs,
+                               coverage.shared_choices, coverage.scored_prompts, coverage.drafted,
+                               coverage.accepted,       coverage.foretold,       coverage.draft_model_runs,
+                               coverage.memory_tokens,  coverage.file_tokens,    coverage.found_after_restart,
+                               coverage.tier_evictions, coverage.file_failures}) {
     EXPECT_GE(count, kRuns / 100);
   }
 }

@@ -93,7 +93,9 @@ struct Request {
   std::string prediction;                       // text that much of the output is expected to repeat; empty: none
   bool speculation = true;  // false: this request's tokens are computed one by one. The same tokens either way
   bool echo = false;        // completions: the prompt's text first
-  int32_t priority = 0;     // higher first: in the queue, in prompt rows, and the last to be preempted
+  int32_t priority = 0;     // among those of its flow, higher first: in the queue, in prompt rows, last to be preempted
+  uint64_t flow = 0;        // whose share it is of: a hash of the tenant; 0: one for everybody
+  uint32_t weight = 1;      // of that share, at least 1
 };
 
 }  // namespace bedplate
