@@ -12,6 +12,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <limits>
+#include <unordered_map>
 #include <utility>
 
 #include "base/cat.h"
@@ -26,6 +27,7 @@ constexpr size_t kNameMax = 64;
 constexpr std::string_view kFields[] = {"name",
                                         "tenant",
                                         "project",
+                                        "weight",
                                         "sha256",
                                         "access_key_id",
                                         "secret_access_key",
@@ -91,14 +93,14 @@ class Fields {
     return text;
   }
 
-  // 0 when absent.
+  // As it is when absent, which means what left_out says.
   template <class Number>
-  Status Read(std::string_view field, uint64_t max, Number& out) const {
+  Status Read(std::string_view field, uint64_t max, Number& out, std::string_view left_out = "no limit") const {
     const toml::node* const node = Find(field);
     if (node == nullptr) return Status::Ok();
     const auto number = node->value_exact<int64_t>();
     if (!number || *number < 1 || static_cast<uint64_t>(*number) > max) {
-      return Wrong(field, Cat("an integer from 1 to ", max, "; leave it out for no limit"));
+      return Wrong(field, Cat("an integer from 1 to ", max, "; leave it out for ", left_out));
     }
     out = static_cast<Number>(*number);
     return Status::Ok();
@@ -200,6 +202,8 @@ Result<Key> ReadKey(const toml::table& table, std::string_view file, size_t numb
   fields.SetWhere(Cat(file, ": key \"", key.principal.key, "\""));
   BP_ASSIGN_OR_RETURN(key.principal.tenant, fields.Name("tenant", "default"));
   BP_ASSIGN_OR_RETURN(key.principal.project, fields.Name("project", "default"));
+  key.principal.shares_by_key = fields.Find("tenant") == nullptr;
+  BP_RETURN_IF_ERROR(fields.Read("weight", 1000, key.principal.weight, "1"));
   BP_ASSIGN_OR_RETURN(key.principal.models, fields.Texts("models"));
   BP_ASSIGN_OR_RETURN(key.expires_unix_seconds, fields.Time("expires"));
   BP_RETURN_IF_ERROR(ReadCredentials(fields, key));
@@ -227,6 +231,20 @@ Status CheckUnique(const std::vector<Key>& keys, std::string_view file) {
   BP_RETURN_IF_ERROR(check([](const Key& key) { return key.principal.key; }, "name"));
   BP_RETURN_IF_ERROR(check([](const Key& key) { return key.bearer_sha256; }, "sha256"));
   return check([](const Key& key) { return key.access_key_id; }, "access_key_id");
+}
+
+// keys are by name.
+Status CheckWeights(const std::vector<Key>& keys, std::string_view file) {
+  std::unordered_map<std::string_view, const Key*> first;  // of each tenant
+  for (const Key& key : keys) {
+    const Principal& who = key.principal;
+    if (who.shares_by_key) continue;
+    const Key& other = *first.emplace(who.tenant, &key).first->second;
+    if (who.weight == other.principal.weight) continue;
+    return Status::InvalidArgument(Cat(file, ": keys \"", other.principal.key, "\" and \"", who.key,
+                                       "\" are of one tenant, whose weight must be the same in both"));
+  }
+  return Status::Ok();
 }
 
 std::string Reason() {
@@ -290,6 +308,7 @@ Result<KeyFile> KeyFile::Parse(std::string_view text, std::string_view name) {
     keys.push_back(std::move(key));
   }
   BP_RETURN_IF_ERROR(CheckUnique(keys, name));
+  BP_RETURN_IF_ERROR(CheckWeights(keys, name));
   std::ranges::sort(keys, {}, [](const Key& key) -> const std::string& { return key.principal.key; });
   return KeyFile(std::move(keys));
 }

@@ -5,7 +5,8 @@
 ///   name = "ada"                               # unique; 1 to 64 letters, digits, '.', '_', '-'
 ///   tenant = "research"                        # as name; default "default"
 ///   project = "search"                         # as name; default "default"
-///   sha256 = "5f70bf18..."                     # of the bearer key, 64 hex digits, and/or both of
+///   weight = 3                                 # of its tenant's share, or of its own if it names none; 1 to 1,000;
+///   default 1 sha256 = "5f70bf18..."                     # of the bearer key, 64 hex digits, and/or both of
 ///   access_key_id = "BPAK..."                  #   16 to 128 letters, digits, '_'
 ///   secret_access_key = "..."                  #   32 to 128 visible characters
 ///   expires = 2027-01-31T00:00:00Z             # with an offset, or a date, whose beginning in UTC it is

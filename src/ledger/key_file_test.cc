@@ -93,6 +93,16 @@ TEST(KeyFile, TheCacheSaltChangesWithTheCredentials) {
             Parsed(WithBearer("models = [\"m\"]")).keys()[0].principal.cache_salt);
 }
 
+TEST(KeyFile, AKeyThatNamesNoTenantHasAShareOfItsOwn) {
+  const KeyFile alone = Parsed(WithBearer("weight = 3\n")), tenant = Parsed(WithBearer("tenant = \"t\""));
+  EXPECT_TRUE(alone.keys()[0].principal.shares_by_key);
+  EXPECT_EQ(alone.keys()[0].principal.weight, 3u);
+  EXPECT_FALSE(tenant.keys()[0].principal.shares_by_key);
+  EXPECT_EQ(tenant.keys()[0].principal.weight, 1u);
+  const std::string bob = Cat("[[keys]]\nname = \"bob\"\nsha256 = \"", kSha256, "\"");
+  EXPECT_EQ(Parsed(WithBearer("weight = 3\n") + bob).keys().size(), 2u) << "and a weight of its own";
+}
+
 TEST(KeyFile, EveryMistakeIsTold) {
   constexpr std::string_view kPair = "access_key_id = \"BPAKABCDEFGHIJKLMNOP\"\nsecret_access_key = \"SECRET\"\n";
   const struct {
@@ -122,6 +132,10 @@ TEST(KeyFile, EveryMistakeIsTold) {
       {WithBearer("access_key_id = \"BPAKABCDEFGHIJKLMNOP\""), "together with secret_access_key"},
       {WithBearer("access_key_id = \"short\"\nsecret_access_key = \"SECRET\""), "access_key_id must be 16 to 128"},
       {WithBearer(kPair), "secret_access_key must be 32 to 128"},
+      {WithBearer("weight = 0"), "weight must be an integer from 1 to 1000; leave it out for 1"},
+      {WithBearer("tenant = \"t\"\nweight = 2\n") +
+           Cat("[[keys]]\nname = \"bob\"\ntenant = \"t\"\nsha256 = \"", kSha256, "\""),
+       "are of one tenant, whose weight must be the same in both"},
       {WithBearer("") + WithBearer(""), "two keys have the name of key \"ada\""},
       {WithBearer("") + Cat("[[keys]]\nname = \"bob\"\nsha256 = \"", *Sha256HexOf(kSecret), "\""),
        "two keys have the sha256"},

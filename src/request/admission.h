@@ -38,6 +38,8 @@ struct Principal {
   uint64_t cache_salt = 0;
   bool may_use_models = true;    // ask them, see them listed, and what else is done with them
   bool may_read_metrics = true;  // which are of all tenants together
+  uint32_t weight = 1;           // of its tenant, among those that wait; at least 1
+  bool shares_by_key = false;    // the weight is its key's: it has no tenant to share with
 
   [[nodiscard]] bool MayUse(std::string_view model) const;
   bool operator==(const Principal&) const = default;

@@ -41,6 +41,20 @@ uint64_t CacheSalt(const Principal& principal, const Request& request) {
   return salt;
 }
 
+// The same for all keys of a tenant.
+uint64_t FlowOf(const Principal& principal) {
+  Sha256 hash;
+  hash.Add(principal.tenant.data(), principal.tenant.size());
+  if (principal.shares_by_key) {
+    hash.Add("\n", 1);
+    hash.Add(principal.key.data(), principal.key.size());
+  }
+  uint64_t flow = 0;
+  const auto digest = hash.Take();
+  if (digest) std::memcpy(&flow, digest->data(), sizeof flow);
+  return flow;
+}
+
 class Generation final : public Activity, public std::enable_shared_from_this<Generation> {
  public:
   Generation(const GenerationServices& services, const Dialect& dialect, Exchange exchange,
@@ -177,6 +191,8 @@ Status Generation::PrepareNext() {
   requests[i].model = engine.model().id;
   const RequestCaps& caps = exchange_.principal.caps;
   BP_RETURN_IF_ERROR(CapOutput(caps.output_tokens_max, requests[i]));
+  requests[i].flow = FlowOf(exchange_.principal);
+  requests[i].weight = exchange_.principal.weight;
   const uint64_t salt = CacheSalt(exchange_.principal, requests[i]);
   BP_ASSIGN_OR_RETURN(PreparedRequest prepared, engine.Prepare(std::move(requests[i])));
   prepared.cache_salt = salt;

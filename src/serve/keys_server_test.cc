@@ -80,6 +80,22 @@ TEST_F(KeysServer, EveryRouteAsksForAKeyButThree) {
   EXPECT_EQ(Messages("x-api-key: ada-secret\r\n").status, 200);
 }
 
+TEST_F(KeysServer, TheEngineIsToldWhoseShareItIs) {
+  Start(Entry("ada", "tenant = \"t\"\nweight = 3") + Entry("bob", "tenant = \"t\"\nweight = 3") + Entry("cy") +
+        Entry("di"));
+  std::vector<Request> told;
+  for (const char* name : {"ada", "bob", "cy", "di", "di"}) {
+    EXPECT_EQ(Chat(Cat("Authorization: Bearer ", name, "-secret\r\n")).status, 200);
+    told.push_back(served_->engine.WaitFor(told.size()).request.request);
+  }
+  EXPECT_EQ(told[0].flow, told[1].flow) << "one tenant's keys share";
+  EXPECT_EQ(told[0].weight, 3u);
+  EXPECT_NE(told[0].flow, told[2].flow);
+  EXPECT_NE(told[2].flow, told[3].flow) << "keys without a tenant don't";
+  EXPECT_EQ(told[3].flow, told[4].flow);
+  EXPECT_EQ(told[3].weight, 1u);
+}
+
 TEST_F(KeysServer, WrongKeysAreToldInTheDialectAndNeverRepeated) {
   Start(Entry("ada") + Entry("old", "expires = 1970-01-01T00:00:02Z"));
   const RawAnswer openai = Chat("Authorization: Bearer wrong-secret\r\n");

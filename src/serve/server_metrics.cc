@@ -82,6 +82,7 @@ void AppendEngines(const std::vector<Snapshot>& engines, PrometheusWriter& w) {
   counter("bedplate_steps_total", "Forward passes over a batch.", &EngineMetrics::steps);
   gauge("bedplate_requests_waiting", "Requests in the queue.", &EngineMetrics::requests_waiting);
   gauge("bedplate_sequences_running", "Sequences being computed.", &EngineMetrics::sequences_running);
+  gauge("bedplate_flows", "Tenants (or keys without one) whose requests run or wait.", &EngineMetrics::flows);
   w.Family("bedplate_pages", "gauge", "KV pages, by state: used by running sequences, cached for prefixes, or free.");
   for (const auto& [model, m] : engines) {
     w.Sample({{"model", model}, {"state", "used"}}, uint64_t{m.pages_used});
