@@ -74,11 +74,21 @@ class FormBuilder {
     const StateNumber end = grammar_.AddState(), next_end = grammar_.AddState();
     grammar_.MakeFinal(end);
     grammar_.MakeFinal(next_end);
+    std::vector<std::pair<const JsonSchemaForm*, RuleNumber>> known;  // equal schemas share their states
     for (const StructuralForm::Alternative& alternative : form.alternatives) {
       const StateNumber before = grammar_.AddState(), after = grammar_.AddState();
       grammar_.Text(grammar_.start(first), alternative.begin, before);
-      const std::string& param = alternative.content.param;
-      BP_RETURN_IF_ERROR(AddSchema(alternative.content, before, after, Cat("Invalid schema in '", param, "'")));
+      const JsonSchemaForm& content = alternative.content;
+      const auto same = std::ranges::find_if(known, [&](const auto& one) {
+        return one.first->compact == content.compact && one.first->schema == content.schema;
+      });
+      if (same == known.end()) {
+        BP_ASSIGN_OR_RETURN(const RuleNumber rule, SchemaRule(content, Cat("Invalid schema in '", content.param, "'")));
+        known.emplace_back(&content, rule);
+        grammar_.Calls(before, rule, after);
+      } else {
+        grammar_.Calls(before, same->second, after);
+      }
       grammar_.Text(after, alternative.end, end);
     }
     const StateNumber separated = grammar_.AddState();
@@ -100,11 +110,14 @@ class FormBuilder {
   }
 
  private:
-  Status AddSchema(const JsonSchemaForm& form, StateNumber from, StateNumber to,
-                   std::string_view what = "Invalid schema") {
-    const Result<RuleNumber> rule = AddJsonSchema(grammar_, form.schema, {.compact = form.compact}, budget_);
+  Result<RuleNumber> SchemaRule(const JsonSchemaForm& form, std::string_view what) {
+    Result<RuleNumber> rule = AddJsonSchema(grammar_, form.schema, {.compact = form.compact}, budget_);
     if (!rule.ok()) return Refused(form.param, what, rule.status());
-    grammar_.Calls(from, *rule, to);
+    return rule;
+  }
+  Status AddSchema(const JsonSchemaForm& form, StateNumber from, StateNumber to) {
+    BP_ASSIGN_OR_RETURN(const RuleNumber rule, SchemaRule(form, "Invalid schema"));
+    grammar_.Calls(from, rule, to);
     return Status::Ok();
   }
 
@@ -135,6 +148,8 @@ class KeyWriter {
     Add(constraint.after);
     key_ += static_cast<char>('0' + constraint.form.index());
     std::visit(*this, constraint.form);
+    key_ += constraint.or_calls.has_value() ? 'C' : '.';
+    if (constraint.or_calls.has_value()) (*this)(*constraint.or_calls);
     return std::move(key_);
   }
   void operator()(const JsonSchemaForm& form) {
@@ -193,6 +208,9 @@ Result<std::shared_ptr<TokenMasks>> CompileConstraint(const Constraint& constrai
     from = begin;
   }
   BP_RETURN_IF_ERROR(std::visit(FormBuilder(grammar, budget, from, end), constraint.form));
+  if (constraint.or_calls.has_value()) {
+    BP_RETURN_IF_ERROR(FormBuilder(grammar, budget, from, end)(*constraint.or_calls));
+  }
   const Status finished = grammar.Finish(root);
   if (!finished.ok()) return Refused(ParamOf(constraint), "This can't be enforced", finished);
   auto masks = std::make_shared<TokenMasks>(std::move(grammar), std::move(trie));

@@ -53,6 +53,13 @@ std::vector<Formed> Forms() {
                 .most = 3,
                 .suffix = "f"}},
        "a(bnullc|dnull)(e(bnullc|dnull)){0,2}f"},
+      {{.form = RegexForm{.pattern = "(ab)*c", .param = "r"},
+        .or_calls =
+            StructuralForm{
+                .alternatives = {{.begin = "ad", .content = {.schema = Json::Object{{"type", "null"}}}, .end = "e"}},
+                .separator = "f",
+                .most = 0}},
+       "(ab)*c|adnulle(fadnulle)*"},
   };
 }
 
@@ -207,6 +214,8 @@ TEST(Constraint, TheCacheKeepsWhatWasCompiledAndForgetsTheOldest) {
   EXPECT_EQ(*cache.Get(Regex("a+")), first);
   EXPECT_NE(*cache.Get(Regex("b+")), first);
   EXPECT_NE(*cache.Get({.form = Regex("a+").form, .after = "uv"}), first);
+  const StructuralForm calls{.alternatives = {{.begin = "b", .content = {.schema = Json::Object{{"const", 1}}}}}};
+  EXPECT_NE(*cache.Get({.form = Regex("a+").form, .or_calls = calls}), first);
   const TokenMasks* gone = cache.Get(Regex("c"))->get();
   std::weak_ptr<TokenMasks> watched = *cache.Get(Regex("c"));
   ASSERT_EQ(watched.lock().get(), gone);

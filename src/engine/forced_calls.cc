@@ -74,6 +74,12 @@ Result<StructuralForm::Alternative> AlternativeFor(const Json& function, size_t 
       .end = std::string(frame.close)};
 }
 
+const Json* FunctionOf(const Json& tool) {
+  const Json* function = tool.Find("function");
+  const Json* name = function == nullptr ? nullptr : function->Find("name");
+  return name != nullptr && name->is_string() ? function : nullptr;
+}
+
 }  // namespace
 
 Result<Constraint> ForcedCall(const ChatPrompt& prompt, const OutputParserOptions& output, const Tokenizer& tokenizer) {
@@ -86,12 +92,11 @@ Result<Constraint> ForcedCall(const ChatPrompt& prompt, const OutputParserOption
   const bool named = prompt.tool_choice.kind == ToolChoice::Kind::kNamed;
   StructuralForm form;
   for (size_t i = 0; prompt.tools.is_array() && i < prompt.tools.as_array().size(); ++i) {
-    const Json& tool = prompt.tools.as_array()[i];
-    const Json* function = tool.Find("function");
-    const Json* name = function == nullptr ? nullptr : function->Find("name");
-    if (name == nullptr || !name->is_string()) continue;
-    if (named && name->as_string() != prompt.tool_choice.name) continue;
-    BP_ASSIGN_OR_RETURN(auto alternative, AlternativeFor(*function, i, name->as_string(), frame));
+    const Json* function = FunctionOf(prompt.tools.as_array()[i]);
+    if (function == nullptr) continue;
+    const std::string& name = function->Find("name")->as_string();
+    if (named && name != prompt.tool_choice.name) continue;
+    BP_ASSIGN_OR_RETURN(auto alternative, AlternativeFor(*function, i, name, frame));
     form.alternatives.push_back(std::move(alternative));
   }
   if (form.alternatives.empty()) {
@@ -100,6 +105,30 @@ Result<Constraint> ForcedCall(const ChatPrompt& prompt, const OutputParserOption
               : std::string("'tool_choice' asks for a call, but there are no 'tools'."));
   }
   return Constraint{.form = std::move(form), .after = {}};
+}
+
+Result<StructuralForm> CallsByChoice(const ChatPrompt& prompt, const OutputParserOptions& output,
+                                     const Tokenizer& tokenizer) {
+  if (output.format.calls == CallSyntax::kHarmony) {
+    return Status::InvalidArgument(
+               "With this model's format (harmony) an output can't be held to a form and call 'tools' besides: leave "
+               "out "
+               "one of them, or send \"tool_choice\": \"none\".")
+        .WithParam("tools")
+        .WithReason("invalid_value");
+  }
+  const Frame frame = FrameOf(output, tokenizer);
+  const bool marked = !frame.open.starts_with('{');
+  StructuralForm form{.separator = "\n", .least = 1, .most = marked && prompt.parallel_tool_calls ? 0u : 1u};
+  for (const Json& tool : prompt.tools.as_array()) {
+    const Json* function = FunctionOf(tool);
+    if (function == nullptr) continue;
+    form.alternatives.push_back(
+        {.begin = Cat(frame.open, WriteJson(*function->Find("name")), frame.middle),
+         .content = {.schema = Json::Object{{"type", "object"}}, .compact = false, .param = "tools"},
+         .end = std::string(frame.close)});
+  }
+  return form;
 }
 
 }  // namespace bedplate

@@ -6,6 +6,9 @@
 /// that takes no control token, which a constrained output can't have; otherwise as JSON alone, which the parser takes
 /// as a call at an answer's beginning. Reasoning that the prompt has opened comes first, as ever (engine_core.cc).
 ///
+/// Beside a form that the text is held to, calls that the model may make by itself have to be allowed as well: they
+/// stand in the form's place.
+///
 /// Pure; any thread. Errors: kInvalidArgument, with the param tool_choice or that of a tool's parameters.
 
 #include "base/status.h"
@@ -18,5 +21,10 @@ namespace bedplate {
 
 /// prompt.tool_choice is not kAuto.
 Result<Constraint> ForcedCall(const ChatPrompt& prompt, const OutputParserOptions& output, const Tokenizer& tokenizer);
+
+/// prompt.tool_choice is kAuto, and there are tools. Arguments are any object, as where nothing else is constrained; so
+/// no tool's schema is a reason to refuse. Several calls only where the family has markers around each.
+Result<StructuralForm> CallsByChoice(const ChatPrompt& prompt, const OutputParserOptions& output,
+                                     const Tokenizer& tokenizer);
 
 }  // namespace bedplate

@@ -65,11 +65,11 @@ OutputParserOptions Output(CallSyntax calls, const ChatPrompt& prompt) {
   return output;
 }
 
-/// A text that the masks allow, up to where nothing can follow.
-std::string Walk(TokenMasks& masks, const Tokenizer& tokenizer, Prng& rng) {
+/// A text that the masks allow, up to where nothing can follow, or (with that chance) where it may end.
+std::string Walk(TokenMasks& masks, const Tokenizer& tokenizer, Prng& rng, double ends_early = 0) {
   std::string text;
   TokenMasks::Cursor cursor(masks);
-  while (!cursor.MustEnd()) {
+  while (!cursor.MustEnd() && !(cursor.MayEnd() && rng.Chance(ends_early))) {
     const auto allowed = cursor.Allowed();
     BP_CHECK(allowed.ok());
     std::vector<TokenId> tokens;
@@ -141,6 +141,43 @@ TEST(ForcedCalls, WhateverIsDrawnIsOneCallThatFits) {
         called.insert(read.name);
       }
       EXPECT_EQ(called.size(), 4u) << "every tool may be called";
+    }
+  }
+}
+
+// The walks take either way, and what is read is a call of a tool, several where there are markers, or the form's text.
+TEST(ForcedCalls, CallsByChoiceStandBesideAForm) {
+  const ChatPrompt prompt = Prompt(kTools, {});
+  for (const TokenKind kind : {TokenKind::kUserDefined, TokenKind::kControl}) {
+    const auto tokenizer = MakeTokenizer(kind);
+    for (const CallSyntax syntax : {CallSyntax::kHermes, CallSyntax::kLlama, CallSyntax::kJson}) {
+      const OutputParserOptions output = Output(syntax, prompt);
+      Constraint constraint{.form = RegexForm{.pattern = "[{]\"a\": [0-9][}]", .param = "r"}, .after = {}};
+      auto calls = CallsByChoice(prompt, output, *tokenizer);
+      ASSERT_TRUE(calls.ok()) << calls.status().message();
+      constraint.or_calls = *std::move(calls);
+      const auto masks = CompileConstraint(constraint, std::make_shared<const TokenTrie>(*tokenizer));
+      ASSERT_TRUE(masks.ok()) << masks.status().message();
+      Prng rng(TestSeed());
+      int texts = 0, called = 0, several = 0;
+      for (int round = 0; round < 60; ++round) {
+        const std::string text = Walk(**masks, *tokenizer, rng, /*ends_early=*/0.3);
+        const ReadCall read = Read(output, text);
+        if (read.calls == 0) {
+          EXPECT_EQ(read.text, text);
+          EXPECT_EQ(text.size(), 8u) << text;
+          ++texts;
+          continue;
+        }
+        EXPECT_EQ(read.text, "") << text;
+        EXPECT_EQ(read.ends, read.calls) << text;
+        ++called;
+        several += read.calls > 1 ? 1 : 0;
+      }
+      EXPECT_GT(texts, 0);
+      EXPECT_GT(called, 0);
+      const bool marked = syntax == CallSyntax::kHermes && kind == TokenKind::kUserDefined;
+      EXPECT_EQ(several > 0, marked);
     }
   }
 }

@@ -87,7 +87,7 @@ class PromptReader {
     }
     const bool tail_is_ours = !rendered->empty() && rendered->back().trusted;
     ReadOutputAs(chat_template.traits().output, prompt, tail_is_ours ? rendered->back().text : std::string());
-    BP_RETURN_IF_ERROR(ForceCall(prompt));
+    BP_RETURN_IF_ERROR(ConstrainCalls(prompt));
     std::vector<TextSegment> segments;
     for (const TemplateSegment& s : *rendered) segments.push_back({.text = s.text, .trusted = s.trusted});
     if (!prompt.answer_begin.empty()) segments.push_back({.text = prompt.answer_begin, .trusted = false});
@@ -126,9 +126,13 @@ class PromptReader {
   }
 
   /// A call that must come is a constraint like any other. It stands for one that the text is held to: there is no
-  /// text beside the call.
-  Status ForceCall(const ChatPrompt& prompt) const {
-    if (prompt.tool_choice.kind == ToolChoice::Kind::kAuto) return Status::Ok();
+  /// text beside the call. One that may come is allowed beside it.
+  Status ConstrainCalls(const ChatPrompt& prompt) const {
+    if (prompt.tool_choice.kind == ToolChoice::Kind::kAuto) {
+      if (!out_.request.constraint.has_value() || !out_.output->tools) return Status::Ok();
+      BP_ASSIGN_OR_RETURN(out_.request.constraint->or_calls, CallsByChoice(prompt, *out_.output, tokenizer_));
+      return Status::Ok();
+    }
     BP_ASSIGN_OR_RETURN(out_.request.constraint, ForcedCall(prompt, *out_.output, tokenizer_));
     return Status::Ok();
   }

@@ -381,6 +381,30 @@ TEST_F(Prepare, AForcedCallIsAConstraint) {
   EXPECT_EQ(PrepareRequest(request, model_, 4000, 0).status().param(), "tool_choice") << "needs control tokens";
 }
 
+// An agent whose answers have a form must still be able to act.
+TEST_F(Prepare, CallsMayStandInPlaceOfAForm) {
+  UseTemplate("{{ tools }}<tool_call>");
+  Request request = Chat({UserSays("q")});
+  request.constraint = Constraint{.form = JsonObjectForm{}};
+  EXPECT_FALSE(PrepareRequest(request, model_, 4000, 0)->request.constraint->or_calls.has_value()) << "no tools";
+  auto& chat = std::get<ChatPrompt>(request.prompt);
+  chat.tools = *ParseJson(R"([{"type":"function","function":{"name":"f","parameters":{"type":"object"}}},)"
+                          R"({"type":"function","function":{"name":"g","parameters":{"uniqueItems":true}}}])");
+  const auto prepared = PrepareRequest(request, model_, 4000, 0);
+  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+  ASSERT_TRUE(std::holds_alternative<JsonObjectForm>(prepared->request.constraint->form));
+  ASSERT_TRUE(prepared->request.constraint->or_calls.has_value());
+  const StructuralForm& calls = *prepared->request.constraint->or_calls;
+  ASSERT_EQ(calls.alternatives.size(), 2u);
+  EXPECT_EQ(calls.alternatives[1].begin, "<tool_call>\n{\"name\": \"g\", \"arguments\": ");
+  EXPECT_EQ(WriteJson(calls.alternatives[1].content.schema), R"({"type":"object"})") << "no reason to refuse";
+  EXPECT_EQ(calls.most, 0u);
+  chat.parallel_tool_calls = false;
+  EXPECT_EQ(PrepareRequest(request, model_, 4000, 0)->request.constraint->or_calls->most, 1u);
+  UseTemplate("{{ tools }}<|channel|><|message|>");
+  EXPECT_EQ(PrepareRequest(request, model_, 4000, 0).status().param(), "tools") << "needs control tokens";
+}
+
 TEST_F(Prepare, ATemplateThatRefusesIsTheClientsError) {
   UseTemplate("{{ raise_exception('roles must alternate') }}");
   const auto prepared = Run(Chat({UserSays("a")}));

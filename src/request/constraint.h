@@ -8,6 +8,7 @@
 /// inside it: "#/properties/age/contains".
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -65,6 +66,8 @@ struct Constraint {
   /// Any text up to the first appearance of this marker, and the marker, come before the form: reasoning that ends with
   /// "</think>". Empty: the form alone.
   std::string after{};
+  /// In place of the form the output may be this: calls of the tools that the model may make.
+  std::optional<StructuralForm> or_calls{};
 };
 
 }  // namespace bedplate
