@@ -14,6 +14,7 @@
 #include "cmd/commands.h"
 #include "cmd/gate.h"
 #include "cmd/memory_budget.h"
+#include "cmd/model_aliases.h"
 #include "cmd/model_options.h"
 #include "cmd/tls_options.h"
 #include "model/transformer.h"
@@ -32,6 +33,7 @@ constexpr size_t kDefaultPageBytesMax = size_t{4} << 30;
 
 struct Options {
   std::vector<std::string> models;
+  std::vector<std::string> aliases;
   ModelOptions tuning;
   std::string listen = "127.0.0.1:8080";
   std::vector<std::string> allowed_hosts;
@@ -216,6 +218,7 @@ Status Run(Options options) {
     LogWarning("keys and prompts cross the network unencrypted; --tls or --tls-cert and --tls-key encrypt them");
   }
   for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
+  BP_ASSIGN_OR_RETURN(server_options.aliases, ParseModelAliases(options.aliases, server_options.loading_models));
   options.engine.prefix_cache = !options.no_prefix_cache;
   BP_RETURN_IF_ERROR(options.cache.ReadInto(options.engine, options.models.size()));
   BP_ASSIGN_OR_RETURN(ModelLoadOptions load, options.tuning.LoadOptions());
@@ -267,6 +270,10 @@ void AddServeCommand(Program& program) {
       program.Add("serve", "Serve models over HTTP, with a console", [options] { return Run(*options); });
   command.Add("MODEL", &options->models, "models: names, .gguf files or Hugging Face folders; default: smollm2-135m",
               {.setting = "models"});
+  command.Add(
+      "--aliases", &options->aliases,
+      "further names of the model, as clients send them: gpt-4o, an ARN; NAME=MODEL where there are several models",
+      {.setting = "aliases"});
   command.Add("--listen", &options->listen, "address and port; beyond loopback only with keys", {.setting = "listen"});
   command.Add(
       "--keys", &options->keys,

@@ -12,6 +12,7 @@ namespace {
 
 constexpr Setting kSettings[] = {
     {"models", "what `serve` serves: names, .gguf files or Hugging Face folders"},
+    {"aliases", "further names of the model that `serve` serves; NAME=MODEL where there are several"},
     {"listen", "address and port of `serve`"},
     {"keys", "the key file of `serve`: who may use it, and how much"},
     {"secret_file", "what the keys of tenants are worth nothing without; outside the data folder"},
@@ -131,7 +132,7 @@ Result<Settings> Settings::Load(const std::filesystem::path& path, const Environ
     const char* const text = NonEmpty(environment(variable.c_str()));
     if (text == nullptr) continue;
     // These are lists; a path may hold a comma.
-    const bool is_list = known.key == "models" || known.key == "allowed_hosts";
+    const bool is_list = known.key == "models" || known.key == "aliases" || known.key == "allowed_hosts";
     settings.values_[std::string(known.key)] = {is_list ? SplitAtCommas(text) : std::vector<std::string>{text},
                                                 variable};
   }

@@ -50,11 +50,12 @@ TEST_F(SettingsTest, AnEmptyVariableIsUnset) {
   EXPECT_EQ(settings->Find("memory"), nullptr);
 }
 
-TEST_F(SettingsTest, OnlyModelsIsCutAtCommas) {
-  environment_ = {{"BEDPLATE_MODELS", "a,b"}, {"BEDPLATE_CHAT_TEMPLATE", "one,two.jinja"}};
+TEST_F(SettingsTest, OnlyListsAreCutAtCommas) {
+  environment_ = {{"BEDPLATE_MODELS", "a,b"}, {"BEDPLATE_ALIASES", "c,d"}, {"BEDPLATE_CHAT_TEMPLATE", "one,two.jinja"}};
   const Result<Settings> settings = Load("");
   ASSERT_TRUE(settings.ok());
   EXPECT_EQ(settings->Find("models")->texts, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(settings->Find("aliases")->texts, (std::vector<std::string>{"c", "d"}));
   EXPECT_EQ(settings->Find("chat_template")->texts, std::vector<std::string>{"one,two.jinja"});
 }
 

@@ -29,11 +29,23 @@ std::string DerivedFingerprint(const std::string& id, const std::string& numeric
 
 }  // namespace
 
+void ModelRegistry::AddAlias(ModelAlias alias) {
+  const std::lock_guard lock(mutex_);
+  aliases_.push_back(std::move(alias));
+}
+
+bool ModelRegistry::IsAliasOf(std::string_view name, const std::string& id) const {
+  return std::ranges::any_of(aliases_, [&](const ModelAlias& one) { return one.name == name && one.model == id; });
+}
+
 Status ModelRegistry::Add(ServedModel model) {
   BP_CHECK(model.engine != nullptr);
   const std::string& id = model.engine->model().id;
   if (model.fingerprint.empty()) model.fingerprint = DerivedFingerprint(id, model.numerics);
   const std::lock_guard lock(mutex_);
+  for (const ModelAlias& alias : aliases_) {
+    if (alias.model == id) model.aliases.push_back(alias.name);
+  }
   std::vector<std::string> names = model.aliases;
   names.push_back(id);
   for (const std::string& name : names) {
@@ -64,7 +76,7 @@ Result<ServedModel> ModelRegistry::Find(std::string_view name) const {
     if (Answers(model, name)) return model;
   }
   for (const Pending& pending : pending_) {
-    if (pending.id != name) continue;
+    if (pending.id != name && !IsAliasOf(name, pending.id)) continue;
     if (!pending.failure.ok()) {
       return Status::Unavailable(Cat("The model `", name, "` could not be loaded: ", pending.failure.message()))
           .WithParam("model")

@@ -14,6 +14,8 @@ namespace bedplate {
 
 class ModelRegistry {
  public:
+  /// A further name, of a model that comes later.
+  void AddAlias(ModelAlias alias);
   /// kConflict when one of the model's names is taken.
   Status Add(ServedModel model);
   void AnnounceLoading(std::string id);
@@ -34,7 +36,10 @@ class ModelRegistry {
     std::string id;
     Status failure;  // ok: still loading
   };
-  mutable std::mutex mutex_;  // guards both
+  [[nodiscard]] bool IsAliasOf(std::string_view name, const std::string& id) const;
+
+  mutable std::mutex mutex_;  // guards all
+  std::vector<ModelAlias> aliases_;
   std::vector<ServedModel> models_;
   std::vector<Pending> pending_;
 };

@@ -260,6 +260,7 @@ Result<std::unique_ptr<Server>> Server::Create(ServerOptions options, std::vecto
     BP_ASSIGN_OR_RETURN(store, ObjectStore::InMemory({.bytes_max = kStoredInMemoryMax}));
   }
   auto impl = std::make_unique<Impl>(std::move(options), std::move(store), admission, clock);
+  for (const ModelAlias& alias : impl->options.aliases) impl->models.AddAlias(alias);
   for (const std::string& id : impl->options.loading_models) impl->models.AnnounceLoading(id);
   for (ServedModel& model : models) BP_RETURN_IF_ERROR(impl->models.Add(std::move(model)));
   BP_RETURN_IF_ERROR(impl->Listen());

@@ -44,6 +44,12 @@ struct ServedModel {
   std::string owned_by = "local";
 };
 
+/// A further name of a model.
+struct ModelAlias {
+  std::string name;
+  std::string model;  // its id
+};
+
 struct ServerOptions {
   ListenAddress listen = {"127.0.0.1", 8080};
   bool has_keys = false;  // the admission asks for keys; needed to listen beyond loopback
@@ -52,6 +58,7 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts;
   std::shared_ptr<const TlsContext> tls;    // none: plain HTTP. Shared with whoever made it
   std::vector<std::string> loading_models;  // announced, but added later: requests for them get 503 until then
+  std::vector<ModelAlias> aliases;          // hold for models that are added and that are loading
 
   /// Where responses are stored; outlives the server. None: in memory, up to 16 MiB, until the server ends.
   ObjectStore* objects = nullptr;

@@ -243,12 +243,15 @@ TEST(Server, TooManyConnectionsGet503) {
 TEST(Server, ModelsThatLoadLater) {
   ServerOptions options = QuietOptions();
   options.loading_models = {"late", "broken"};
+  options.aliases = {{.name = "maker.late-v1:0", .model = "late"}};
   Served served(FakeEngine::Mode::kAnswer, options);
   const std::string ask = PostText("/v1/completions", R"({"model":"late","prompt":"x"})");
   const RawAnswer loading = served.Ask(ask);
   EXPECT_EQ(loading.status, 503);
   EXPECT_EQ(CodeOf(loading), "model_loading");
   EXPECT_TRUE(loading.fields.contains("retry-after"));
+  const std::string by_alias = PostText("/v1/completions", R"({"model":"maker.late-v1:0","prompt":"x"})");
+  EXPECT_EQ(CodeOf(served.Ask(by_alias)), "model_loading");
   EXPECT_EQ(served.Ask(GetText("/ready")).status, 503);
   FakeEngine late("late");
   ServedModel model;
@@ -258,6 +261,8 @@ TEST(Server, ModelsThatLoadLater) {
   EXPECT_EQ(served.server->AddModel(model).code(), StatusCode::kConflict);
   EXPECT_EQ(served.Ask(ask).status, 200);
   EXPECT_EQ(served.Ask(PostText("/v1/completions", R"({"model":"tardy","prompt":"x"})")).status, 200);
+  EXPECT_EQ(served.Ask(by_alias).status, 200);
+  EXPECT_NE(served.Ask(GetText("/v1/models")).body.find(R"("aliases":["tardy","maker.late-v1:0"])"), std::string::npos);
   served.server->ReportLoadFailure("broken", Status::DataLoss("truncated"));
   EXPECT_NE(served.Ask(GetText("/ready")).body.find("truncated"), std::string::npos);
   served.server.reset();  // before the engine that it serves
