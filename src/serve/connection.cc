@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/cat.h"
 #include "base/log.h"
 #include "ledger/tenancy/key_text.h"
@@ -255,6 +256,12 @@ Status Connection::CheckHead() {
     return Status::InvalidArgument(
                Cat("Method ", head.method, " is not allowed for ", head.path.substr(0, 200), "; allowed: ", allowed_))
         .WithReason(std::string(kReasonMethodNotAllowed));
+  }
+  const std::string* encoding = head.Find("content-encoding");
+  if (encoding != nullptr && head.has_body && AsciiLower(*encoding) != "identity") {
+    return Status::InvalidArgument(Cat("bodies of content-encoding '", encoding->substr(0, 50),
+                                       "' can't be read here; send it uncompressed"))
+        .WithReason(std::string(kReasonContentEncoding));
   }
   matched_ = match.route;
   route_ = match.route->pattern;

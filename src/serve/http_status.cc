@@ -15,6 +15,7 @@ int HttpStatusOf(const Status& status) {
     case StatusCode::kInvalidArgument:
       if (status.reason() == kReasonMethodNotAllowed) return 405;
       if (status.reason() == kReasonExpectation) return 417;
+      if (status.reason() == kReasonContentEncoding) return 415;
       return 400;
     case StatusCode::kUnauthenticated:
       return 401;

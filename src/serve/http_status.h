@@ -7,6 +7,7 @@
 namespace bedplate {
 
 inline constexpr std::string_view kReasonMethodNotAllowed = "method_not_allowed";
+inline constexpr std::string_view kReasonContentEncoding = "unsupported_content_encoding";
 
 int HttpStatusOf(const Status& status);
 

@@ -123,6 +123,7 @@ TEST(Server, BadRequestsGetTheirStatusAndTheServerGoesOn) {
        "context_length_exceeded"},
       {GetText("/v1/nothing"), 404, "unknown_url"},
       {PostText("/v1/embeddings", "{}"), 404, "unknown_url"},
+      {PostText("/v1/chat/completions", "\x1F\x8B", "content-encoding: gzip\r\n"), 415, "unsupported_content_encoding"},
       {GetText("/v1/chat/completions"), 405, "method_not_allowed"},
       {"DELETE /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "method_not_allowed"},
       {"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, "host_not_allowed"},
