@@ -27,6 +27,7 @@
 #include "serve/openai/response_routes.h"
 #include "serve/openapi.h"
 #include "serve/server_description.h"
+#include "serve/sigv4.h"
 
 namespace bedplate {
 namespace {
@@ -52,9 +53,18 @@ HttpResponse ErrorFor(const Exchange& exchange, const Status& status) {
 constexpr std::string_view kOpenAi = "/openai", kAnthropic = "/anthropic";
 
 bool WantsAnthropic(const HttpRequest& head) {
-  std::string_view path = head.path;
-  if (path.starts_with("/anthropic/")) path.remove_prefix(kAnthropic.size());
-  return head.Find("anthropic-version") != nullptr || path == "/v1/messages" || path.starts_with("/v1/messages/");
+  const std::string_view path = head.path;
+  return head.Find("anthropic-version") != nullptr || path.starts_with("/anthropic/") || path == "/v1/messages" ||
+         path.starts_with("/v1/messages/");
+}
+
+// AWS's SDKs say who they are on each request. Bedrock has a hundred operations that aren't here: what is wrong with
+// them has to be told in the form that those can read.
+bool WantsBedrock(const HttpRequest& head) {
+  const std::string_view path = head.path;
+  if (path.starts_with("/v1/") || path.starts_with("/openai/") || path.starts_with("/admin/")) return false;
+  const std::string* credentials = head.Find("authorization");
+  return head.Find("amz-sdk-invocation-id") != nullptr || (credentials != nullptr && IsSigV4(*credentials));
 }
 
 // Under its own path, and under the one that it has on Bedrock's host.
@@ -232,7 +242,8 @@ HttpResponse ConsoleResponse(const Exchange& exchange) {
 
 ErrorWriter ErrorWriterFor(const HttpRequest& head) {
   if (bedrock::IsBedrockPath(head.path)) return &bedrock::ErrorResponse;
-  return WantsAnthropic(head) ? &anthropic::ErrorResponse : &openai::ErrorResponse;
+  if (WantsAnthropic(head)) return &anthropic::ErrorResponse;
+  return WantsBedrock(head) ? &bedrock::ErrorResponse : &openai::ErrorResponse;
 }
 
 void AddRoutes(const RouteServices& services, Router& router) {

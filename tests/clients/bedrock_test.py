@@ -14,6 +14,7 @@ import sys
 import boto3
 import botocore.eventstream
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -268,6 +269,10 @@ def test_errors_have_their_classes(aws):
         aws.runtime.invoke_model(
             modelId=MODEL, body=json.dumps(CHAT), guardrailIdentifier="g", guardrailVersion="1"
         )
+    with raises(ClientError, "UnknownOperationException", "/guardrail/g"):
+        aws.runtime.apply_guardrail(guardrailIdentifier="g", guardrailVersion="1", source="INPUT", content=[{"text": {"text": "x"}}])
+    with raises(ClientError, "UnknownOperationException", "/custom-models"):
+        aws.control.list_custom_models()
     with raises(wrong.ValidationException, "allowed: 8388608"):
         aws.runtime.converse(**(GREEDY | {"messages": [{"role": "user", "content": [{"text": "w" * 9_000_000}]}]}))
 

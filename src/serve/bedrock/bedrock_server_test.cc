@@ -148,6 +148,14 @@ TEST_F(BedrockServer, EveryStagesErrorsAreModelled) {
   EXPECT_EQ(ErrorOf(Post("/model/other/converse", kAskConverse)), "404 ResourceNotFoundException");
   EXPECT_EQ(ErrorOf(Post("/model/fake/unknown", kAskConverse)), "404 UnknownOperationException");
   EXPECT_EQ(ErrorOf(Ask(GetText("/model/fake/converse"))), "404 UnknownOperationException");
+  EXPECT_EQ(ErrorOf(Post("/guardrail/g/version/1/apply", "{}")), "404 UnknownOperationException");
+  EXPECT_EQ(ErrorOf(Post("/async-invoke", "{}")), "404 UnknownOperationException");
+  // Of the control plane: told in the form of an AWS SDK where one asks.
+  constexpr std::string_view kFromSdk = "amz-sdk-invocation-id: 5f\r\n";
+  EXPECT_EQ(ErrorOf(Post("/guardrails", "{}", kFromSdk)), "404 UnknownOperationException");
+  EXPECT_EQ(ErrorOf(Ask(GetText("/custom-models", kFromSdk))), "404 UnknownOperationException");
+  EXPECT_NE(Post("/guardrails", "{}").body.find("unknown_url"), std::string::npos);
+  EXPECT_NE(Post("/v1/embeddings", "{}", kFromSdk).body.find("unknown_url"), std::string::npos);
   EXPECT_EQ(ErrorOf(Post("/model/%zz/converse", kAskConverse)), "400 ValidationException");
   EXPECT_EQ(ErrorOf(Ask(GetText("/foundation-models/other"))), "404 ResourceNotFoundException");
   EXPECT_EQ(ErrorOf(Ask(GetText("/foundation-models?byOutputModality=SMELL"))), "400 ValidationException");

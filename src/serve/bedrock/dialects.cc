@@ -1,5 +1,6 @@
 #include "serve/bedrock/dialects.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/base64.h"
@@ -68,7 +69,10 @@ Dialects MakeDialects() {
 }
 
 bool IsBedrockPath(std::string_view path) {
-  return path.starts_with("/model/") || path == "/foundation-models" || path.starts_with("/foundation-models/");
+  if (path == "/foundation-models" || path == "/async-invoke") return true;
+  constexpr std::string_view kBeginnings[] = {"/model/", "/foundation-models/", "/async-invoke/", "/guardrail/",
+                                              "/guardrail-checks/"};
+  return std::ranges::any_of(kBeginnings, [&](std::string_view beginning) { return path.starts_with(beginning); });
 }
 
 }  // namespace bedplate::bedrock
