@@ -117,7 +117,8 @@ Told ReadTold(UsageForm form, const RawAnswer& answer) {
     case UsageForm::kInvokeAnthropic: {
       const Json usage = Last(values, "usage");
       const int64_t cached = CountAt(usage, "cache_read_input_tokens");
-      told = {CountAt(usage, "input_tokens") + cached, cached, CountAt(usage, "output_tokens"), {}};
+      told = {CountAt(usage, "input_tokens") + cached, cached, CountAt(usage, "output_tokens"),
+              CountAt(In(usage, "output_tokens_details"), "thinking_tokens")};
       break;
     }
     case UsageForm::kConverse: {
@@ -168,7 +169,7 @@ TEST(UsageServer, EveryDialectTellsTheSameTokens) {
     ASSERT_EQ(answer.status, 200) << answer.body;
     const Told told = ReadTold(call.form, answer);
     ExpectAll(told, call.form != UsageForm::kInvokeLlama);
-    const bool has_reasoning = call.form == UsageForm::kOpenAi || call.form == UsageForm::kResponses;
+    const bool has_reasoning = call.form != UsageForm::kConverse && call.form != UsageForm::kInvokeLlama;
     EXPECT_EQ(told.reasoning.has_value(), has_reasoning);
     if (call.route.starts_with("POST /model/*/invoke")) ExpectAll(ReadInvocation(answer), /*tells_cached=*/true);
   }

@@ -178,6 +178,9 @@ Result<Call> DecodeMessages(const Json& body, DecodeOptions options) {
   BP_RETURN_IF_ERROR(ReadSampling(fields, options.version, request.sampling));
   BP_RETURN_IF_ERROR(ReadStops(fields, request));
   BP_RETURN_IF_ERROR(ReadFormat(fields, "output_format", request));  // its name in a beta
+  if (fields.Get("response_format") != nullptr) {  // an output must not be free because its form is asked for elsewhere
+    return Unsupported("response_format", "response_format: not known here; use output_config.format.");
+  }
   MessagesReplyOptions reply;
   BP_ASSIGN_OR_RETURN(const auto output_max, fields.Int("max_tokens", 1, INT32_MAX));
   if (!output_max.has_value() && !options.counting) return InvalidField("max_tokens", "Field required");

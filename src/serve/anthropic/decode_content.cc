@@ -95,12 +95,28 @@ Status ReadDocument(const FieldReader& block, const std::string& at, std::string
   return Status::Ok();
 }
 
+// A string, or blocks of text and documents that are text.
+Status ReadResultContent(const Json& content, const std::string& path, std::string& text) {
+  if (!content.is_array()) {
+    BP_ASSIGN_OR_RETURN(text, ReadText(content, path));
+    return Status::Ok();
+  }
+  return ForEachBlock(content.as_array(), path,
+                      [&](const FieldReader& block, const std::string& type, const std::string& at) -> Status {
+                        if (type == "document") return ReadDocument(block, at, text);
+                        if (type != "text") return Refuse(at, type, kTextOnly);
+                        BP_ASSIGN_OR_RETURN(const std::string piece, block.RequiredString("text"));
+                        AddLine(piece, text);
+                        return Status::Ok();
+                      });
+}
+
 Status ReadToolResult(const FieldReader& block, const std::string& at, ChatPrompt& prompt) {
   Message result;
   result.role = "tool";
   BP_ASSIGN_OR_RETURN(result.tool_call_id, block.RequiredString("tool_use_id"));
   if (const Json* content = block.Get("content")) {
-    BP_ASSIGN_OR_RETURN(result.content, ReadText(*content, Cat(at, ".content")));
+    BP_RETURN_IF_ERROR(ReadResultContent(*content, Cat(at, ".content"), result.content));
   }
   BP_ASSIGN_OR_RETURN(const auto failed, block.Bool("is_error"));
   if (failed.value_or(false) && !result.content.starts_with("Error")) {

@@ -78,6 +78,10 @@ TEST(DecodeMessages, TurnsBecomeMessages) {
                                 R"([{"role":"user","content":[{"type":"document","title":"T","source":{"type":"text",
       "media_type":"text/plain","data":"D"}},{"type":"text","text":"q"}]}])"))),
             "user:T\nD\nq|");
+  EXPECT_EQ(Written(Chat(Decode("",
+                                R"([{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[
+      {"type":"text","text":"r"},{"type":"document","source":{"type":"text","data":"D"}}]}]}])"))),
+            "tool:r\nD of 1|");
 }
 
 TEST(DecodeMessages, AnAssistantsTurnAtTheEndBeginsTheAnswer) {
@@ -196,6 +200,8 @@ TEST(DecodeMessages, RefusalsNameTheField) {
       {R"([{"role":"user","content":[{"type":"document","source":{"type":"url","url":"x"}}]}])",
        "messages[0].content[0].source"},
       {R"([{"role":"user","content":[{"type":"tool_result"}]}])", "messages[0].content[0].tool_use_id"},
+      {R"([{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"document"}]}]}])",
+       "messages[0].content[0].content[0].source"},
       {R"([{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"image"}]}]}])",
        "messages[0].content[0].content[0].type"},
       {R"([{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":"x"}]}])",

@@ -45,6 +45,7 @@ constexpr Field kMessages[] = {
     {"context_management", kIgnored},
     {"container", kIgnored},
     {"mcp_servers", kRefused, R"({"type":"array","maxItems":0})"},
+    {"response_format", kRefused},
 };
 
 using Group = std::span<const Field>;
@@ -119,7 +120,8 @@ constexpr Schema kSchemas[] = {
     {.name = "UserBlock", .text = R"({"anyOf":[
         {"$ref":"#/components/schemas/TextBlock"},{"$ref":"#/components/schemas/DocumentBlock"},
         {"type":"object","properties":{"type":{"const":"tool_result"},"tool_use_id":{"type":"string"},
-          "content":{"anyOf":[{"$ref":"#/components/schemas/TextOrTextBlocks"},{"type":"null"}]},
+          "content":{"anyOf":[{"type":"string"},{"type":"null"},{"type":"array","items":{"anyOf":[
+            {"$ref":"#/components/schemas/TextBlock"},{"$ref":"#/components/schemas/DocumentBlock"}]}}]},
           "is_error":{"type":["boolean","null"]}},"required":["type","tool_use_id"]}]})"},
     {.name = "AssistantBlock", .text = R"({"anyOf":[
         {"$ref":"#/components/schemas/TextBlock"},{"$ref":"#/components/schemas/DocumentBlock"},
@@ -158,7 +160,7 @@ constexpr Schema kSchemas[] = {
     {"MessageTokens", kExact, R"({"input_tokens":"integer"})"},
     {"MessageUsage", kExact,
      R"({"input_tokens":"integer","cache_creation_input_tokens":"integer","cache_read_input_tokens":"integer",
-         "output_tokens":"integer"})"},
+         "output_tokens":"integer","output_tokens_details":{"thinking_tokens":"integer"}})"},
     {"StopReason", kExact, R"("=end_turn|=max_tokens|=stop_sequence|=tool_use|=model_context_window_exceeded")"},
     {"AnswerText", kExact, R"({"type":"=text","text":"string"})"},
     {"AnswerThinking", kExact, R"({"type":"=thinking","thinking":"string","signature":"string"})"},

@@ -15,7 +15,8 @@ Json UsageJson(const Usage& usage) {
   return Json::Object{{"input_tokens", Number(usage.prompt_tokens - usage.cached_tokens)},
                       {"cache_creation_input_tokens", 0},
                       {"cache_read_input_tokens", Number(usage.cached_tokens)},
-                      {"output_tokens", Number(usage.output_tokens)}};
+                      {"output_tokens", Number(usage.output_tokens)},
+                      {"output_tokens_details", Json::Object{{"thinking_tokens", Number(usage.reasoning_tokens)}}}};
 }
 
 struct StopReason {

@@ -14,7 +14,7 @@ using Kind = OutputPiece::Kind;
 
 const ReplyIdentity kIdentity = {
     .id = "1", .request_id = "req_1", .created_unix_seconds = 5, .model = "m", .fingerprint = "fp"};
-const Usage kUsage = {.prompt_tokens = 10, .cached_tokens = 4, .output_tokens = 3};
+const Usage kUsage = {.prompt_tokens = 10, .cached_tokens = 4, .output_tokens = 3, .reasoning_tokens = 2};
 
 Event Delta(std::vector<OutputPiece> pieces) {
   return OutputDelta{.choice = 0, .pieces = std::move(pieces), .tokens = {TokenId{1}}, .logprobs = {}};
@@ -67,7 +67,7 @@ TEST(MessagesStream, EventsAreNamedAndInOrder) {
           "message_start",
           R"(,"message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,)"
           R"("stop_sequence":null,"usage":{"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,)"
-          R"("output_tokens":0}})") +
+          R"("output_tokens":0,"output_tokens_details":{"thinking_tokens":0}}})") +
           start(0, R"({"type":"thinking","thinking":"","signature":""})") + event("ping", "") +
           delta(0, R"({"type":"thinking_delta","thinking":"H"})") +
           delta(0, R"({"type":"thinking_delta","thinking":"m"})") +
@@ -80,7 +80,8 @@ TEST(MessagesStream, EventsAreNamedAndInOrder) {
           delta(3, R"({"type":"input_json_delta","partial_json":"{}"})") + stop(3) +
           event("message_delta",
                 R"(,"delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"input_tokens":6,)"
-                R"("cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":3})") +
+                R"("cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":3,)"
+                R"("output_tokens_details":{"thinking_tokens":2}})") +
           event("message_stop", ""));
 }
 
@@ -105,7 +106,8 @@ TEST(MessagesWhole, HasTheSameBlocks) {
   EXPECT_EQ(WriteJson(content[1]), R"({"type":"text","text":"Ok"})");
   EXPECT_EQ(WriteJson(content[2]), R"({"type":"tool_use","id":"call_1","name":"f","input":{"a":1}})");
   EXPECT_EQ(WriteJson(*reply->Find("usage")),
-            R"({"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":3})");
+            R"({"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":3,)"
+            R"("output_tokens_details":{"thinking_tokens":2}})");
 }
 
 TEST(MessagesWhole, SaysWhyItStopped) {
