@@ -309,6 +309,19 @@ def test_forced_tools(client):
         client.chat.completions.create(**GREEDY, tools=[TOOL], tool_choice=named | {"function": {"name": "no_such_tool"}})
 
 
+def test_tools_beside_a_format(client):
+    """The answer is a call, or a text of the form; never anything else."""
+    for seed in range(6):
+        answer = client.chat.completions.create(
+            model=MODEL, messages=QUESTION, tools=[TOOL], response_format=schema_format(PERSON), max_tokens=200,
+            temperature=1.3, seed=seed).choices[0]
+        if answer.finish_reason == "stop":
+            assert list(json.loads(answer.message.content)) == ["name", "age", "kind"], answer
+        elif answer.finish_reason == "tool_calls":
+            assert not answer.message.content, answer
+            assert all(isinstance(json.loads(call.function.arguments), dict) for call in answer.message.tool_calls), answer
+
+
 ASK = {"model": MODEL, "input": "What is the capital of France? Answer in one short sentence.", "temperature": 0,
        "max_output_tokens": 40}
 

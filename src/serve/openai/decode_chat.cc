@@ -86,6 +86,10 @@ Result<Message> ReadMessage(const Json& item, const std::string& path) {
   if (fields.Get("function_call") != nullptr) {
     return Unsupported(Cat(path, ".function_call"), "'function_call' is not supported; use 'tool_calls'.");
   }
+  if (fields.Get("audio") != nullptr) {
+    return Unsupported(Cat(path, ".audio"),
+                       Cat("'", path, ".audio' is not supported: the models here read text only."));
+  }
   for (const auto& [name, target] : {std::pair{"name", &message.name},
                                      {"tool_call_id", &message.tool_call_id},
                                      {"reasoning_content", &message.reasoning},
@@ -136,7 +140,13 @@ Status CheckTools(const FieldReader& fields, const Json& tools) {
   return Status::Ok();
 }
 
-// "none", "auto", "required", {"type": "function", "function": {"name": ...}}.
+// {"type": "allowed_tools", "allowed_tools": {...}}.
+bool IsAllowedTools(const Json& choice) {
+  const Json* type = choice.Find("type");
+  return type != nullptr && *type == Json("allowed_tools");
+}
+
+// "none", "auto", "required", {"type": "function", "function": {"name": ...}}, allowed tools.
 Status ReadToolChoice(const FieldReader& fields, ChatPrompt& prompt) {
   const Json* choice = fields.Get("tool_choice");
   if (choice == nullptr) return Status::Ok();
@@ -147,17 +157,23 @@ Status ReadToolChoice(const FieldReader& fields, ChatPrompt& prompt) {
   }
   if (choice->is_string() && choice->as_string() == "required") {
     prompt.tool_choice.kind = ToolChoice::Kind::kRequired;
+  } else if (IsAllowedTools(*choice)) {
+    const Json* allowed = choice->Find("allowed_tools");
+    if (allowed == nullptr || !allowed->is_object()) {
+      return WrongType("tool_choice.allowed_tools", "an object", allowed == nullptr ? Json() : *allowed);
+    }
+    BP_RETURN_IF_ERROR(ReadAllowedTools(FieldReader(*allowed, "tool_choice.allowed_tools"), prompt));
   } else {
     const Json* function = choice->Find("function");
     const Json* name = function == nullptr ? nullptr : function->Find("name");
     if (name == nullptr || !name->is_string()) {
       return Unsupported("tool_choice",
-                         "'tool_choice' must be \"none\", \"auto\", \"required\" or {\"type\": \"function\", "
-                         "\"function\": {\"name\": ...}}.");
+                         "'tool_choice' must be \"none\", \"auto\", \"required\", {\"type\": \"function\", "
+                         "\"function\": {\"name\": ...}} or {\"type\": \"allowed_tools\", \"allowed_tools\": ...}.");
     }
     prompt.tool_choice = {.kind = ToolChoice::Kind::kNamed, .name = name->as_string()};
   }
-  if (!prompt.tools.is_null()) return Status::Ok();
+  if (prompt.tool_choice.kind == ToolChoice::Kind::kAuto || !prompt.tools.is_null()) return Status::Ok();
   return Status::InvalidArgument("'tool_choice' asks for a call, but there are no 'tools'.").WithParam("tool_choice");
 }
 
@@ -211,6 +227,9 @@ Status ReadPrediction(const FieldReader& fields, Request& request) {
 }
 
 Status ReadLimits(const FieldReader& fields, Request& request) {
+  if (fields.Get("max_output_tokens") != nullptr) {  // a limit must not be overlooked
+    return Unsupported("max_output_tokens", "'max_output_tokens' is not supported; use 'max_completion_tokens'.");
+  }
   BP_ASSIGN_OR_RETURN(const auto old_name, fields.Int("max_tokens", 1, INT32_MAX));
   BP_ASSIGN_OR_RETURN(const auto new_name, fields.Int("max_completion_tokens", 1, INT32_MAX));
   if (const auto most = new_name ? new_name : old_name) request.output_tokens_max = static_cast<uint32_t>(*most);
@@ -262,7 +281,8 @@ Result<Call> DecodeChat(const Json& body) {
   const ChatReplyOptions reply{.stream = stream.stream,
                                .include_usage = stream.include_usage,
                                .logprobs = request.logprobs_top.has_value(),
-                               .choices = request.choices};
+                               .choices = request.choices,
+                               .service_tier = fields.Get("service_tier") != nullptr};
   request.prompt = std::move(prompt);
   call.stream = stream.stream;
   call.requests.push_back(std::move(request));

@@ -1,5 +1,6 @@
 #include "serve/openai/decode_common.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -128,6 +129,31 @@ Status ReadCommon(const FieldReader& fields, Request& request) {
   if (cache_salt != nullptr) request.cache_salt = *cache_salt;
   BP_ASSIGN_OR_RETURN(const auto priority, fields.Int("priority", -1000, 1000));
   if (priority) request.priority = -static_cast<int32_t>(*priority);  // vLLM's goes first where it is lower
+  return Status::Ok();
+}
+
+Status ReadAllowedTools(const FieldReader& allowed, ChatPrompt& prompt) {
+  BP_ASSIGN_OR_RETURN(const std::string mode, allowed.RequiredString("mode"));
+  if (mode != "auto" && mode != "required") {
+    return OutOfRange(allowed.PathOf("mode"), Cat("'", mode.substr(0, 50), "'; allowed: auto, required."));
+  }
+  const Json* names = allowed.Get("tools");
+  if (names == nullptr || !names->is_array()) {
+    return allowed.WrongType("tools", "an array of tools", names == nullptr ? Json() : *names);
+  }
+  Json::Array tools;
+  for (size_t i = 0; prompt.tools.is_array() && i < prompt.tools.as_array().size(); ++i) {
+    const Json& tool = prompt.tools.as_array()[i];
+    const Json& name_of_tool = *tool.Find("function")->Find("name");
+    const auto names_it = [&](const Json& one) {
+      const Json* function = one.Find("function");
+      const Json* name = function == nullptr ? one.Find("name") : function->Find("name");
+      return name != nullptr && *name == name_of_tool;
+    };
+    if (std::ranges::any_of(names->as_array(), names_it)) tools.push_back(tool);
+  }
+  prompt.tools = tools.empty() ? Json() : Json(std::move(tools));
+  if (mode == "required") prompt.tool_choice.kind = ToolChoice::Kind::kRequired;
   return Status::Ok();
 }
 

@@ -23,6 +23,9 @@ Status ReadSampling(const FieldReader& fields, SamplingParams& sampling);
 Status ReadCommon(const FieldReader& fields, Request& request);
 Status ReadChoices(const FieldReader& fields, Request& request);  // `n`
 Result<StreamChoice> ReadStream(const FieldReader& fields);
+/// {"mode": "auto" | "required", "tools": [...]}, of a tool_choice of type allowed_tools: the model is told of these
+/// alone. A tool is named by `name`, as in responses, or by `function.name`, as in chats.
+Status ReadAllowedTools(const FieldReader& allowed, ChatPrompt& prompt);
 /// response_format, and other engines' ways to say what the output must look like.
 Status ReadConstraint(const FieldReader& fields, Request& request);
 /// The same of a response: `text`, {"format": {"type": "json_schema", "name": ..., "schema": ...}}, or other engines'

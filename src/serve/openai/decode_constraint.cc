@@ -1,5 +1,6 @@
-// What an output must look like: OpenAI's response_format, and the same wishes as vLLM's users (structured_outputs,
-// guided_*) and llama.cpp's (grammar, json_schema) write them.
+// What an output must look like: OpenAI's response_format, and the same wishes as the users of vLLM
+// (structured_outputs, guided_*), llama.cpp (grammar, json_schema, a schema beside json_object) and SGLang (regex,
+// ebnf) write them.
 
 #include <algorithm>
 #include <array>
@@ -75,7 +76,13 @@ Result<std::optional<Form>> ReadFormat(const FieldReader& fields, std::string_vi
   const FieldReader of_format(*format, fields.PathOf(member));
   BP_ASSIGN_OR_RETURN(const std::string type, of_format.RequiredString("type"));
   if (type == "text") return std::optional<Form>();
-  if (type == "json_object") return std::optional<Form>(JsonObjectForm());
+  if (type == "json_object") {
+    const Json* schema = of_format.Get("schema");  // not OpenAI's, but what other servers take
+    if (schema == nullptr) return std::optional<Form>(JsonObjectForm());
+    if (!schema->is_object()) return of_format.WrongType("schema", "a JSON schema: an object", *schema);
+    BP_ASSIGN_OR_RETURN(Form form, ReadSchema(*schema, of_format.PathOf("schema")));
+    return std::optional<Form>(std::move(form));
+  }
   if (type != "json_schema") {
     return Status::InvalidArgument(Cat("Invalid value: '", type.substr(0, 50),
                                        "'. Supported values are: 'text', 'json_object', and 'json_schema'."))
@@ -133,7 +140,19 @@ Result<std::optional<Form>> ReadStructuredOutputs(const FieldReader& fields) {
   return form;
 }
 
-/// vLLM's and llama.cpp's, each in a member of its own. first: the API's own way, and what it asks for.
+/// Ways of other APIs. An output must not be free because its form was asked for in a place that is not read here.
+Status RefuseElsewhere(const FieldReader& fields, std::initializer_list<std::string_view> names,
+                       std::string_view first) {
+  for (const std::string_view name : names) {
+    if (fields.Get(name) == nullptr) continue;
+    return Unsupported(
+        std::string(name),
+        Cat("'", name, "' is no parameter here; what the output must look like is said by '", first, "'."));
+  }
+  return Status::Ok();
+}
+
+/// Other servers', each in a member of its own. first: the API's own way, and what it asks for.
 Status ReadOne(const FieldReader& fields, std::string_view first, std::optional<Form> form, Request& request) {
   std::string_view from;
   const auto take = [&](std::string_view name, Form another) -> Status {
@@ -152,23 +171,25 @@ Status ReadOne(const FieldReader& fields, std::string_view first, std::optional<
   BP_ASSIGN_OR_RETURN(std::optional<Form> structured, ReadStructuredOutputs(fields));
   if (structured.has_value()) BP_RETURN_IF_ERROR(take("structured_outputs", *std::move(structured)));
   for (const std::string_view name :
-       {"guided_json", "json_schema", "guided_regex", "guided_choice", "guided_grammar", "grammar"}) {
+       {"guided_json", "json_schema", "guided_regex", "regex", "guided_choice", "guided_grammar", "grammar", "ebnf"}) {
     const Json* value = fields.Get(name);
     if (value == nullptr) continue;
     const std::string path(name);
+    const bool regex = name == "guided_regex" || name == "regex";
     Result<Form> read = name == "guided_json" || name == "json_schema" ? ReadSchema(*value, path)
                         : name == "guided_choice"                      ? ReadChoiceForm(*value, path)
-                                                                       : ReadText(*value, path, name == "guided_regex");
+                                                                       : ReadText(*value, path, regex);
     if (!read.ok()) return std::move(read).status();
     BP_RETURN_IF_ERROR(take(name, *std::move(read)));
   }
   if (fields.Get("guided_whitespace_pattern") != nullptr) return RefuseField("guided_whitespace_pattern");
-  return Status::Ok();
+  return RefuseElsewhere(fields, {"output_config", "output_format", "format"}, first);
 }
 
 }  // namespace
 
 Status ReadConstraint(const FieldReader& fields, Request& request) {
+  BP_RETURN_IF_ERROR(RefuseElsewhere(fields, {"text"}, "response_format"));
   BP_ASSIGN_OR_RETURN(std::optional<Form> format, ReadFormat(fields, "response_format", /*flat=*/false));
   return ReadOne(fields, "response_format", std::move(format), request);
 }

@@ -85,31 +85,6 @@ Status ReadFunctions(const FieldReader& fields, ChatPrompt& prompt, std::vector<
   return Status::Ok();
 }
 
-/// {"type": "allowed_tools", "mode": "auto" | "required", "tools": [{"type": "function", "name": ...}, ...]}: the model
-/// is told of these alone.
-Status ReadAllowedTools(const FieldReader& choice, ChatPrompt& prompt) {
-  BP_ASSIGN_OR_RETURN(const std::string mode, choice.RequiredString("mode"));
-  if (mode != "auto" && mode != "required") {
-    return Invalid("tool_choice.mode", Cat("Invalid value: '", mode.substr(0, 50), "'; allowed: auto, required."));
-  }
-  const Json* allowed = choice.Get("tools");
-  if (allowed == nullptr || !allowed->is_array()) {
-    return Invalid("tool_choice.tools", "'tool_choice.tools' must be an array of tools.");
-  }
-  Json::Array tools;
-  for (size_t i = 0; prompt.tools.is_array() && i < prompt.tools.as_array().size(); ++i) {
-    const Json& tool = prompt.tools.as_array()[i];
-    const auto names_it = [&](const Json& one) {
-      const Json* name = one.Find("name");
-      return name != nullptr && name->is_string() && name->as_string() == NameOfTool(tool);
-    };
-    if (std::ranges::any_of(allowed->as_array(), names_it)) tools.push_back(tool);
-  }
-  prompt.tools = tools.empty() ? Json() : Json(std::move(tools));
-  if (mode == "required") prompt.tool_choice.kind = ToolChoice::Kind::kRequired;
-  return Status::Ok();
-}
-
 /// "none", "auto", "required", {"type": "function" | "custom", "name": ...}, allowed tools.
 Status ReadFunctionChoice(const FieldReader& fields, const std::vector<std::string>& custom, ChatPrompt& prompt) {
   const Json* choice = fields.Get("tool_choice");
@@ -170,6 +145,10 @@ Status CheckMetadata(const FieldReader& fields) {
 Status RefuseTheRest(const FieldReader& fields) {
   for (const std::string_view name : {"conversation", "prompt", "moderation"}) {
     if (fields.Get(name) != nullptr) return Unsupported(std::string(name), Cat("'", name, "' is not supported."));
+  }
+  for (const std::string_view name : {"max_tokens", "max_completion_tokens"}) {  // a limit must not be overlooked
+    if (fields.Get(name) == nullptr) continue;
+    return Unsupported(std::string(name), Cat("'", name, "' is not supported; use 'max_output_tokens'."));
   }
   return Status::Ok();
 }

@@ -191,6 +191,8 @@ TEST_F(DecodeResponseTest, OtherEnginesConstraintsAreFollowedAndThoseOfChatsRefu
       constraint(R"("structured_outputs":{"choice":["a"]})")->call.requests[0].constraint->form));
   EXPECT_EQ(constraint(R"("guided_regex":"a","text":{"format":{"type":"json_object"}})").status().param(),
             "guided_regex");
+  EXPECT_EQ(constraint(R"("text":{"format":{"type":"json_object","schema":5}})").status().param(),
+            "text.format.schema");
   const Status moved = constraint(R"("response_format":{"type":"json_object"})").status();
   EXPECT_EQ(moved.param(), "response_format");
   EXPECT_NE(moved.message().find("text.format"), std::string::npos);

@@ -96,6 +96,12 @@ TEST(DecodeChat, ReadsTheToolChoice) {
   EXPECT_TRUE(chat(R"("tool_choice":"none")").tools.is_null());
   EXPECT_EQ(chat(R"("tool_choice":"auto")").tool_choice.kind, ToolChoice::Kind::kAuto);
   EXPECT_EQ(chat(R"("tool_choice":"required")").tool_choice.kind, ToolChoice::Kind::kRequired);
+  const ChatPrompt allowed = chat(R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[
+      {"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"other"}}]}})");
+  EXPECT_EQ(allowed.tool_choice.kind, ToolChoice::Kind::kRequired);
+  EXPECT_EQ(allowed.tools.as_array().size(), 1u);
+  EXPECT_TRUE(
+      chat(R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[]}})").tools.is_null());
   const ChatPrompt named = chat(R"("tool_choice":{"type":"function","function":{"name":"f"}})");
   EXPECT_EQ(named.tool_choice.kind, ToolChoice::Kind::kNamed);
   EXPECT_EQ(named.tool_choice.name, "f");
@@ -151,6 +157,12 @@ TEST(DecodeChat, RefusalsNameTheField) {
       {R"("structured_outputs":{"choice":["a",1]})", "structured_outputs.choice[1]"},
       {R"("structured_outputs":{"json":{},"whitespace_pattern":" "})", "structured_outputs.whitespace_pattern"},
       {R"("guided_whitespace_pattern":" ")", "guided_whitespace_pattern"},
+      {R"("text":{"format":{"type":"json_object"}})", "text"},
+      {R"("output_config":{"format":{}})", "output_config"},
+      {R"("format":"json")", "format"},
+      {R"("response_format":{"type":"json_object","schema":"a"})", "response_format.schema"},
+      {R"("regex":"a","ebnf":"b")", "ebnf"},
+      {R"("messages":[{"role":"user","content":"q"},{"role":"assistant","audio":{"id":"a"}}])", "messages[1].audio"},
       {R"("response_format":"text")", "response_format"},
       {R"("guided_json":5)", "guided_json"},
       {R"("guided_json":"{")", "guided_json"},
@@ -159,6 +171,11 @@ TEST(DecodeChat, RefusalsNameTheField) {
       {R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"some")", "tool_choice"},
       {R"("parallel_tool_calls":"no")", "parallel_tool_calls"},
       {R"("tool_choice":{"type":"function"})", "tool_choice"},
+      {R"("tool_choice":{"type":"allowed_tools"})", "tool_choice.allowed_tools"},
+      {R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"all","tools":[]}})",
+       "tool_choice.allowed_tools.mode"},
+      {R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto"}})", "tool_choice.allowed_tools.tools"},
+      {R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[]}})", "tool_choice"},
       {R"("tools":{})", "tools"},
       {R"("tools":[{"type":"web_search"}])", "tools[0].type"},
       {R"("tools":[{"type":"function"}])", "tools[0].function"},
@@ -204,6 +221,10 @@ TEST(DecodeChat, TakesEveryWayToSayWhatTheOutputMustLookLike) {
   };
   EXPECT_FALSE(Chat(R"("response_format":{"type":"text"})")->requests[0].constraint.has_value());
   EXPECT_TRUE(std::holds_alternative<JsonObjectForm>(form(R"("response_format":{"type":"json_object"})")));
+  const auto beside =
+      std::get<JsonSchemaForm>(form(R"("response_format":{"type":"json_object","schema":{"type":"object"}})"));
+  EXPECT_EQ(WriteJson(beside.schema), R"({"type":"object"})");
+  EXPECT_EQ(beside.param, "response_format.schema");
   const auto schema = std::get<JsonSchemaForm>(form(
       R"("response_format":{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":{"type":"null"}}})"));
   EXPECT_EQ(WriteJson(schema.schema), R"({"type":"null"})");
@@ -213,6 +234,8 @@ TEST(DecodeChat, TakesEveryWayToSayWhatTheOutputMustLookLike) {
       std::get<JsonSchemaForm>(form(R"("structured_outputs":{"json":{},"disable_any_whitespace":true})")).compact);
   EXPECT_EQ(std::get<RegexForm>(form(R"("structured_outputs":{"regex":"a+"})")).pattern, "a+");
   EXPECT_EQ(std::get<RegexForm>(form(R"("guided_regex":"a+")")).param, "guided_regex");
+  EXPECT_EQ(std::get<RegexForm>(form(R"("regex":"a+")")).param, "regex");
+  EXPECT_EQ(std::get<GrammarForm>(form(R"("ebnf":"root ::= \"a\"")")).param, "ebnf");
   EXPECT_EQ(std::get<ChoiceForm>(form(R"("guided_choice":["a","b"])")).choices.size(), 2u);
   EXPECT_EQ(std::get<GrammarForm>(form(R"("guided_grammar":"root ::= \"a\"")")).text, "root ::= \"a\"");
   EXPECT_EQ(std::get<GrammarForm>(form(R"("grammar":"root ::= \"a\"")")).param, "grammar");

@@ -20,6 +20,7 @@ struct ChatReplyOptions {
   bool include_usage = false;
   bool logprobs = false;
   uint32_t choices = 1;
+  bool service_tier = false;  // one was asked for: the answer says that it got the default
 };
 std::unique_ptr<ReplyEncoder> MakeChatEncoder(ChatReplyOptions options, const ReplyIdentity& identity);
 

@@ -123,11 +123,15 @@ void AppendMessage(const ReplyBlocks& said, std::string& out) {
   w.EndObject();
 }
 
+std::string ChatHead(std::string_view object, const ChatReplyOptions& options, const ReplyIdentity& identity) {
+  return Cat(ReplyHead(object, "chatcmpl-", identity), options.service_tier ? "\"service_tier\":\"default\"," : "",
+             "\"choices\":[");
+}
+
 class ChatStream final : public ReplyEncoder {
  public:
   ChatStream(ChatReplyOptions options, const ReplyIdentity& identity)
-      : options_(options),
-        head_(Cat("data: ", ReplyHead("chat.completion.chunk", "chatcmpl-", identity), "\"choices\":[")) {
+      : options_(options), head_(Cat("data: ", ChatHead("chat.completion.chunk", options, identity))) {
     calls_.resize(options.choices);
     for (uint32_t i = 0; i < options.choices; ++i) before_.push_back(Cat(head_, "{\"index\":", i, ",\"delta\":"));
     after_ = options.include_usage ? "}],\"usage\":null}\n\n" : "}]}\n\n";
@@ -194,7 +198,7 @@ class ChatStream final : public ReplyEncoder {
 class ChatWhole final : public ReplyEncoder {
  public:
   ChatWhole(ChatReplyOptions options, const ReplyIdentity& identity)
-      : options_(options), head_(ReplyHead("chat.completion", "chatcmpl-", identity)), choices_(options.choices) {}
+      : options_(options), head_(ChatHead("chat.completion", options, identity)), choices_(options.choices) {}
 
   void OnEvent(size_t, const Event& event, std::string&) override {
     if (const auto* delta = std::get_if<OutputDelta>(&event)) {
@@ -206,7 +210,7 @@ class ChatWhole final : public ReplyEncoder {
     }
   }
   void OnDone(const Usage& total, std::string& out) override {
-    out.append(head_).append("\"choices\":[");
+    out += head_;
     for (size_t i = 0; i < choices_.size(); ++i) {
       out.append(i == 0 ? "" : ",").append(Cat("{\"index\":", i, ",\"message\":"));
       AppendMessage(choices_[i].said, out);

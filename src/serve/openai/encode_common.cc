@@ -20,6 +20,8 @@ std::string UsageJson(const Usage& usage) {
   w.BeginObject();
   w.Key("cached_tokens");
   w.Uint(usage.cached_tokens);
+  w.Key("cache_write_tokens");  // what OpenAI charges more for; filling the cache costs nothing here
+  w.Uint(0);
   w.EndObject();
   w.Key("completion_tokens_details");
   w.BeginObject();

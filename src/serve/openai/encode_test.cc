@@ -49,8 +49,18 @@ TEST(ChatStream, ChunksAreExactlyOpenAis) {
           end, kChunkHead, R"({"index":0,"delta":{"content":"a\"\n"},"logprobs":null,"finish_reason":null}])", end,
           kChunkHead, R"({"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}])", end, kChunkHead,
           R"(],"usage":{"prompt_tokens":10,"completion_tokens":3,"total_tokens":13,)",
-          R"("prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":0,)",
+          R"("prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,)",
           R"("accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}})", "\n\n", "data: [DONE]\n\n"));
+}
+
+TEST(ChatStream, WhoAsksForATierIsToldWhichItWas) {
+  for (const bool stream : {false, true}) {
+    const auto encoder = MakeChatEncoder({.stream = stream, .service_tier = true}, kIdentity);
+    std::string out = Encode(*encoder, {PromptRead{}});
+    encoder->OnDone(kUsage, out);
+    EXPECT_NE(out.find(R"("system_fingerprint":"fp_1","service_tier":"default","choices":[)"), std::string::npos)
+        << out;
+  }
 }
 
 TEST(ChatStream, EveryEventIsJson) {

@@ -48,12 +48,18 @@ constexpr Field kConstraints[] = {
     {"guided_whitespace_pattern", kRefused},
     {"grammar", kSupported, kString},
     {"json_schema", kSupported, R"({"type":["object","boolean","string"]})"},
+    {"regex", kSupported, kString},
+    {"ebnf", kSupported, kString},
+    {"output_config", kRefused},
+    {"output_format", kRefused},
+    {"format", kRefused},
 };
 
 /// Of chats and completions.
 constexpr Field kChoices[] = {
     {"n", kSupported, R"({"type":"integer","minimum":1,"maximum":128})"},
     {"response_format", kSupported, R"({"$ref":"#/components/schemas/ResponseFormat"})"},
+    {"text", kRefused},
 };
 constexpr Field kModelAndStream[] = {
     {"model", kSupported, kString, /*required=*/true},
@@ -77,6 +83,7 @@ constexpr Field kChat[] = {
      R"({"type":"object","propertyNames":{"not":{"enum":["messages","tools","bos_token","eos_token"]}}})"},
     {"max_completion_tokens", kSupported, kPositive},
     {"max_tokens", kSupported, kPositive},
+    {"max_output_tokens", kRefused},
     {"logprobs", kSupported, kBoolean},
     {"top_logprobs", kSupported, kTopLogprobs},
     {"prediction", kSupported, R"({"$ref":"#/components/schemas/Prediction"})"},
@@ -120,6 +127,8 @@ constexpr Field kResponseBody[] = {
     {"response_format", kRefused},
     {"reasoning", kSupported, R"({"type":"object","properties":{"effort":{"type":["string","null"]}}})"},
     {"max_output_tokens", kSupported, kPositive},
+    {"max_tokens", kRefused},
+    {"max_completion_tokens", kRefused},
     {"truncation", kSupported, R"({"enum":["auto","disabled"]})"},
     {"top_logprobs", kSupported, kTopLogprobs},
     {"include", kSupported, R"({"type":"array","items":{"type":"string"}})"},

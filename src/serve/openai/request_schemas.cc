@@ -41,7 +41,11 @@ std::span<const Schema> RequestSchemas() {
       {.name = "ChatToolChoice", .text = R"({"anyOf":[{"enum":["none","auto","required"]},
         {"type":"object",
          "properties":{"function":{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}},
-         "required":["function"]}]})"},
+         "required":["function"]},
+        {"type":"object","properties":{"type":{"const":"allowed_tools"},
+          "allowed_tools":{"type":"object","properties":{"mode":{"enum":["auto","required"]},
+            "tools":{"type":"array"}},"required":["mode","tools"]}},
+         "required":["type","allowed_tools"]}]})"},
       {.name = "Prediction", .text = R"({"type":"object",
         "properties":{"type":{"const":"content"},"content":{"$ref":"#/components/schemas/ChatContent"}},
         "required":["type","content"]})"},
@@ -50,7 +54,7 @@ std::span<const Schema> RequestSchemas() {
                       "strict":{"type":["boolean","null"]}},
         "required":["name","schema"]})"},
       {.name = "ResponseFormat", .text = R"({"type":"object","required":["type"],"anyOf":[
-        {"properties":{"type":{"enum":["text","json_object"]}}},
+        {"properties":{"type":{"enum":["text","json_object"]},"schema":{"type":["object","null"]}}},
         {"properties":{"type":{"const":"json_schema"},"json_schema":{"$ref":"#/components/schemas/NamedSchema"}},
          "required":["json_schema"]}]})"},
       {.name = "StructuredOutputs", .text = R"({"type":"object",
@@ -117,7 +121,8 @@ std::span<const Schema> RequestSchemas() {
                                        "tools":{"type":"array"}},
          "required":["type","mode","tools"]}]})"},
       {.name = "ResponseText", .text = R"({"type":"object","properties":{"format":{"anyOf":[
-        {"type":"object","properties":{"type":{"enum":["text","json_object"]}},"required":["type"]},
+        {"type":"object","properties":{"type":{"enum":["text","json_object"]},"schema":{"type":["object","null"]}},
+         "required":["type"]},
         {"$ref":"#/components/schemas/NamedSchema","properties":{"type":{"const":"json_schema"}},"required":["type"]},
         {"type":"null"}]}}})"},
   };
