@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kChoicesMax = 10'000;
 constexpr size_t kChoiceBytesMax = 200'000;  // of all choices
-constexpr size_t kAlternativesMax = 256;
+constexpr size_t kAlternativesMax = 512;
 
 Status Refused(const std::string& param, std::string_view what, const Status& status) {
   if (status.code() != StatusCode::kInvalidArgument) return status;

@@ -117,16 +117,21 @@ Result<StructuralForm> CallsByChoice(const ChatPrompt& prompt, const OutputParse
         .WithParam("tools")
         .WithReason("invalid_value");
   }
+  // Small models forget the marker, and the parser takes a call without one: so it is allowed, too.
+  constexpr Frame kAlone{"{\"name\": ", ", \"arguments\": ", "}"};
   const Frame frame = FrameOf(output, tokenizer);
-  const bool marked = !frame.open.starts_with('{');
-  StructuralForm form{.separator = "\n", .least = 1, .most = marked && prompt.parallel_tool_calls ? 0u : 1u};
+  StructuralForm form;
+  const auto add = [&](const Json& name, const Frame& around) {
+    form.alternatives.push_back(
+        {.begin = Cat(around.open, WriteJson(name), around.middle),
+         .content = {.schema = Json::Object{{"type", "object"}}, .compact = false, .param = "tools"},
+         .end = std::string(around.close)});
+  };
   for (const Json& tool : prompt.tools.as_array()) {
     const Json* function = FunctionOf(tool);
     if (function == nullptr) continue;
-    form.alternatives.push_back(
-        {.begin = Cat(frame.open, WriteJson(*function->Find("name")), frame.middle),
-         .content = {.schema = Json::Object{{"type", "object"}}, .compact = false, .param = "tools"},
-         .end = std::string(frame.close)});
+    add(*function->Find("name"), frame);
+    if (frame.open != kAlone.open) add(*function->Find("name"), kAlone);
   }
   return form;
 }

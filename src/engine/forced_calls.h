@@ -22,8 +22,8 @@ namespace bedplate {
 /// prompt.tool_choice is not kAuto.
 Result<Constraint> ForcedCall(const ChatPrompt& prompt, const OutputParserOptions& output, const Tokenizer& tokenizer);
 
-/// prompt.tool_choice is kAuto, and there are tools. Arguments are any object, as where nothing else is constrained; so
-/// no tool's schema is a reason to refuse. Several calls only where the family has markers around each.
+/// prompt.tool_choice is kAuto, and there are tools. One call; its arguments are any object, as where nothing else is
+/// constrained: so no tool's schema is a reason to refuse.
 Result<StructuralForm> CallsByChoice(const ChatPrompt& prompt, const OutputParserOptions& output,
                                      const Tokenizer& tokenizer);
 

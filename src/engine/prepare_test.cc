@@ -395,12 +395,11 @@ TEST_F(Prepare, CallsMayStandInPlaceOfAForm) {
   ASSERT_TRUE(std::holds_alternative<JsonObjectForm>(prepared->request.constraint->form));
   ASSERT_TRUE(prepared->request.constraint->or_calls.has_value());
   const StructuralForm& calls = *prepared->request.constraint->or_calls;
-  ASSERT_EQ(calls.alternatives.size(), 2u);
-  EXPECT_EQ(calls.alternatives[1].begin, "<tool_call>\n{\"name\": \"g\", \"arguments\": ");
-  EXPECT_EQ(WriteJson(calls.alternatives[1].content.schema), R"({"type":"object"})") << "no reason to refuse";
-  EXPECT_EQ(calls.most, 0u);
-  chat.parallel_tool_calls = false;
-  EXPECT_EQ(PrepareRequest(request, model_, 4000, 0)->request.constraint->or_calls->most, 1u);
+  ASSERT_EQ(calls.alternatives.size(), 4u);
+  EXPECT_EQ(calls.alternatives[2].begin, "<tool_call>\n{\"name\": \"g\", \"arguments\": ");
+  EXPECT_EQ(calls.alternatives[3].begin, "{\"name\": \"g\", \"arguments\": ") << "small models forget the marker";
+  EXPECT_EQ(WriteJson(calls.alternatives[3].content.schema), R"({"type":"object"})") << "no reason to refuse";
+  EXPECT_EQ(calls.most, 1u);
   UseTemplate("{{ tools }}<|channel|><|message|>");
   EXPECT_EQ(PrepareRequest(request, model_, 4000, 0).status().param(), "tools") << "needs control tokens";
 }
