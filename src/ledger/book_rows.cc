@@ -227,6 +227,12 @@ Result<ProducerMark> ReadMark(Database& database, std::string_view producer, int
   return *mark;
 }
 
+Result<int64_t> HighestEpoch(Database& database, std::string_view producer) {
+  Statement select(database, "SELECT max(epoch) FROM producers WHERE producer = ?");
+  BP_RETURN_IF_ERROR(select.Text(producer).Step().status());
+  return select.IntAt(0);
+}
+
 Status WriteMark(Database& database, std::string_view producer, int64_t epoch, const ProducerMark& mark) {
   const std::string text = mark.Text();
   return Statement(database,

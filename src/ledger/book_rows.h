@@ -78,6 +78,8 @@ Result<std::vector<PeriodClose::Line>> TrialBalance(Database& database, int64_t 
 Result<int64_t> LastTotal(Database& database, AccountId payer, int64_t price_number);
 
 Result<ProducerMark> ReadMark(Database& database, std::string_view producer, int64_t epoch);
+/// Of the producer's events that are known; 0: there are none.
+Result<int64_t> HighestEpoch(Database& database, std::string_view producer);
 Status WriteMark(Database& database, std::string_view producer, int64_t epoch, const ProducerMark& mark);
 Status VisitMarks(Database& database,
                   const std::function<Status(const std::string& producer, int64_t epoch, const ProducerMark&)>& visit);

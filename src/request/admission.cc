@@ -54,6 +54,11 @@ Status StatusOf(const Refusal& refusal) {
           .WithReason("prompt_exceeds_rate_limit");
     case Refusal::Kind::kKeyGone:
       return Status(StatusCode::kUnauthenticated, "this key is no longer valid").WithReason("invalid_api_key");
+    case Refusal::Kind::kBooksBusy:
+      return Status::Unavailable(Cat("the server can't account for one more request now. Please try again in ",
+                                     refusal.retry_after_ms, " ms."))
+          .WithReason("ledger_busy")
+          .WithRetryAfterMs(refusal.retry_after_ms);
   }
   return Status::Internal("a refusal of no kind");
 }

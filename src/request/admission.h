@@ -51,10 +51,22 @@ struct AccessKey {
   Principal principal;
 };
 
+/// On whose behalf a request says that it is made, for reports and prices; nothing else depends on it. Plain values
+/// that a client chose.
+struct Attribution {
+  std::string end_user = {};     // at most 256 bytes
+  std::string tags = {};         // a JSON object of strings, or empty; at most 4096 bytes
+  std::string tier = "default";  // at most 64 letters, digits, '_', '-', '.'
+  bool operator==(const Attribution&) const = default;
+};
+
 struct Estimate {
   std::string model;
   uint32_t prompt_tokens = 0;
   uint32_t output_tokens_max = 0;
+  std::string request = {};  // its id, as the answer's head says it
+  Attribution attribution = {};
+  bool streamed = false;
 };
 
 /// One limit over a minute, as clients are told of it.
@@ -76,6 +88,7 @@ struct Refusal {
     kTokens,         // a minute
     kPromptTooLong,  // above what a minute may take: never admitted
     kKeyGone,        // the key was removed or has expired since Authenticate
+    kBooksBusy,      // what it uses could not be written down: come back later
   };
   Kind kind = Kind::kConcurrency;
   uint64_t limit = 0;
