@@ -55,6 +55,7 @@ struct Call {
   std::string model;
   bool stream = false;
   std::vector<Request> requests;  // one a prompt; id and model are filled in by the caller
+  Attribution attribution;        // filled in by DecodeBody
   std::function<std::unique_ptr<ReplyEncoder>(ReplyIdentity)> make_encoder;
 };
 

@@ -11,7 +11,7 @@ namespace bedplate {
 
 enum class Support : uint8_t {
   kSupported,
-  kIgnored,  // taken whatever it is, and nothing is done with it (an answer may repeat it)
+  kIgnored,  // taken whatever it is, and no answer depends on it (one may repeat it, and the books: attribution.h)
   kRefused,  // an error that names it, but for what its schema lets through
 };
 

@@ -2,12 +2,14 @@
 
 #include <atomic>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <utility>
 
 #include "base/cat.h"
 #include "base/caught.h"
 #include "base/sha256.h"
+#include "serve/attribution.h"
 #include "serve/http_status.h"
 
 namespace bedplate {
@@ -116,8 +118,11 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   void OnPrepared(const Status& status);
   void Begin();
   void Pump();
-  // Takes what the engine has told; false: a part failed, and failure says why.
-  bool TakeEvents(std::string& out, Status& failure);
+  [[nodiscard]] bool HasEvents();
+  [[nodiscard]] static bool AddsTokens(const Event& event);
+  // Takes what the client is told next, at most one event of those that add tokens; false: a part failed, and failure
+  // says why.
+  bool TakeNext(std::string& out, Status& failure);
   void Account(Part& part, const Event& event);
   [[nodiscard]] Usage TotalUsage() const;
   void Deliver(ResponseSink& sink, const std::string& out, bool done);
@@ -136,6 +141,7 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
   bool streaming_ = false;       // the head has gone out
   bool said_something_ = false;  // since the last tick
   Begun begun_;
+  std::deque<std::pair<size_t, Event>> waiting_;  // parts' events that were taken and not told yet
 };
 
 // A prompt a job: a call with many prompts, or with long ones, goes behind those who wait meanwhile.
@@ -204,8 +210,10 @@ Status Generation::PrepareNext() {
 Status Generation::Submit() {
   const ServedModel& model = preparation_.model;
   const Call& call = *preparation_.call;
-  Estimate estimate;
-  estimate.model = model.engine->model().id;
+  Estimate estimate{.model = model.engine->model().id,
+                    .request = exchange_.request_id,
+                    .attribution = std::move(preparation_.call->attribution),
+                    .streamed = preparation_.call->stream};
   for (const PreparedRequest& request : preparation_.requests) {
     estimate.prompt_tokens += static_cast<uint32_t>(request.tokens.size());
     estimate.output_tokens_max += request.output_tokens_max * request.request.choices;
@@ -282,32 +290,47 @@ void Generation::Begin() {
   Deliver(*sink, out, /*done=*/false);
 }
 
+// One write for each event that adds tokens, and each noted before it is written: whatever ends the process, what was
+// noted is what the client was sent, or that and one event more.
 void Generation::Pump() {
-  if (state_ != State::kRunning) return;
-  const auto sink = sink_.lock();
-  if (!sink || sink->blocked()) return;  // OnWritable comes back here
-  std::string out;
-  Status failure;
-  const bool sound = TakeEvents(out, failure);
-  bool done = true;
-  for (const Part& part : begun_.parts) done = done && part.finished;
-  if (sound && done) begun_.encoder->OnDone(TotalUsage(), out);
-  if (!out.empty() || done) begun_.permit->Note(TotalUsage());
-  if (sound || streaming_) Deliver(*sink, out, sound && done);
-  if (!sound) Fail(failure);
+  while (state_ == State::kRunning) {
+    const auto sink = sink_.lock();
+    if (!sink || sink->blocked() || !HasEvents()) return;  // OnWritable comes back here, and so does the engine's wake
+    std::string out;
+    Status failure;
+    const bool sound = TakeNext(out, failure);
+    bool done = waiting_.empty();
+    for (const Part& part : begun_.parts) done = done && part.finished;
+    if (sound && done) begun_.encoder->OnDone(TotalUsage(), out);
+    if (!out.empty() || done) begun_.permit->Note(TotalUsage());
+    if (sound || streaming_) Deliver(*sink, out, sound && done);
+    if (!sound) return Fail(failure);
+  }
 }
 
-bool Generation::TakeEvents(std::string& out, Status& failure) {
+bool Generation::HasEvents() {
+  if (!waiting_.empty()) return true;
   for (size_t i = 0; i < begun_.parts.size(); ++i) {
-    Part& part = begun_.parts[i];
-    for (const Event& event : part.events->Take()) {
-      Account(part, event);
-      if (const auto* failed = std::get_if<RequestFailed>(&event)) {
-        failure = failed->status;
-        return false;
-      }
-      if (!std::holds_alternative<RequestFinished>(event)) begun_.encoder->OnEvent(i, event, out);
+    for (Event& event : begun_.parts[i].events->Take()) waiting_.emplace_back(i, std::move(event));
+  }
+  return !waiting_.empty();
+}
+
+bool Generation::AddsTokens(const Event& event) {
+  if (const auto* delta = std::get_if<OutputDelta>(&event)) return !delta->tokens.empty();
+  return std::holds_alternative<PromptRead>(event);
+}
+
+bool Generation::TakeNext(std::string& out, Status& failure) {
+  while (!waiting_.empty() && (out.empty() || !AddsTokens(waiting_.front().second))) {
+    const auto [i, event] = std::move(waiting_.front());
+    waiting_.pop_front();
+    Account(begun_.parts[i], event);
+    if (const auto* failed = std::get_if<RequestFailed>(&event)) {
+      failure = failed->status;
+      return false;
     }
+    if (!std::holds_alternative<RequestFinished>(event)) begun_.encoder->OnEvent(i, event, out);
   }
   return true;
 }
@@ -420,7 +443,9 @@ Result<Call> DecodeBody(const Dialect& dialect, const HttpRequest& request) {
     if (body.status().code() == StatusCode::kInternal) return body.status();  // it may be well-formed all the same
     return Status::InvalidArgument(Cat("We could not parse the JSON body of your request: ", body.status().message()));
   }
-  return dialect.decode(*body, request);
+  BP_ASSIGN_OR_RETURN(Call call, dialect.decode(*body, request));
+  call.attribution = AttributionOf(*body);
+  return call;
 }
 
 std::shared_ptr<Activity> StartGeneration(const GenerationServices& services, const Dialect& dialect, Exchange exchange,

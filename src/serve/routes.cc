@@ -187,14 +187,17 @@ void AddHealthRoutes(const RouteServices& services, Router& router) {
                 const Status ready = Readiness(generation);
                 return ready.ok() ? JsonResponse(R"({"status":"ready"})") : ErrorFor(exchange, ready);
               })});
-  router.Add({.method = "GET",
-              .pattern = "/metrics",
-              .access = RouteAccess::kMetrics,
-              .handler = Simple([&generation, &metrics = services.metrics](const Exchange&) {
-                return HttpResponse{.status = 200,
-                                    .fields = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-                                    .body = metrics.Page(generation.models.All(), Readiness(generation).ok())};
-              })});
+  router.Add(
+      {.method = "GET",
+       .pattern = "/metrics",
+       .access = RouteAccess::kMetrics,
+       .handler = Simple([&generation, &metrics = services.metrics, &more = services.more_metrics](const Exchange&) {
+         std::string page = metrics.Page(generation.models.All(), Readiness(generation).ok());
+         if (more) more(page);
+         return HttpResponse{.status = 200,
+                             .fields = {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
+                             .body = std::move(page)};
+       })});
 }
 
 // Made when it is first asked for: that takes two thousandths of a second of the strand's time.

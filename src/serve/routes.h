@@ -15,6 +15,7 @@ namespace bedplate {
 struct RouteServices {
   const GenerationServices& generation;
   const ServerMetrics& metrics;
+  const std::function<void(std::string& page)>& more_metrics;  // may be none
   const Dialect& chat;
   const Dialect& completions;
   const Dialect& messages;

@@ -87,6 +87,7 @@ struct Server::Impl {
                     .draining = generation.draining} {
     AddRoutes({.generation = generation,
                .metrics = metrics,
+               .more_metrics = options.more_metrics,
                .chat = chat,
                .completions = completions,
                .messages = messages,

@@ -20,6 +20,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -66,11 +67,16 @@ struct ServerOptions {
   /// What the admin API changes; outlives the server. None: it has none.
   Office* office = nullptr;
 
+  /// Appends to the page that /metrics shows; from any thread, as long as the server lives. None: nothing more.
+  std::function<void(std::string& page)> more_metrics;
+
   HttpLimits http;
   uint32_t connections_max = 1024;  // one more gets 503
   uint32_t io_threads = 1;          // sockets, encoding
   uint32_t work_threads = 1;        // decoding, templates, tokenizing
   uint32_t prompts_max = 128;       // in one completions request
+  /// So much of a stream may be unsent before the next event is taken from the engine. 0: what was noted is what the
+  /// socket was given, or that and one event more.
   size_t write_queue_bytes = size_t{256} << 10;
   bool half_close_cancels = true;
   bool log_requests = true;
