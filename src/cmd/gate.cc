@@ -38,6 +38,7 @@ Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& sto
   gate.admission_ = std::make_unique<TenantAdmission>(*gate.tenants_, clock);
   BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(store.ledger_head));
   BP_ASSIGN_OR_RETURN(gate.books_, KeptBooks::Open(files.books, files.heads, clock));
+  BP_ASSIGN_OR_RETURN(gate.metering_, ServerMetering::Open(*gate.admission_, gate.books_->writer(), files, clock));
   gate.office_ =
       std::make_unique<Office>(*gate.tenants_, Office::BooksKept{&gate.books_->writer(), files.books}, clock);
   const auto state = gate.tenants_->state();

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "cmd/server_metering.h"
 #include "cmd/tenant_access.h"
 #include "ledger/kept_books.h"
 #include "ledger/key_admission.h"
@@ -24,7 +25,10 @@ class Gate {
   static Result<Gate> Open(const std::filesystem::path& keys, const StoreOptions& store, const Clock& clock);
 
   [[nodiscard]] bool has_keys() const { return key_file_ != nullptr || tenants_ != nullptr; }
-  [[nodiscard]] Admission& admission() { return *admission_; }
+  /// With tenants one that keeps books of what it admits: its permits end before the gate does.
+  [[nodiscard]] Admission& admission() { return metering_ ? metering_->admission() : *admission_; }
+  /// Null without tenants.
+  [[nodiscard]] const ServerMetering* metering() const { return metering_.get(); }
   /// Null without tenants.
   [[nodiscard]] Office* office() { return office_.get(); }
   /// With tenants: makes the socket, and a thread that serves it.
@@ -38,9 +42,11 @@ class Gate {
   std::filesystem::path path_;         // of the key file
   std::filesystem::path data_folder_;  // with tenants
   std::unique_ptr<Tenants> tenants_;
-  std::unique_ptr<KeptBooks> books_;  // with tenants
-  std::unique_ptr<Office> office_;
   std::unique_ptr<Admission> admission_;
+  // With tenants. The books end first: what they write last frees slots of the metering's recorder.
+  std::unique_ptr<ServerMetering> metering_;
+  std::unique_ptr<KeptBooks> books_;
+  std::unique_ptr<Office> office_;
   KeyAdmission* key_file_ = nullptr;         // admission_, where there is a key file
   std::unique_ptr<ControlSocket> commands_;  // last: it uses the office
 };

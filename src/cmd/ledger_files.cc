@@ -10,7 +10,8 @@ Result<LedgerFiles> FindLedgerFiles(const std::string& heads) {
   std::filesystem::path folder = data.lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();
   return LedgerFiles{.books = data / "ledger.sqlite3",
-                     .heads = std::filesystem::path(heads.empty() ? folder.string() + ".ledger-head" : heads)};
+                     .heads = std::filesystem::path(heads.empty() ? folder.string() + ".ledger-head" : heads),
+                     .recorder = data / "flight-recorder"};
 }
 
 }  // namespace bedplate

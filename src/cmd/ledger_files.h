@@ -1,6 +1,6 @@
 #pragma once
-/// Where the books are: ledger.sqlite3 in the data folder, and the chains' heads in a file outside it, so that whoever
-/// can change the one needs the other, too.
+/// Where the books are: ledger.sqlite3 and flight-recorder in the data folder, and the chains' heads in a file outside
+/// it, so that whoever can change the one needs the other, too.
 
 #include <filesystem>
 #include <string>
@@ -12,6 +12,7 @@ namespace bedplate {
 struct LedgerFiles {
   std::filesystem::path books;
   std::filesystem::path heads;
+  std::filesystem::path recorder;  // what runs (ledger/metering/flight_recorder.h)
 };
 
 /// heads: as the user gives it; empty: beside the data folder, under its name and ".ledger-head".

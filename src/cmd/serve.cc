@@ -63,10 +63,17 @@ class SignalWatch {
   SignalWatch& operator=(const SignalWatch&) = delete;
 
   /// Before any thread is made, so that all inherit it: these signals wait for Watch.
-  static void BlockSignals(bool has_keys) {
-    const sigset_t set = Signals(has_keys);
+  static void BlockSignals() {
+    const sigset_t set = Signals(/*has_keys=*/true);
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+  }
+  /// Without keys SIGHUP has nothing to read again, and ends the process as ever. Before any thread is made, too.
+  static void LeaveHangup() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
   }
   [[nodiscard]] bool stopping() const { return stopping_.load(); }
   /// From now on a signal lets answers end. Before, there are none, and it ends the process at once.
@@ -207,9 +214,15 @@ Status Run(Options options) {
   ServerOptions server_options;
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
   const SystemClock clock;
+  SignalWatch::BlockSignals();
   BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.store, clock));
+  if (!gate.has_keys()) SignalWatch::LeaveHangup();
   server_options.has_keys = gate.has_keys();
   server_options.office = gate.office();
+  if (const ServerMetering* const metering = gate.metering()) {
+    server_options.more_metrics = [metering](std::string& page) { metering->AppendMetrics(page); };
+    server_options.write_queue_bytes = 0;  // what was noted is what the sockets were given
+  }
   server_options.allowed_hosts = options.allowed_hosts;
   BP_RETURN_IF_ERROR(ValidateListen(server_options.listen, server_options.has_keys));
   BP_ASSIGN_OR_RETURN(const TlsChoice tls, options.tls.Load(server_options.listen, clock));
@@ -228,7 +241,6 @@ Status Run(Options options) {
   server_options.prompts_max = std::min(server_options.prompts_max, options.engine.queue_max);
   server_options.work_threads = 2;  // one very long prompt must not hold up the preparation of others
   server_options.connections_max = RaiseDescriptorLimit(server_options.connections_max);
-  SignalWatch::BlockSignals(gate.has_keys());
   BP_RETURN_IF_ERROR(gate.ListenForCommands());
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<ObjectStore> objects, OpenObjects());
   server_options.objects = objects.get();
