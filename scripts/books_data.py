@@ -41,11 +41,22 @@ def random_history(operations, seed, fold_every, keep=None):
     return next(line for line in done.stdout.splitlines() if " operations: " in line)
 
 
-def verify(data):
-    """(whether the books are right, the report); the report is None where there is none, for a damaged file."""
-    done = subprocess.run(
-        [bedplate_process.BINARY, "ledger", "verify", "--json", "--data", str(data)], capture_output=True, text=True
-    )
+def tenant_commands(data, secret_file, *commands):
+    """Runs each on the tenants of the data folder, where no server has them; returns their answers."""
+    answers = []
+    for command in commands:
+        line = [bedplate_process.BINARY, *command, "--json", "--data", str(data), "--secret-file", str(secret_file)]
+        answers.append(json.loads(subprocess.run(line, capture_output=True, text=True, check=True).stdout))
+    return answers
+
+
+def verify(data, secret_file=None):
+    """(whether the books, and the audit of tenants, are right, the report); the report is None where there is none, for
+    a damaged file. secret_file: of a folder with tenants."""
+    line = [bedplate_process.BINARY, "ledger", "verify", "--json", "--data", str(data)]
+    if secret_file:
+        line += ["--secret-file", str(secret_file)]
+    done = subprocess.run(line, capture_output=True, text=True)
     if done.returncode not in (0, 1):
         raise SystemExit(f"bedplate ledger verify ended with {done.returncode}: {done.stderr}")
     report = json.loads(done.stdout) if done.stdout else None

@@ -8,12 +8,12 @@
 #include "base/cat.h"
 #include "cmd/commands.h"
 #include "cmd/ledger_files.h"
+#include "cmd/ledger_verify.h"
 #include "cmd/table.h"
 #include "ledger/book_rows.h"
 #include "ledger/export_books.h"
 #include "ledger/reports/ledger_json.h"
 #include "ledger/reports/ledger_trace.h"
-#include "ledger/verify_books.h"
 
 namespace bedplate {
 namespace {
@@ -22,49 +22,13 @@ struct LedgerOptions {
   std::string action;
   std::string id;
   std::string format = "ledger";
-  std::string head;
-  bool without_head = false;
-  bool json = false;
+  LedgerVerifyOptions verify;  // and what all three share
 };
 
 Result<std::unique_ptr<Database>> OpenToRead(const LedgerFiles& files) {
   DatabaseOptions options = LedgerFileOptions();
   options.read_only = true;
   return Database::Open(files.books, std::move(options));
-}
-
-Result<std::optional<ChainHeads>> KeptHeads(const LedgerOptions& options, const LedgerFiles& files) {
-  if (options.without_head) return std::optional<ChainHeads>();
-  Result<ChainHeads> heads = ReadHeads(files.heads);
-  if (heads.ok()) return std::optional(*std::move(heads));
-  if (heads.status().code() != StatusCode::kNotFound) return std::move(heads).status();
-  return Status::NotFound(Cat("there are no kept heads in ", files.heads.string(),
-                              ", without which an end that was cut off can't be seen; name the file with --head, or do "
-                              "without it by --without-head"));
-}
-
-Status RunVerify(const LedgerOptions& options) {
-  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.head));
-  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead(files));
-  BP_ASSIGN_OR_RETURN(const std::optional<ChainHeads> kept, KeptHeads(options, files));
-  BP_ASSIGN_OR_RETURN(const VerifyReport report, VerifyBooks(*database, {.kept = kept ? &*kept : nullptr}));
-  if (options.json) {
-    fmt::print("{}\n", VerifyJson(report));
-  } else {
-    Table table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kLeft});
-    for (const auto& [chain, head] : report.heads) table.Row({chain, Cat(head.rows), HexOf(head.hash)});
-    fmt::print("{}", table.Text());
-    for (const std::string& finding : report.findings) fmt::print("WRONG  {}\n", finding);
-  }
-  if (!report.findings.empty()) {
-    return Status::DataLoss(Cat("the books in ", files.books.string(), " are not what was written: ",
-                                report.findings.size(), report.findings.size() == 1 ? " finding" : " findings"));
-  }
-  if (!options.json) {
-    fmt::print("The books balance, and every row is as it was written{}.\n",
-               kept ? ", up to the head that was kept outside and beyond" : "; no head outside was compared");
-  }
-  return Status::Ok();
 }
 
 std::string WhenText(int64_t unix_us) {
@@ -109,10 +73,10 @@ void Print(const LedgerTrace& trace) {
 Status RunShow(const LedgerOptions& options) {
   if (options.id.empty())
     return Status::InvalidArgument("show what? give a request's id, a transfer's, or PRODUCER/EPOCH/NUMBER");
-  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.head));
+  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.verify.store.ledger_head));
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead(files));
   BP_ASSIGN_OR_RETURN(const LedgerTrace trace, TraceOf(*database, options.id));
-  if (options.json) {
+  if (options.verify.json) {
     fmt::print("{}\n", TraceJson(trace));
   } else {
     Print(trace);
@@ -121,7 +85,7 @@ Status RunShow(const LedgerOptions& options) {
 }
 
 Status RunExport(const LedgerOptions& options) {
-  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.head));
+  BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(options.verify.store.ledger_head));
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead(files));
   bool whole = true;
   BP_RETURN_IF_ERROR(ExportBooks(*database, *ParseExportFormat(options.format), [&](std::string_view text) {
@@ -136,24 +100,30 @@ Status RunExport(const LedgerOptions& options) {
 void AddLedgerCommand(Program& program) {
   auto options = std::make_shared<LedgerOptions>();
   CommandLine command = program.Add("ledger", "Check the books, show what a request cost, export them", [options] {
-    if (options->action == "verify") return RunVerify(*options);
+    if (options->action == "verify") return VerifyLedger(options->verify);
     return options->action == "show" ? RunShow(*options) : RunExport(*options);
   });
   command.Add("ACTION", &options->action,
-              "verify: check every row, chain and balance; show: trace one request to its transfers; export: print the "
+              "verify: check every row, chain and balance, and the audit of tenants; show: trace one request to its "
+              "transfers; export: print the "
               "transfers as plain-text accounting",
               {.required = true, .choices = {"verify", "show", "export"}});
   command.Add("ID", &options->id, "show: a request's id, a transfer's (32 hex digits), or PRODUCER/EPOCH/NUMBER");
   command.Add("--format", &options->format, "export: for which program",
               {.choices = {"ledger", "hledger", "beancount"}});
-  command.Add("--head", &options->head,
+  command.Add("--head", &options->verify.store.ledger_head,
               "verify: the file of the heads that were kept outside the data folder; default: beside the folder, under "
               "its name and .ledger-head",
               {.setting = "ledger_head"});
-  command.Add("--without-head", &options->without_head, "verify: compare no head: what lost its end is not seen");
-  command.Add("--json", &options->json, "verify, show: print one JSON object; amounts are decimal strings");
+  command.Add("--secret-file", &options->verify.store.secret_file,
+              "verify: beside which the head of the tenants' audit is kept; default: bedplate/secrets.toml in "
+              "$XDG_CONFIG_HOME or ~/.config",
+              {.setting = "secret_file"});
+  command.Add("--without-head", &options->verify.without_head,
+              "verify: compare no head: what lost its end is not seen");
+  command.Add("--json", &options->verify.json, "verify, show: print one JSON object; amounts are decimal strings");
   command.Footer(
-      "Reads ledger.sqlite3 in the data folder, also while a server writes it.\n"
+      "Reads ledger.sqlite3 and, to verify, tenants.sqlite3 in the data folder, also while a server writes them.\n"
       "Examples:\n"
       "  bedplate ledger verify\n"
       "  bedplate ledger show req_8f14e45f\n"

@@ -1,7 +1,5 @@
 #include "ledger/tenancy/tenant_store.h"
 
-#include <limits>
-
 #include "base/cat.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -9,8 +7,6 @@
 namespace bedplate {
 namespace {
 
-constexpr std::string_view kAuditChain = "audit";
-constexpr int32_t kTenantsApplicationId = 0x4270546E;  // 'BpTn', as bytes
 constexpr char kMakeTenantTables[] =
     "CREATE TABLE tenants ("
     "  name TEXT PRIMARY KEY,"
@@ -49,16 +45,7 @@ constexpr char kMakeTenantTables[] =
     "  PRIMARY KEY (key, number));"
     "CREATE TABLE secret_versions ("
     "  id TEXT PRIMARY KEY,"
-    "  mark BLOB NOT NULL);"
-    "CREATE TABLE audit ("
-    "  number INTEGER PRIMARY KEY,"
-    "  time INTEGER NOT NULL,"
-    "  actor TEXT NOT NULL,"
-    "  verb TEXT NOT NULL,"
-    "  tenant TEXT NOT NULL,"
-    "  object TEXT NOT NULL,"
-    "  details TEXT NOT NULL,"
-    "  hash BLOB NOT NULL);";
+    "  mark BLOB NOT NULL);";
 
 Statement& Maybe(Statement& statement, const std::optional<int64_t>& value) {
   return value ? statement.Int(*value) : statement.Null();
@@ -71,27 +58,6 @@ std::optional<int64_t> MaybeAt(const Statement& row, int column) {
 std::string MarkOf(const SecretVersion& version) {
   const auto mark = PepperedHash(version, "bedplate secret version");
   return mark ? HexOf(*mark) : std::string();
-}
-
-std::string AuditBytes(const AuditRow& row) {
-  CanonicalRow bytes;
-  bytes.Int(row.number).Int(row.time).Bytes(row.actor).Bytes(row.verb);
-  bytes.Bytes(row.tenant).Bytes(row.object).Bytes(row.details);
-  return std::string(bytes.bytes());
-}
-
-AuditRow AuditRowAt(const Statement& row) {
-  return {.number = row.IntAt(0),
-          .time = row.IntAt(1),
-          .actor = row.BytesAt(2),
-          .verb = row.BytesAt(3),
-          .tenant = row.BytesAt(4),
-          .object = row.BytesAt(5),
-          .details = row.BytesAt(6)};
-}
-
-std::string_view ViewOf(const Sha256::Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
 // Calls visit with each row.
@@ -126,25 +92,17 @@ Result<std::unique_ptr<TenantStore>> TenantStore::Open(const std::filesystem::pa
 
 Result<std::unique_ptr<TenantStore>> TenantStore::OpenAt(const std::filesystem::path& path,
                                                          std::filesystem::path heads) {
+  const std::string tables = Cat(kMakeTenantTables, kMakeAuditTable);
   BP_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
                       Database::Open(path, {.what = "the store of tenants",
                                             .application_id = kTenantsApplicationId,
-                                            .form = 1,
-                                            .make_tables = kMakeTenantTables,
+                                            .form = kTenantsForm,
+                                            .make_tables = tables,
                                             .durability = DatabaseOptions::Durability::kPowerCut,
                                             .locked = true}));
   BP_RETURN_IF_ERROR(database->Execute("PRAGMA foreign_keys = ON"));
   std::unique_ptr<TenantStore> store(new TenantStore(std::move(database), std::move(heads)));
-  BP_ASSIGN_OR_RETURN(store->head_, EmptyChain(kAuditChain));
-  Statement last(*store->database_, "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1");
-  BP_ASSIGN_OR_RETURN(const bool row, last.Step());
-  if (!row) return store;
-  const std::string_view hash = last.ViewAt(1);
-  if (last.IntAt(0) < 1 || hash.size() != store->head_.hash.size()) {
-    return Status::DataLoss("the store of tenants: the audit's last row is damaged");
-  }
-  store->head_.rows = static_cast<uint64_t>(last.IntAt(0));
-  std::copy(hash.begin(), hash.end(), store->head_.hash.begin());
+  BP_ASSIGN_OR_RETURN(store->head_, LastAuditHead(*store->database_));
   return store;
 }
 
@@ -243,7 +201,7 @@ Status TenantStore::Apply(const TenantChange& change) {
                              .Text(MarkOf(version))
                              .Run());
     }
-    return WriteAudit(change.audit);
+    return WriteAuditRow(*database_, change.audit, head_);
   });
   if (!applied.ok()) {
     head_ = before;
@@ -306,23 +264,6 @@ Status TenantStore::WriteKey(const TenantKey& key) {
   return Status::Ok();
 }
 
-Status TenantStore::WriteAudit(AuditRow row) {
-  row.number = static_cast<int64_t>(head_.rows) + 1;
-  BP_ASSIGN_OR_RETURN(head_, Extended(head_, AuditBytes(row)));
-  return Statement(*database_,
-                   "INSERT INTO audit (number, time, actor, verb, tenant, object, details, hash)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-      .Int(row.number)
-      .Int(row.time)
-      .Text(row.actor)
-      .Text(row.verb)
-      .Text(row.tenant)
-      .Text(row.object)
-      .Text(row.details)
-      .Blob(ViewOf(head_.hash))
-      .Run();
-}
-
 Result<bool> TenantStore::CheckSecrets(const TenantState& state, const SecretFile& secrets) {
   std::map<std::string, std::string> marks;
   Statement row(*database_, "SELECT id, mark FROM secret_versions");
@@ -353,34 +294,21 @@ Result<bool> TenantStore::CheckSecrets(const TenantState& state, const SecretFil
 }
 
 Result<std::vector<AuditRow>> TenantStore::Audit(int64_t before, uint32_t count_max, const std::string& tenant) {
-  std::vector<AuditRow> rows;
-  Statement row(*database_,
-                "SELECT number, time, actor, verb, tenant, object, details FROM audit WHERE number < ?"
-                " AND (? = '' OR tenant = ?) ORDER BY number DESC LIMIT ?");
-  row.Int(before).Text(tenant).Text(tenant).Int(count_max);
-  BP_RETURN_IF_ERROR(ForEachRow(row, [&] {
-    rows.push_back(AuditRowAt(row));
-    return Status::Ok();
-  }));
-  return rows;
+  return ReadAudit(*database_, before, count_max, tenant);
 }
 
 Result<uint64_t> TenantStore::VerifyAudit() {
   std::optional<ChainHead> kept;
   if (!heads_.empty()) {
-    const Result<ChainHeads> heads = ReadHeads(heads_);
-    if (!heads.ok() && heads.status().code() != StatusCode::kNotFound) return heads.status();
-    if (heads.ok()) {
-      const auto found = heads->find(kAuditChain);
-      if (found != heads->end()) kept = found->second;
+    const Result<ChainHead> head = ReadAuditHead(heads_);
+    if (head.status().code() == StatusCode::kNotFound) {
+      return Status::DataLoss(Cat("the head of the audit that was kept in ", heads_.string(), " is gone"));
     }
+    if (!head.ok()) return head.status();
+    kept = *head;
   }
-  ChainCheck check(kAuditChain, kept);
-  Statement row(*database_,
-                "SELECT number, time, actor, verb, tenant, object, details, hash FROM audit ORDER BY number");
-  BP_RETURN_IF_ERROR(ForEachRow(row, [&] { return check.Row(AuditBytes(AuditRowAt(row)), row.ViewAt(7)); }));
-  BP_RETURN_IF_ERROR(check.End());
-  return check.head().rows;
+  BP_ASSIGN_OR_RETURN(const ChainHead head, bedplate::VerifyAudit(*database_, kept));
+  return head.rows;
 }
 
 }  // namespace bedplate

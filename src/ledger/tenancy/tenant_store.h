@@ -2,7 +2,7 @@
 /// The file that tenants, projects, keys and the audit lie in (base/database.h): what changes is written with the audit
 /// row that says who did it, in one transaction, before anybody sees it.
 ///
-/// The audit is a chain (hash_chain.h); its head is also kept in a file of its own, which should lie outside the data
+/// The head of the audit's chain (tenant_audit.h) is also kept in a file of its own, which should lie outside the data
 /// folder: so that rows that were cut off the end are missed, too.
 ///
 /// Owns:    the file, which no other process can open meanwhile. Threads: one at a time.
@@ -16,19 +16,10 @@
 
 #include "base/database.h"
 #include "ledger/hash_chain.h"
+#include "ledger/tenancy/tenant_audit.h"
 #include "ledger/tenancy/tenant_records.h"
 
 namespace bedplate {
-
-struct AuditRow {
-  int64_t number = 0;  // from 1
-  int64_t time = 0;
-  std::string actor;  // a key's id, or "local:" and a user's number
-  std::string verb;   // "key.rotate"
-  std::string tenant;
-  std::string object;   // the id or name of what was changed
-  std::string details;  // JSON: how it is now; never a secret
-};
 
 /// What one act changes.
 struct TenantChange {
@@ -54,9 +45,9 @@ class TenantStore {
   /// another one. True: its present version is not known here yet, since a rotation was cut off after it was written.
   Result<bool> CheckSecrets(const TenantState& state, const SecretFile& secrets);
 
-  /// The newest first. before: with lower numbers than that; tenant: of that one alone, where it isn't empty.
+  /// ReadAudit and VerifyAudit (tenant_audit.h) of this file, the latter with the head that is kept. kDataLoss where
+  /// the file of heads is gone: then nobody knows what was cut off.
   Result<std::vector<AuditRow>> Audit(int64_t before, uint32_t count_max, const std::string& tenant = {});
-  /// How many rows the chain has. kDataLoss names the first that is wrong, or tells what is missing at the end.
   Result<uint64_t> VerifyAudit();
 
  private:
@@ -66,7 +57,6 @@ class TenantStore {
   Status WriteTenant(const Tenant& tenant);
   Status WriteProject(const Project& project);
   Status WriteKey(const TenantKey& key);
-  Status WriteAudit(AuditRow row);
   Status LoadKeys(TenantState& state);
   Result<TenantKey> ReadKeyRow(Statement& row);
 

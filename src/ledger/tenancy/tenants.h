@@ -44,6 +44,9 @@ class Tenants {
   /// kNotFound where there are none. clock outlives this.
   static Result<std::unique_ptr<Tenants>> Open(Options options, const Clock& clock);
   static bool AreIn(const std::filesystem::path& data_folder);
+  static std::filesystem::path StorePath(const Options& options);
+  /// Where the audit's head is kept: beside the secret file, outside the data folder.
+  static std::filesystem::path HeadsPath(const Options& options);
 
   Result<Json> Do(const Caller& caller, std::string_view verb, const Json& arguments);
   [[nodiscard]] std::shared_ptr<const TenantState> state() const;
@@ -55,9 +58,6 @@ class Tenants {
 
  private:
   Tenants(Options options, std::unique_ptr<TenantStore> store, TenantState state, const Clock& clock);
-  static std::filesystem::path HeadsPath(const Options& options);
-  static std::filesystem::path StorePath(const Options& options);
-
   Result<Json> Run(const Actor& actor, const VerbRow& row, const Arguments& arguments);
   Result<Json> Read(const TenantState& state, const Actor& actor, const VerbRow& row, const Arguments& arguments);
 

@@ -341,6 +341,17 @@ TEST_F(TenantsTest, TheAuditTellsWhoDidWhatAndMissesNothing) {
   }
   Reopen();
   Local("audit.list", Json::Object{{"verify", true}});
+  // Also beside the process that has the store; and the head that was kept is missed when it is gone.
+  const auto heads = Tenants::HeadsPath(options_);
+  const auto kept = ReadAuditHead(heads);
+  const auto beside = OpenTenantsToRead(file);
+  ASSERT_TRUE(kept.ok() && beside.ok());
+  const auto verified = VerifyAudit(**beside, *kept);
+  ASSERT_TRUE(verified.ok()) << verified.status().message();
+  EXPECT_EQ(*verified, *kept);
+  std::filesystem::remove(heads);
+  EXPECT_EQ(ReadAuditHead(heads).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(Refused(kLocal, "audit.list", Json::Object{{"verify", true}}).code(), StatusCode::kDataLoss);
 }
 
 // Readers see each state whole while it changes: under TSan, too.
