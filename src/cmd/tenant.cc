@@ -17,6 +17,7 @@ struct TenantCommandOptions {
   std::string action;
   std::string name;
   std::string tenant;
+  uint32_t weight = 0;  // none was given
   uint32_t limit = 100;
   bool verify = false;
   StoreOptions store;
@@ -72,6 +73,8 @@ Status RunTenant(const TenantCommandOptions& options) {
   } else if (action != "list") {
     BP_RETURN_IF_ERROR(NeedName(options, "tenant"));
     arguments = {{action == "create" ? "name" : "tenant", options.name}};
+    if (options.weight != 0) arguments.emplace_back("weight", static_cast<int64_t>(options.weight));
+    if (action == "update" && options.weight == 0) return Status::InvalidArgument("update what? give its --weight");
   }
   BP_ASSIGN_OR_RETURN(const Json done, DoInOffice(options.store, verb, arguments));
   if (const Json* const rows = done.Find("verified_rows"); rows != nullptr && !options.json) {
@@ -97,6 +100,7 @@ Status RunTenant(const TenantCommandOptions& options) {
   return Print(options, done,
                {{"TENANT", "name"},
                 {"OPERATOR", "operator"},
+                {"WEIGHT", "weight"},
                 {"CREATED", "created_at", ColumnKind::kTime},
                 {"DISABLED", "disabled_at", ColumnKind::kTime}});
 }
@@ -124,13 +128,18 @@ void AddTenantCommand(Program& program) {
                                     [options] { return RunTenant(*options); });
   command.Add(
       "ACTION", &options->action,
-      "init: make the first tenant, the operator's, and its owner's key; create, list, show; disable: its keys "
-      "are refused until enable; audit: who did what; secrets: versions of the secret file; rotate-secrets: "
+      "init: make the first tenant, the operator's, and its owner's key; create, list, show; update: change its "
+      "--weight; disable: its keys are refused until enable; audit: who did what; secrets: versions of the secret "
+      "file; rotate-secrets: "
       "make a new one",
       {.required = true,
-       .choices = {"init", "create", "list", "show", "disable", "enable", "audit", "secrets", "rotate-secrets"}});
+       .choices = {"init", "create", "list", "show", "update", "disable", "enable", "audit", "secrets",
+                   "rotate-secrets"}});
   command.Add("NAME", &options->name, "the tenant; init: default operator");
   options->store.AddTo(command);
+  command.Add("--weight", &options->weight,
+              "create, update: its share where tenants wait for each other, against the 1 of a new one",
+              {.min = 1, .max = Tenant::kWeightMax});
   command.Add("--limit", &options->limit, "audit: so many rows, the newest", {.min = 1, .max = 1000});
   command.Add("--verify", &options->verify, "audit: check that no row was changed, removed, added or moved");
   command.Add("--json", &options->json, "print JSON");
@@ -138,7 +147,7 @@ void AddTenantCommand(Program& program) {
       "A running server does it; where none runs, the command does it in the data folder.\n"
       "Examples:\n"
       "  bedplate tenant init\n"
-      "  bedplate tenant create acme && bedplate key create --tenant acme --role owner --name boss\n"
+      "  bedplate tenant create acme --weight 2 && bedplate key create --tenant acme --role owner --name boss\n"
       "  bedplate tenant audit --verify --limit 20");
 }
 

@@ -22,7 +22,8 @@ struct ToldVerb {
   std::span<const std::string_view> examples = {};
 };
 
-constexpr std::string_view kNewTenant[] = {R"({"name":"acme"})"};
+constexpr std::string_view kNewTenant[] = {R"({"name":"acme"})", R"({"name":"umbra","weight":2})"};
+constexpr std::string_view kTenantChange[] = {R"({"weight":3})"};
 constexpr std::string_view kNewProject[] = {R"({"tenant":"acme","name":"search"})"};
 constexpr std::string_view kOfAcme[] = {R"({"tenant":"acme"})"};
 constexpr std::string_view kNewKey[] = {
@@ -49,6 +50,8 @@ ToldVerb Told(TenantVerb verb) {
       return {"The tenants that the key sees.", "TenantList"};
     case kTenantShow:
       return {"One tenant.", "Tenant"};
+    case kTenantUpdate:
+      return {"Changes a tenant's share. What is left out stays.", "Tenant", kTenantChange};
     case kTenantDisable:
       return {"From now on no key of the tenant is good.", "Tenant"};
     case kTenantEnable:
@@ -198,8 +201,9 @@ class AdminTold {
  public:
   AdminTold() {
     for (const VerbRow& row : VerbRows()) Add(row);
-    AddExact("Tenant", R"({"object":"=tenant","name":"string","operator":"boolean","created_at":"integer",)"
-                       R"("disabled_at":"integer|null"})");
+    AddExact("Tenant",
+             R"({"object":"=tenant","name":"string","operator":"boolean","weight":"integer","created_at":"integer",)"
+             R"("disabled_at":"integer|null"})");
     AddExact("Project", R"({"object":"=project","tenant":"string","name":"string","created_at":"integer",)"
                         R"("disabled_at":"integer|null"})");
     AddExact("Key", Cat("{", KeyMembers(), "}"));

@@ -19,6 +19,7 @@ constexpr VerbRow kRows[] = {
     // clang-format off
     {kTenantCreate,   "tenant.create",   "POST", "/admin/v1/tenants",            "",       kAll,    kNo,     kNo,      kNo,  kNo},
     {kTenantList,     "tenant.list",     "GET",  "/admin/v1/tenants",            "",       kTenant, kTenant, kNo,      kNo,  kTenant},
+    {kTenantUpdate,   "tenant.update",   "POST", "/admin/v1/tenants/*/update",   "tenant", kAll,    kNo,     kNo,      kNo,  kNo},
     {kTenantDisable,  "tenant.disable",  "POST", "/admin/v1/tenants/*/disable",  "tenant", kAll,    kNo,     kNo,      kNo,  kNo},
     {kTenantEnable,   "tenant.enable",   "POST", "/admin/v1/tenants/*/enable",   "tenant", kAll,    kNo,     kNo,      kNo,  kNo},
     {kTenantShow,     "tenant.show",     "GET",  "/admin/v1/tenants/*",          "tenant", kTenant, kTenant, kNo,      kNo,  kTenant},

@@ -34,6 +34,7 @@ enum class TenantVerb : uint8_t {
   kTenantCreate,
   kTenantList,
   kTenantShow,
+  kTenantUpdate,
   kTenantDisable,
   kTenantEnable,
   kProjectCreate,

@@ -33,12 +33,14 @@ uint64_t SaltOfTenantKey(const TenantKey& key) {
 Principal PrincipalOf(const TenantState& state, const TenantKey& key) {
   const bool models = (key.scopes & kScopeModels) != 0 && MayUseModels(key.role);
   const bool metrics = (key.scopes & kScopeMetrics) != 0 && MayReadMetrics(key.role, state.OfOperator(key));
+  const Tenant* const tenant = state.FindTenant(key.tenant);
   return {.tenant = key.tenant,
           .project = key.project,
           .key = key.id,
           .models = key.models,
           .caps = key.caps,
           .cache_salt = SaltOfTenantKey(key),
+          .weight = tenant == nullptr ? 1 : tenant->weight,
           .may_use_models = models,
           .may_read_metrics = metrics};
 }

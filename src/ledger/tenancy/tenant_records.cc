@@ -126,6 +126,7 @@ Json TenantJson(const Tenant& tenant) {
   return Json::Object{{"object", "tenant"},
                       {"name", tenant.name},
                       {"operator", tenant.is_operator},
+                      {"weight", static_cast<int64_t>(tenant.weight)},
                       {"created_at", tenant.created},
                       {"disabled_at", TimeJson(tenant.disabled)}};
 }

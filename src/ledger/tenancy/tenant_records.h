@@ -35,8 +35,10 @@ std::vector<std::string> ScopeNames(uint8_t scopes);
 uint8_t ScopeOf(std::string_view name);
 
 struct Tenant {
+  static constexpr uint32_t kWeightMax = 1000;
   std::string name;
   bool is_operator = false;
+  uint32_t weight = 1;  // its share where tenants wait for each other: Principal::weight
   int64_t created = 0;  // Unix seconds, as all times here
   std::optional<int64_t> disabled;
 };

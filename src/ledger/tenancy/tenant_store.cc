@@ -11,6 +11,7 @@ constexpr char kMakeTenantTables[] =
     "CREATE TABLE tenants ("
     "  name TEXT PRIMARY KEY,"
     "  operator INTEGER NOT NULL,"
+    "  weight INTEGER NOT NULL,"
     "  created INTEGER NOT NULL,"
     "  disabled INTEGER);"
     "CREATE TABLE projects ("
@@ -109,12 +110,17 @@ Result<std::unique_ptr<TenantStore>> TenantStore::OpenAt(const std::filesystem::
 Result<TenantState> TenantStore::Load() {
   TenantState state;
   {
-    Statement row(*database_, "SELECT name, operator, created, disabled FROM tenants");
+    Statement row(*database_, "SELECT name, operator, weight, created, disabled FROM tenants");
     BP_RETURN_IF_ERROR(ForEachRow(row, [&] {
+      const int64_t weight = row.IntAt(2);
+      if (weight < 1 || weight > Tenant::kWeightMax) {
+        return Status::DataLoss(Cat("the store of tenants: the weight of ", row.BytesAt(0), " is ", weight));
+      }
       state.tenants.insert_or_assign(row.BytesAt(0), Tenant{.name = row.BytesAt(0),
                                                             .is_operator = row.IntAt(1) != 0,
-                                                            .created = row.IntAt(2),
-                                                            .disabled = MaybeAt(row, 3)});
+                                                            .weight = static_cast<uint32_t>(weight),
+                                                            .created = row.IntAt(3),
+                                                            .disabled = MaybeAt(row, 4)});
       return Status::Ok();
     }));
   }
@@ -216,9 +222,9 @@ Status TenantStore::Apply(const TenantChange& change) {
 
 Status TenantStore::WriteTenant(const Tenant& tenant) {
   Statement write(*database_,
-                  "INSERT INTO tenants (name, operator, created, disabled) VALUES (?, ?, ?, ?)"
-                  " ON CONFLICT (name) DO UPDATE SET disabled = excluded.disabled");
-  write.Text(tenant.name).Int(tenant.is_operator ? 1 : 0).Int(tenant.created);
+                  "INSERT INTO tenants (name, operator, weight, created, disabled) VALUES (?, ?, ?, ?, ?)"
+                  " ON CONFLICT (name) DO UPDATE SET weight = excluded.weight, disabled = excluded.disabled");
+  write.Text(tenant.name).Int(tenant.is_operator ? 1 : 0).Int(tenant.weight).Int(tenant.created);
   return Maybe(write, tenant.disabled).Run();
 }
 

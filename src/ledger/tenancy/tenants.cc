@@ -57,7 +57,7 @@ Result<Json> Tenants::Init(const Options& options, const std::string& tenant, co
   const SecretVersion version = secrets.present();
   state.secrets = std::make_shared<const SecretFile>(std::move(secrets));
   Tenants tenants(options, std::move(store), state, clock);
-  const Tenant first{.name = tenant, .is_operator = true, .created = now, .disabled = {}};
+  const Tenant first{.name = tenant, .is_operator = true, .weight = 1, .created = now, .disabled = {}};
   const Project project{.tenant = tenant, .name = std::string(kFirstProject), .created = now, .disabled = {}};
   state.tenants.emplace(tenant, first);
   state.projects.emplace(std::pair(tenant, project.name), project);
@@ -173,6 +173,8 @@ Result<Json> Tenants::Run(const Actor& actor, const VerbRow& row, const Argument
   switch (row.verb) {
     case TenantVerb::kTenantCreate:
       return CreateTenant(actor, arguments);
+    case TenantVerb::kTenantUpdate:
+      return UpdateTenant(actor, arguments);
     case TenantVerb::kTenantDisable:
       return SetTenantEnabled(actor, arguments, false);
     case TenantVerb::kTenantEnable:
@@ -292,7 +294,12 @@ Result<Json> Tenants::CreateTenant(const Actor& actor, const Arguments& argument
   TenantState next = *state();
   BP_RETURN_IF_ERROR(CheckNewName(name, next.tenants.size(), "tenants", next.FindTenant(name) != nullptr));
   const int64_t now = clock_.UnixSeconds();
-  const Tenant tenant{.name = name, .is_operator = false, .created = now, .disabled = {}};
+  BP_ASSIGN_OR_RETURN(const auto weight, arguments.Int("weight"));
+  const Tenant tenant{.name = name,
+                      .is_operator = false,
+                      .weight = static_cast<uint32_t>(weight.value_or(1)),
+                      .created = now,
+                      .disabled = {}};
   const Project project{.tenant = name, .name = std::string(kFirstProject), .created = now, .disabled = {}};
   next.tenants.emplace(name, tenant);
   next.projects.emplace(std::pair(name, project.name), project);
@@ -300,6 +307,21 @@ Result<Json> Tenants::CreateTenant(const Actor& actor, const Arguments& argument
   AuditRow audit = AuditOf(actor, "tenant.create", name, name, shown);
   BP_RETURN_IF_ERROR(Commit(std::move(next),
                             {.tenants = {tenant}, .projects = {project}, .keys = {}, .versions = {}, .audit = audit}));
+  return shown;
+}
+
+// What is left out stays.
+Result<Json> Tenants::UpdateTenant(const Actor& actor, const Arguments& arguments) {
+  TenantState next = *state();
+  BP_ASSIGN_OR_RETURN(Tenant tenant, FindTenant(next, actor, arguments));
+  BP_ASSIGN_OR_RETURN(const auto weight, arguments.Int("weight"));
+  if (!weight || *weight == tenant.weight) return TenantJson(tenant);
+  tenant.weight = static_cast<uint32_t>(*weight);
+  next.tenants.insert_or_assign(tenant.name, tenant);
+  Json shown = TenantJson(tenant);
+  AuditRow audit = AuditOf(actor, "tenant.update", tenant.name, tenant.name, shown);
+  BP_RETURN_IF_ERROR(
+      Commit(std::move(next), {.tenants = {tenant}, .projects = {}, .keys = {}, .versions = {}, .audit = audit}));
   return shown;
 }
 

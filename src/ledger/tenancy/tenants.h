@@ -67,6 +67,7 @@ class Tenants {
   Result<Json> ListAudit(const Actor& actor, const Arguments& arguments);
   Result<Json> ListSecrets(const TenantState& state) const;
   Result<Json> CreateTenant(const Actor& actor, const Arguments& arguments);
+  Result<Json> UpdateTenant(const Actor& actor, const Arguments& arguments);
   Result<Json> SetTenantEnabled(const Actor& actor, const Arguments& arguments, bool enabled);
   Result<Json> CreateProject(const Actor& actor, const Arguments& arguments);
   Result<Json> SetProjectEnabled(const Actor& actor, const Arguments& arguments, bool enabled);

@@ -354,6 +354,33 @@ TEST_F(TenantsTest, TheAuditTellsWhoDidWhatAndMissesNothing) {
   EXPECT_EQ(Refused(kLocal, "audit.list", Json::Object{{"verify", true}}).code(), StatusCode::kDataLoss);
 }
 
+TEST_F(TenantsTest, ATenantsWeightIsItsKeys) {
+  EXPECT_EQ(Ask(operator_key_)->weight, 1u);
+  const Json made = Local("tenant.create", Json::Object{{"name", "acme"}, {"weight", 5}});
+  EXPECT_EQ(made.Find("weight")->as_int(), 5);
+  const Json bearer = NewKey({{"tenant", "acme"}});
+  const Json pair = NewKey({{"tenant", "acme"}, {"access_key", true}});
+  const auto weight = [&] {
+    const uint32_t of_pair = admission_->FindAccessKey(TextOf(pair, "access_key_id"))->principal.weight;
+    EXPECT_EQ(Ask(TextOf(bearer, "key"))->weight, of_pair);
+    return of_pair;
+  };
+  EXPECT_EQ(weight(), 5u);
+  Local("tenant.update", Json::Object{{"tenant", "acme"}, {"weight", 1000}});
+  EXPECT_EQ(weight(), 1000u) << "from the next request on";
+  Local("tenant.update", Json::Object{{"tenant", "acme"}});
+  EXPECT_EQ(weight(), 1000u) << "what is left out stays";
+  Reopen();
+  EXPECT_EQ(weight(), 1000u);
+  for (const int wrong : {0, 1001, -1}) {
+    const Json arguments = Json::Object{{"tenant", "acme"}, {"weight", wrong}};
+    EXPECT_EQ(Refused(kLocal, "tenant.update", arguments).param(), "weight");
+  }
+  const Json audit = Local("audit.list", Json::Object{{"limit", 1}});
+  EXPECT_EQ(TextOf(audit.Find("data")->as_array()[0], "verb"), "tenant.update");
+  EXPECT_EQ(audit.Find("data")->as_array()[0].Find("details")->Find("weight")->as_int(), 1000);
+}
+
 // Readers see each state whole while it changes: under TSan, too.
 TEST_F(TenantsTest, ManyAskWhileOneChanges) {
   std::atomic<bool> stop{false};

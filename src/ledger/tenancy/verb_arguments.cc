@@ -35,8 +35,16 @@ constexpr Argument kExpires{.name = "expires_at",
                             .min = 1,
                             .max = kLatestTime};
 
+constexpr Argument kWeight{.name = "weight",
+                           .kind = kInteger,
+                           .about =
+                               "The tenant's share where tenants wait for each other: 2 gets twice what 1 gets. "
+                               "A new one has 1 where it is left out.",
+                           .min = 1,
+                           .max = Tenant::kWeightMax};
+constexpr Argument kNewTenant[] = {kNewName, kWeight};
+constexpr Argument kTenantChanges[] = {kThisTenant, kWeight};
 constexpr Argument kTenantOnly[] = {kThisTenant};
-constexpr Argument kNameOnly[] = {kNewName};
 constexpr Argument kOfTenantOnly[] = {kOfTenant};
 constexpr Argument kNewProject[] = {kTheTenant, kNewName};
 constexpr Argument kProjectOfTenant[] = {kTheTenant, kThisProject};
@@ -139,7 +147,9 @@ VerbArguments ArgumentsOf(TenantVerb verb) {
     case kSecretsRotate:
       return {};
     case kTenantCreate:
-      return {kNameOnly};
+      return {kNewTenant};
+    case kTenantUpdate:
+      return {kTenantChanges};
     case kTenantShow:
     case kTenantDisable:
     case kTenantEnable:
