@@ -5,8 +5,9 @@
 
 Method: a server of its own with tenants in a folder of its own. Every key of every role of three tenants asks every admin
 route for what every tenant has. Keys are made, used, misused, rotated and revoked, and the server is killed, while
-everything that commands, answers and logs say is kept; at the end all of it, every file, and every process's command line
-and environment are searched for the secrets. The routes are those of the table in src/ledger/tenancy/roles.cc.
+everything that commands, answers, pages and logs say is kept; at the end all of it, every file, a dump of the store, and
+every process's command line and environment are searched for the secrets. The routes are those of the table in
+src/ledger/tenancy/roles.cc.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import os
 import pathlib
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -305,6 +307,14 @@ def misuse(place, check, owner):
     check.that(place.ask("GET", "/v1/models", key[:-1])[0] == 401, "a key that was cut is none")
 
 
+def pages(place, check, owner):
+    """What the server shows besides its APIs, to a key that may see all of it."""
+    for path in ("/", "/metrics", "/openapi.json", "/health", "/ready", "/v1/models", "/foundation-models", "/no-such-page"):
+        for key in (None, owner["key"]):
+            status, _ = place.ask("GET", path, key)
+            check.that(status < 500, f"GET {path}: {status}")
+
+
 def kills(place, check, rounds, seed):
     """What a command was told is true after a kill at any moment: keys made are good, keys revoked are not."""
     draw = random.Random(seed)
@@ -346,6 +356,9 @@ def search(place, check):
     for secret in place.secrets:
         parts.add(secret[25:58] if secret.startswith("bp_live_") else secret)
     looked = {"what commands, answers and logs said": "\n".join(place.said), "processes": "\n".join(place.processes)}
+    store = sqlite3.connect(f"file:{place.data / 'tenants.sqlite3'}?mode=ro", uri=True)
+    looked["the store's dump"] = "\n".join(store.iterdump())
+    store.close()
     for path in sorted(place.folder.rglob("*")):
         if path.is_file():
             looked[str(path.relative_to(place.folder))] = path.read_bytes().decode("latin-1")
@@ -373,9 +386,11 @@ def main():
             matrix(place, check)
             lifetimes(place, check, owner)
             misuse(place, check, owner)
+            pages(place, check, owner)
             revocations(place, check, given.rounds)
             kills(place, check, given.rounds, given.seed)
             check.that(place.do("tenant", "audit", "--verify")["verified_rows"] > 30, "the audit is whole")
+            check.that(place.do("ledger", "verify")["ok"], "ledger verify, beside the server that has the tenants")
             place.do("tenant", "secrets")
         finally:
             if place.server:
