@@ -1,5 +1,6 @@
 #include "serve/connection.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
@@ -16,6 +17,7 @@ namespace {
 namespace asio = boost::asio;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
+constexpr size_t kOpenBodyBytesMax = size_t{16} << 10;  // from whoever has shown no key
 constexpr size_t kReadAheadMax = size_t{64} << 10;
 constexpr size_t kLingerBytesMax = size_t{64} << 20;
 
@@ -26,11 +28,19 @@ struct StrandPoster {
   void operator()(std::function<void()> work) const { asio::post(strand, std::move(work)); }
 };
 
-// Anthropic's older SDKs send their key in a field of its own; like Anthropic, we take that one if both are there.
-std::string CredentialsOf(const HttpRequest& head) {
-  if (const std::string* key = head.Find("x-api-key")) return Cat("Bearer ", *key);
-  const std::string* credentials = head.Find("authorization");
-  return credentials == nullptr ? std::string() : *credentials;
+// A client of IPv6 has a network of 64 bits to take addresses from, so that is who it is.
+std::string ClientOf(const Socket& socket) {
+  boost::system::error_code error;
+  const asio::ip::tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return {};  // it has gone already
+  const asio::ip::address address = peer.address();
+  if (address.is_v4()) return address.to_string();
+  if (address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  auto bytes = address.to_v6().to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), 0);
+  return asio::ip::address_v6(bytes).to_string();
 }
 
 }  // namespace
@@ -54,6 +64,7 @@ void Connection::Start() {
     ErrorCode ignored;
     // Tokens are small and must not wait for each other.
     (void)socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    client_ = ClientOf(socket_);
     reader_ = std::make_unique<HttpRequestReader>(services_.options.http);
     if (services_.options.tls) {
       tls_ = TlsSession::Create(*services_.options.tls);
@@ -271,6 +282,8 @@ Status Connection::CheckHead() {
     if (!signature_) BP_RETURN_IF_ERROR(CheckAccess());  // else once it is verified
     const uint64_t body_bytes_max = principal_->caps.body_bytes_max;
     if (body_bytes_max != 0) BP_RETURN_IF_ERROR(reader_->LowerBodyMax(body_bytes_max));
+  } else {
+    BP_RETURN_IF_ERROR(reader_->LowerBodyMax(kOpenBodyBytesMax));
   }
   return Status::Ok();
 }
@@ -289,6 +302,7 @@ Status Connection::CheckAccess() const {
 // server without keys lets everyone in, whatever they sign with.
 Status Connection::Authenticate(const HttpRequest& head) {
   const std::string credentials = CredentialsOf(head);
+  if (services_.options.has_keys && credentials.empty()) return AuthenticateSession(head);
   if (!services_.options.has_keys || !IsSigV4(credentials)) {
     BP_ASSIGN_OR_RETURN(principal_, services_.admission.Authenticate(credentials));
     return Status::Ok();
@@ -297,6 +311,19 @@ Status Connection::Authenticate(const HttpRequest& head) {
   BP_ASSIGN_OR_RETURN(AccessKey key, services_.admission.FindAccessKey(claim.access_key_id));
   principal_ = std::move(key.principal);
   signature_ = {.claim = std::move(claim), .secret = std::move(key.secret)};
+  return Status::Ok();
+}
+
+// A browser that has signed in to the console. Its key is asked about each time: one that was revoked is good no more.
+Status Connection::AuthenticateSession(const HttpRequest& head) {
+  const bool under_tls = tls_ != nullptr;
+  BP_ASSIGN_OR_RETURN(const std::string credentials, SessionCredentials(services_.sessions, head, under_tls));
+  Result<Principal> principal = services_.admission.Authenticate(credentials);
+  if (!principal.ok() && !credentials.empty() && principal.status().code() == StatusCode::kUnauthenticated) {
+    services_.sessions.End(*SessionIdOf(head, under_tls));
+    return SessionEnded();
+  }
+  BP_ASSIGN_OR_RETURN(principal_, std::move(principal));
   return Status::Ok();
 }
 
@@ -313,6 +340,7 @@ void Connection::HandleRequest(std::string rest) {
                     .id = id_,
                     .request_id = request_id_,
                     .principal = principal_ ? *std::move(principal_) : Principal{},
+                    .client = client_,
                     .started = started_};
   auto activity = matched_->handler(std::move(exchange), shared_from_this());
   if (phase_ == Phase::kHandling && !answer_complete_ && activity) {

@@ -26,6 +26,7 @@
 #include "base/caught.h"
 #include "base/clock.h"
 #include "serve/access_guard.h"
+#include "serve/console_sessions.h"
 #include "serve/dialect.h"
 #include "serve/exchange.h"
 #include "serve/http_codec.h"
@@ -49,6 +50,7 @@ struct ConnectionServices {
   const Router& router;
   const AccessGuard& guard;
   Admission& admission;
+  ConsoleSessions& sessions;
   ServerMetrics& metrics;
   IdMaker& ids;
   const Clock& clock;
@@ -101,6 +103,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   bool AcceptHead();  // false: already answered
   Status CheckHead();
   Status Authenticate(const HttpRequest& head);
+  Status AuthenticateSession(const HttpRequest& head);
   [[nodiscard]] Status CheckAccess() const;
   void HandleRequest(std::string rest);
   void BeginExchange();
@@ -125,6 +128,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   const ConnectionServices& services_;
   const Poster poster_;
   Phase phase_ = Phase::kIdle;
+  std::string client_;  // its address
 
   std::unique_ptr<TlsSession> tls_;  // none: plain
   std::string tls_out_;              // its bytes to be sent, before pending_

@@ -50,7 +50,8 @@ struct Exchange {
   std::string id;          // ours, unique
   std::string request_id;  // x-request-id: the client's, if it sent a safe one
   Principal principal;
-  Instant started;  // when the head was complete
+  std::string client;  // its address; of IPv6 the network, which is what one client has
+  Instant started;     // when the head was complete
 };
 
 }  // namespace bedplate

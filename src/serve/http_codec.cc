@@ -171,6 +171,12 @@ Status HttpRequestReader::ParseHead() {
   return Status::Ok();
 }
 
+std::string CredentialsOf(const HttpRequest& head) {
+  if (const std::string* key = head.Find("x-api-key")) return Cat("Bearer ", *key);
+  const std::string* credentials = head.Find("authorization");
+  return credentials == nullptr ? std::string() : *credentials;
+}
+
 Status HttpRequestReader::LowerBodyMax(uint64_t body_bytes_max) {
   limits_.body_bytes_max = static_cast<size_t>(std::min<uint64_t>(limits_.body_bytes_max, body_bytes_max));
   return length_ > limits_.body_bytes_max ? BodyTooLarge(length_, limits_.body_bytes_max, false) : Status::Ok();

@@ -35,6 +35,10 @@ struct HttpRequest {
   bool operator==(const HttpRequest&) const = default;
 };
 
+/// What a request says of who sends it: the value of an Authorization field, or empty. Anthropic's older SDKs send
+/// their key in a field of its own; like Anthropic, we take that one if both are there.
+std::string CredentialsOf(const HttpRequest& head);
+
 struct HttpResponse {
   int status = 200;
   std::vector<HttpField>

@@ -63,7 +63,7 @@ TEST(OpenApiServer, TellsEveryRouteAndNoOther) {
     EXPECT_TRUE(match.route->pattern != "/*" || path == "/") << "no route has it";
     told.insert(Cat(match.route->method, " ", match.route->pattern));
     EXPECT_TRUE(ids.insert(operation.Find("operationId")->as_string()).second) << "an id that another one has, too";
-    const bool open = path == "/health" || path == "/ready" || path == "/";
+    const bool open = path == "/health" || path == "/ready" || path == "/" || path == "/console/session";
     EXPECT_EQ(operation.Find("security") != nullptr, open);
   });
   std::set<std::string> routes;
@@ -121,7 +121,10 @@ TEST(OpenApiServer, EveryExampleIsAnswered) {
   ForEachOperation(DocumentOf(served), [&](const std::string& method, const std::string& path, const Json& operation) {
     const Json* body = operation.Find("requestBody");
     if (body == nullptr) return;
-    for (const auto& [_, example] : body->Find("content")->Find("application/json")->Find("examples")->as_object()) {
+    const Json* const told = body->Find("content")->Find("application/json")->Find("examples");
+    if (path == "/console/session") return;  // it needs a key that is good: console_session_server_test.cc
+    ASSERT_NE(told, nullptr) << "an example is missing";
+    for (const auto& [_, example] : told->as_object()) {
       std::string text = WriteJson(*example.Find("value"));
       if (const size_t at = text.find("smollm2-135m"); at != std::string::npos) text.replace(at, 12, "fake");
       ++examples;

@@ -132,6 +132,9 @@ inline std::vector<FreeCall> FreeCalls() {
       {"GET /openapi.json", "/openapi.json", ""},
       {"GET /v1/organization/usage/completions", "/v1/organization/usage/completions?start_time=0", "", 404},
       {"GET /v1/organization/costs", "/v1/organization/costs?start_time=0", "", 404},
+      {"GET /console/session", "/console/session", ""},
+      {"POST /console/session", "/console/session", "{}", 403},  // from no page of the server's
+      {"DELETE /console/session", "/console/session", "", 403},
       {"GET /*", "/no-such-file.txt", "", 404},
   };
   for (const VerbRow& row : VerbRows()) {  // the admin API of a server without tenants

@@ -256,6 +256,7 @@ void AddRoutes(const RouteServices& services, Router& router) {
   AddBedrockRoutes(services, router);
   AddAdminRoutes(services.generation, services.office, router);
   openai::AddOrganizationRoutes(services.generation, services.office, router);
+  AddSessionRoutes(services.session, router);
   AddHealthRoutes(services, router);
   AddDocumentRoute(services.has_keys, services.office != nullptr, router);
   router.Add(

@@ -9,6 +9,7 @@
 #include "serve/openai/response_run.h"
 #include "serve/router.h"
 #include "serve/server_metrics.h"
+#include "serve/session_routes.h"
 
 namespace bedplate {
 
@@ -22,6 +23,7 @@ struct RouteServices {
   const Dialect& count_tokens;
   const bedrock::Dialects& bedrock;
   const openai::ResponseServices& responses;
+  SessionServices session;
   Office* office;  // null: none
   bool has_keys = false;
 };

@@ -13,7 +13,9 @@
 #include "base/caught.h"
 #include "base/log.h"
 #include "serve/anthropic/decode.h"
+#include "serve/attempt_meter.h"
 #include "serve/connection.h"
+#include "serve/console_sessions.h"
 #include "serve/generation.h"
 #include "serve/openai/decode.h"
 #include "serve/openai/response_run.h"
@@ -56,6 +58,8 @@ struct Server::Impl {
         own_store(std::move(the_store)),
         clock(the_clock),
         ids(SeededIds()),
+        sessions(the_clock),
+        attempts(the_clock),
         guard(options.listen, options.allowed_hosts),
         chat(openai::ChatDialect()),
         completions(openai::CompletionsDialect({.prompts_max = options.prompts_max})),
@@ -80,6 +84,7 @@ struct Server::Impl {
                     .router = router,
                     .guard = guard,
                     .admission = admission,
+                    .sessions = sessions,
                     .metrics = metrics,
                     .ids = ids,
                     .clock = clock,
@@ -94,6 +99,13 @@ struct Server::Impl {
                .count_tokens = count_tokens,
                .bedrock = bedrock,
                .responses = responses,
+               .session = {.admission = admission,
+                           .clock = clock,
+                           .sessions = sessions,
+                           .attempts = attempts,
+                           .office = options.office,
+                           .has_keys = options.has_keys,
+                           .under_tls = options.tls != nullptr},
                .office = options.office,
                .has_keys = options.has_keys},
               router);
@@ -115,6 +127,8 @@ struct Server::Impl {
   IdMaker ids;
   ModelRegistry models;
   ServerMetrics metrics;
+  ConsoleSessions sessions;
+  AttemptMeter attempts;
   AccessGuard guard;
   Router router;
   const Dialect chat;

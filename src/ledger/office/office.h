@@ -39,6 +39,7 @@ class Office {
   Result<Json> Do(const Caller& caller, std::string_view verb, const Json& arguments);
   /// The reply to a line that came through the control socket (tenancy/control_message.h), whatever it is.
   std::string AnswerControl(const Caller& caller, std::string_view line);
+  [[nodiscard]] std::shared_ptr<const TenantState> state() const { return tenants_.state(); }
 
  private:
   Result<Json> AddPrice(const Actor& actor, const Arguments& arguments);
