@@ -13,5 +13,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { "/v1": process.env.BEDPLATE_URL ?? "http://127.0.0.1:8080", "/health": process.env.BEDPLATE_URL ?? "http://127.0.0.1:8080" } },
+  server: { proxy: { "/admin": process.env.BEDPLATE_URL ?? "http://127.0.0.1:8080", "/console": process.env.BEDPLATE_URL ?? "http://127.0.0.1:8080", "/metrics": process.env.BEDPLATE_URL ?? "http://127.0.0.1:8080", "/v1": process.env.BEDPLATE_URL ?? "http://127.0.0.1:8080", "/health": process.env.BEDPLATE_URL ?? "http://127.0.0.1:8080" } },
 });

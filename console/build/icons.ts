@@ -4,9 +4,9 @@ import { createRequire } from "node:module";
 import type { Plugin } from "vite";
 
 const kNames = [
-  "arrow-down", "arrow-up", "check", "chevron-down", "chevron-left", "chevron-right", "circle-alert", "copy", "download", "ellipsis", "key-round",
-  "keyboard", "menu", "monitor", "moon", "panel-left", "pencil", "plus", "refresh-cw", "scale", "search",
-  "sliders-horizontal", "square", "sun", "trash", "upload", "wifi-off", "x",
+  "arrow-down", "arrow-up", "ban", "building", "chart-column", "check", "chevron-down", "chevron-left", "chevron-right", "circle-alert", "copy", "download", "ellipsis", "key-round",
+  "keyboard", "layout-dashboard", "log-out", "menu", "monitor", "moon", "panel-left", "pencil", "plus", "receipt-text", "refresh-cw", "rotate-cw", "scale", "scroll-text", "search",
+  "sliders-horizontal", "square", "sun", "tag", "trash", "upload", "wifi-off", "x",
 ] as const;
 
 export function icons(): Plugin {

@@ -5,16 +5,17 @@ import "./style/tokens.css";
 import "./style/base.css";
 import "./style/frame.css";
 import "./style/chat.css";
+import "./style/pages.css";
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { loadHistory, openFromAddress } from "./state/chat.ts";
 import { watchServer } from "./state/server.ts";
 import { watchAnswers } from "./ui/announcer.tsx";
 import { watchKeyboard } from "./ui/keyboard.ts";
-import { page, watchWidth } from "./ui/view.ts";
+import { page, readAddress, watchWidth } from "./ui/view.ts";
 
 function followAddress(): void {
-  page.value = location.hash === "#/licences" ? "licences" : "chat";
+  readAddress();
   if (page.value === "chat") openFromAddress();
 }
 

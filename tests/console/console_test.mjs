@@ -1,24 +1,14 @@
 // Method: the built pages in a real browser, used as a person uses them, against a stand-in server that misbehaves on
 // request (mock_server.mjs), or against a running bedplate (BEDPLATE_URL).
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
+import { accessible } from "./axe.mjs";
 import { check, equal, runAll, test, until } from "./harness.mjs";
 import { MockServer } from "./mock_server.mjs";
+import { startStandIn } from "./stand_in.mjs";
+import "./pages_test.mjs";
 import { answers, choose, composer, finished, fitsWidth, lastAnswer, limitAnswer, open, say, send } from "./steps.mjs";
 
 const kPhone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-const axe_source = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/// No violation that axe calls serious or critical.
-async function accessible(page, where) {
-  await page.evaluate(axe_source);  // from the test, not a script tag: the page's policy holds
-  const found = await page.evaluate(async () => {
-    const results = await globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
-    return results.violations.filter((item) => ["serious", "critical"].includes(item.impact))
-      .map((item) => `${item.id}: ${item.nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`).join(" | ")}`);
-  });
-  check(found.length === 0, `${where}: ${found.join("\n")}`);
-}
 
 // --- Chat ---
 
@@ -279,12 +269,22 @@ test("a server that goes away and comes back", { mock: true }, async ({ page, se
 test("a server that wants a key", { mock: true }, async ({ page, server }) => {
   server.mock.key = "sk-test";
   await page.goto(server.url);
-  await page.getByRole("alert").getByRole("button", { name: "Enter the key" }).click();
-  await page.getByRole("textbox", { name: "API key" }).fill("sk-test");
+  await page.getByLabel("Your key").fill("sk-wrong");
+  await page.keyboard.press("Enter");
+  check((await page.getByRole("alert").textContent()).includes("This key is not known here"), "a wrong key is told");
+  await page.getByLabel("Your key").fill("sk-test");
   await page.keyboard.press("Enter");
   await page.getByRole("combobox", { name: "Model" }).waitFor();
   await say(page, "hello");
-  equal(server.mock.lastChat.headers.authorization, "Bearer sk-test", "header");
+  equal(server.mock.lastChat.headers.authorization ?? null, null, "the key is not in the page's hands");
+  const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie);
+  check(!kept.includes("sk-test") && !kept.includes("session-"), `the page keeps neither key nor session: ${kept}`);
+  // A server that was started again knows nobody any more.
+  server.mock.session = "";
+  await composer(page).fill("still there?");
+  await composer(page).press("Enter");
+  await page.getByLabel("Your key").waitFor();
+  check((await page.getByText("no longer signed in").count()) === 1, "why it asks again");
 });
 
 // --- The list of chats ---
@@ -543,7 +543,8 @@ test("without storage the page works, and says that it forgets", { mock: true },
 
 const dist = new URL("../../console/dist", import.meta.url).pathname;
 const real = process.env.BEDPLATE_URL?.replace(/\/$/, "");
-const ok = await runAll(async () => {
+const ok = await runAll(async (options) => {
+  if (options.stand_in) return startStandIn();
   if (real) return { url: new URL(real).origin, mock: null, stop: async () => undefined };
   const mock = new MockServer(dist);
   return { url: await mock.start(), mock, stop: () => mock.stop().catch(() => undefined) };

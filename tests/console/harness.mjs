@@ -7,7 +7,8 @@ const kTestMs = 150_000;   // these limits only end what hangs: a busy machine i
 const kWaitMs = 30_000;
 const tests = [];
 
-/// options: {mock: true} for tests that need the stand-in's answers; the rest goes to the browser's context.
+/// options: {mock: true} for tests that need the stand-in's answers, {stand_in: true} for those that need keys and
+/// books (stand_in.mjs); the rest goes to the browser's context.
 export function test(name, options, body) {
   tests.push({ name, options, body });
 }
@@ -48,7 +49,7 @@ function unitResults() {
 }
 
 async function runOne(browser, server, { options, body }) {
-  const { mock: _, permissions, ...context_options } = options;
+  const { mock: _, stand_in: __, permissions, ...context_options } = options;
   const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 820 }, reducedMotion: "reduce", ...context_options });
   const troubles = [];
   try {
@@ -76,9 +77,9 @@ export async function runAll(makeServer, filters) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   for (const item of tests) {
     if (filters.length > 0 && !filters.some((filter) => item.name.includes(filter))) continue;
-    const server = await makeServer();
+    const server = await makeServer(item.options);
     try {
-      if (item.options.mock && !server.mock) continue;
+      if ((item.options.mock && !server.mock) || (item.options.stand_in && !server.keys)) continue;
       await runOne(browser, server, item);
       ++passed;
       console.log(`ok    ${item.name}`);

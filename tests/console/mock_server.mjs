@@ -65,7 +65,9 @@ function sendError(response, status, error, headers = {}) {
 export class MockServer {
   requests = [];        // {path, body, headers, aborted, finished}
   models = ["mock-fast", "mock-slow", "mock-base", "mock-markdown", "mock-hostile", "mock-broken", "mock-cut", "mock-busy", "mock-context", "mock-long", "mock-think"];
-  key = "";             // when set, the API wants it
+  key = "";             // when set, the API wants to be signed in to with it
+  session = "";
+  sessions = 0;
   dist;
   server;
   port = 0;
@@ -100,12 +102,11 @@ export class MockServer {
 
   async handle(request, response) {
     const path = new URL(request.url, "http://x").pathname;
+    if (path === "/console/session") return this.answerSession(request, response);
     if (request.method === "GET" && !path.startsWith("/v1/")) return this.serveFile(path, response);
     const entry = { path, headers: request.headers, body: undefined, aborted: false, finished: false };
     this.requests.push(entry);
-    if (this.key !== "" && request.headers.authorization !== `Bearer ${this.key}`) {
-      return sendError(response, 401, { message: "Incorrect API key provided.", code: "invalid_api_key" });
-    }
+    if (this.key !== "" && !this.signedIn(request)) return sendError(response, 401, { message: "You are no longer signed in here.", code: "session_ended" });
     if (path === "/v1/models") {
       response.writeHead(200, { "content-type": "application/json" });
       return response.end(JSON.stringify({ object: "list", data: this.models.map((id) => ({ id, object: "model", created: 0, owned_by: "test", context_length: 8192 })) }));
@@ -115,6 +116,29 @@ export class MockServer {
     entry.body = JSON.parse(text);
     response.on("close", () => { entry.aborted = !entry.finished; });
     await this.answer(path, entry, response);
+  }
+
+  signedIn(request) {
+    return this.session !== "" && (request.headers.cookie ?? "").includes(`bedplate_session=${this.session}`);
+  }
+
+  /// As a server with a key file: one key, no roles.
+  async answerSession(request, response) {
+    let text = "";
+    for await (const piece of request) text += piece;
+    const answer = (signed_in, headers = {}) => {
+      response.writeHead(200, { "content-type": "application/json", ...headers });
+      const who = signed_in ? { tenant: "default", project: "default", key: "ada", name: null, role: null, operator: false, ends_at: 0, may_use_models: true, may_read_metrics: true, may: {} } : {};
+      response.end(JSON.stringify({ object: "console_session", keys_asked: this.key !== "", signed_in, ...who }));
+    };
+    if (request.method === "GET") return answer(this.key !== "" && this.signedIn(request));
+    if (request.method === "DELETE") {
+      this.session = "";
+      return answer(false);
+    }
+    if (JSON.parse(text).key !== this.key) return sendError(response, 401, { message: "Incorrect API key provided.", code: "invalid_api_key" });
+    this.session = `session-${++this.sessions}`;
+    return answer(true, { "set-cookie": `bedplate_session=${this.session}; Path=/; HttpOnly; SameSite=Strict` });
   }
 
   async answer(path, entry, response) {

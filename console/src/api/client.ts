@@ -50,17 +50,21 @@ function count(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : 0;
 }
 
-async function failWith(response: Response): Promise<never> {
+let session_ended: (message: string) => void = () => undefined;
+/// Called when the server says that it no longer knows this browser.
+export function onSessionEnded(told: (message: string) => void): void {
+  session_ended = told;
+}
+
+export async function failWith(response: Response): Promise<never> {
   const body: unknown = await response.text().then((text) => JSON.parse(text) as unknown).catch(() => undefined);
-  throw new ApiError(failureFrom(response.status, body, response.headers));
+  const failure = failureFrom(response.status, body, response.headers);
+  if (failure.code === "session_ended" || failure.code === "missing_api_key") session_ended(failure.message);
+  throw new ApiError(failure);
 }
 
-function headers(key: string): Record<string, string> {
-  return key === "" ? {} : { authorization: `Bearer ${key}` };
-}
-
-export async function listModels(key: string, signal: AbortSignal): Promise<Model[]> {
-  const response = await fetch("/v1/models", { headers: headers(key), signal, cache: "no-store" });
+export async function listModels(signal: AbortSignal): Promise<Model[]> {
+  const response = await fetch("/v1/models", { signal, cache: "no-store" });
   if (!response.ok) await failWith(response);
   const data = object(await response.json().catch(() => undefined)).data;
   if (!Array.isArray(data)) throw new ApiError(failureFrom(0, { message: "/v1/models did not answer with a list." }));
@@ -71,7 +75,7 @@ export async function listModels(key: string, signal: AbortSignal): Promise<Mode
 }
 
 /// Streams one answer. Rejects with ApiError, with the abort's reason, or with fetch's TypeError when there is no server.
-export async function* streamAnswer(ask: Ask, key: string, signal: AbortSignal): AsyncGenerator<StreamEvent> {
+export async function* streamAnswer(ask: Ask, signal: AbortSignal): AsyncGenerator<StreamEvent> {
   const { model, parameters } = ask;
   const chat = "turns" in ask;
   const body = {
@@ -80,7 +84,7 @@ export async function* streamAnswer(ask: Ask, key: string, signal: AbortSignal):
   };
   const response = await fetch(chat ? "/v1/chat/completions" : "/v1/completions", {
     method: "POST",
-    headers: { "content-type": "application/json", ...headers(key) },
+    headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
     signal,
   });

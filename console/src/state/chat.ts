@@ -7,7 +7,7 @@ import {
   type Conversation, type Message, type Stats,
 } from "./conversation.ts";
 import { checkServer, models } from "./server.ts";
-import { api_key, defaults, setDefaults } from "./settings.ts";
+import { defaults, setDefaults } from "./settings.ts";
 import { ConversationStore, overflow } from "./store.ts";
 import { toast } from "./toasts.ts";
 
@@ -206,7 +206,7 @@ async function answer(id: string, question: string): Promise<void> {
     const request = conversation.mode === "chat"
       ? { model, parameters, turns: turnsFor(conversation, question) }
       : { model, parameters, prompt: promptFor(conversation, question) };
-    for await (const event of streamAnswer(request, api_key.value, abort.signal)) progress.take(event);
+    for await (const event of streamAnswer(request, abort.signal)) progress.take(event);
     progress.end({});
   } catch (error) {
     if (abort.signal.aborted) {

@@ -1,4 +1,4 @@
-// Choices that are kept in this browser: theme, API key, and what the next new conversation starts with.
+// Choices that are kept in this browser: theme, and what the next new conversation starts with.
 import { signal } from "@preact/signals";
 import type { Parameters } from "../api/client.ts";
 import { parametersFrom } from "./transfer.ts";
@@ -46,8 +46,9 @@ function readDefaults(): Defaults {
   }
 }
 
+write("key", "");  // earlier versions kept the API key here
+
 export const theme = signal<Theme>(readTheme());
-export const api_key = signal<string>(read("key") ?? "");
 export const defaults = signal<Defaults>(readDefaults());
 /// Whether the list of conversations is shown beside the chat on wide screens.
 export const sidebar_open = signal<boolean>(read("sidebar") !== "closed");
@@ -58,11 +59,6 @@ export function setTheme(value: Theme): void {
   write("theme", value === "auto" ? "" : value);
   if (value === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = value;
-}
-
-export function setApiKey(value: string): void {
-  api_key.value = value.trim();
-  write("key", api_key.value);
 }
 
 export function setDefaults(change: Partial<Defaults>): void {

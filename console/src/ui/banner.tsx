@@ -1,6 +1,5 @@
 import { checking, checkServer, server } from "../state/server.ts";
 import { Icon } from "./icon.tsx";
-import { dialog } from "./view.ts";
 
 /// One line over the chat while the server does not answer. It goes away by itself.
 export function Banner() {
@@ -9,15 +8,12 @@ export function Banner() {
   const { failure } = state;
   const text = failure.kind === "offline" ? "The server does not answer. It may be starting; this page keeps trying."
     : failure.kind === "busy" ? `The server is not ready yet: ${failure.message}`
-    : failure.kind === "key" ? "The server wants an API key."
     : failure.message;
   return (
     <div class="banner" role="alert">
       <Icon name="wifi-off" size={17} />
       <span>{text}</span>
-      {failure.kind === "key"
-        ? <button type="button" class="button" onClick={() => { dialog.value = "key"; }}>Enter the key</button>
-        : <button type="button" class="button" aria-disabled={checking.value} onClick={() => void checkServer()}>Try now</button>}
+      <button type="button" class="button" aria-disabled={checking.value} onClick={() => void checkServer()}>Try now</button>
     </div>
   );
 }

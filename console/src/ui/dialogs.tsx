@@ -1,12 +1,11 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import { api_key, setApiKey } from "../state/settings.ts";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { dismiss, toasts } from "../state/toasts.ts";
 import { IconButton } from "./icon.tsx";
 import { dialog } from "./view.ts";
 
 /// A modal dialog; the browser keeps the focus inside, and gives it back when it closes.
-function Modal({ title, children }: { title: string; children: ComponentChildren }) {
+export function Modal({ title, children, onClose, wide }: { title: string; children: ComponentChildren; onClose: () => void; wide?: boolean }) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const box = element.current!;
@@ -17,14 +16,14 @@ function Modal({ title, children }: { title: string; children: ComponentChildren
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
-  const close = () => { dialog.value = null; };
+  const title_id = useId();
   return (
-    <dialog ref={element} class="dialog" aria-labelledby="dialog-title" onCancel={(event) => { event.preventDefault(); close(); }}
-      onClick={(event) => { if (event.target === element.current) close(); }}>
+    <dialog ref={element} class={wide ? "dialog wide" : "dialog"} aria-labelledby={title_id} onCancel={(event) => { event.preventDefault(); onClose(); }}
+      onClick={(event) => { if (event.target === element.current) onClose(); }}>
       <div class="dialog-inner">
         <div class="panel-head">
-          <h2 id="dialog-title">{title}</h2>
-          <IconButton icon="x" label="Close" onClick={close} />
+          <h2 id={title_id}>{title}</h2>
+          <IconButton icon="x" label="Close" onClick={onClose} />
         </div>
         {children}
       </div>
@@ -50,9 +49,9 @@ const kShortcuts: [what: string, keys: string[]][] = [
   ["This list", ["?"]],
 ];
 
-function Shortcuts() {
+function Shortcuts({ onClose }: { onClose: () => void }) {
   return (
-    <Modal title="Keyboard shortcuts">
+    <Modal title="Keyboard shortcuts" onClose={onClose}>
       <dl class="shortcuts">
         {kShortcuts.map(([what, keys]) => <div><dt>{what}</dt><dd>{keys.map((key) => <kbd>{key}</kbd>)}</dd></div>)}
       </dl>
@@ -60,25 +59,8 @@ function Shortcuts() {
   );
 }
 
-function ApiKey() {
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <Modal title="API key">
-      <form onSubmit={(event) => { event.preventDefault(); setApiKey(input.current!.value); dialog.value = null; }}>
-        <p class="help">Only needed where the server asks for one. It is kept in this browser and sent to this server alone.</p>
-        <label for="api-key" class="off-screen">API key</label>
-        <input id="api-key" ref={input} class="field wide" type="password" autocomplete="off" spellcheck={false} autofocus defaultValue={api_key.value} placeholder="No key" />
-        <div class="editor-actions">
-          <button type="button" class="button" onClick={() => { setApiKey(""); dialog.value = null; }}>Remove</button>
-          <button type="submit" class="button primary">Save</button>
-        </div>
-      </form>
-    </Modal>
-  );
-}
-
 export function Dialogs() {
-  return dialog.value === "shortcuts" ? <Shortcuts /> : dialog.value === "key" ? <ApiKey /> : null;
+  return dialog.value === "shortcuts" ? <Shortcuts onClose={() => { dialog.value = null; }} /> : null;
 }
 
 export function Toasts() {

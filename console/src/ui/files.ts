@@ -6,7 +6,7 @@ import { fileNameFor, fromJson, toJson, toMarkdown } from "../state/transfer.ts"
 
 const kImportBytesMax = 64 * 1024 * 1024;
 
-function download(name: string, type: string, text: string): void {
+export function download(name: string, type: string, text: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name;

@@ -1,5 +1,6 @@
 import { change, current, model_in_use } from "../state/chat.ts";
 import { models, server } from "../state/server.ts";
+import { may_use_models } from "../state/session.ts";
 import { parameters_open, setParametersOpen, setSidebarOpen, sidebar_open } from "../state/settings.ts";
 import { Icon, IconButton } from "./icon.tsx";
 import { startChat } from "./sidebar.tsx";
@@ -39,9 +40,9 @@ export function Header() {
   return (
     <header class="bar">
       {!sidebar && <IconButton icon={narrow.value ? "menu" : "panel-left"} label="Show the side bar" expanded={false} onClick={toggleSidebar} />}
-      {page.value === "chat" ? <ModelPicker /> : <span class="bar-title">Licences</span>}
+      {page.value === "chat" ? <ModelPicker /> : page.value === "licences" && <span class="bar-title">Licences</span>}
       <span class="bar-space" />
-      <IconButton icon="plus" label="New chat" onClick={startChat} class="only-narrow" />
+      {page.value === "chat" && may_use_models.value && <IconButton icon="plus" label="New chat" onClick={startChat} class="only-narrow" />}
       {page.value === "chat" && <IconButton icon="sliders-horizontal" label="Parameters" expanded={parameters} onClick={toggleParameters} />}
     </header>
   );

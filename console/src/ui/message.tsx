@@ -7,7 +7,7 @@ import { CopyButton } from "./clipboard.tsx";
 import { fitHeight } from "./composer.tsx";
 import { Icon, IconButton } from "./icon.tsx";
 import { Markdown } from "./markdown.tsx";
-import { dialog, editing, focusComposer } from "./view.ts";
+import { editing, focusComposer } from "./view.ts";
 
 const whole = new Intl.NumberFormat();
 const tenth = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -70,7 +70,6 @@ function FailureCard({ message, failure }: { message: Message; failure: Failure 
             <button type="button" class="button primary" onClick={() => { change({ mode: "complete" }); askAgain(message); }}>Continue the text instead</button>
           )}
           {failure.kind === "context" && <button type="button" class="button primary" onClick={() => { newChat(); focusComposer(); }}>Start a new chat</button>}
-          {failure.kind === "key" && <button type="button" class="button primary" onClick={() => { dialog.value = "key"; }}>Enter the key</button>}
           <button type="button" class="button" disabled={wait_s > 0} onClick={retry}>
             <Icon name="refresh-cw" size={15} />{wait_s > 0 ? `Try again in ${wait_s} s` : "Try again"}
           </button>

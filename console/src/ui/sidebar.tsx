@@ -1,10 +1,12 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { conversations, current_id, loaded, newChat, newest_first, openConversation, remove, rename, running, history_kept, type Summary } from "../state/chat.ts";
+import { may_use_models } from "../state/session.ts";
 import { setSidebarOpen, setTheme, theme, type Theme } from "../state/settings.ts";
 import { exportAll, exportJson, exportMarkdown, importFile } from "./files.ts";
 import { Icon, IconButton } from "./icon.tsx";
 import { MenuButton } from "./menu.tsx";
+import { Navigation, SignedInAs } from "./navigation.tsx";
 import { dialog, drawer, focusComposer, narrow, page, search } from "./view.ts";
 
 const kDayMs = 86_400_000;
@@ -107,6 +109,32 @@ function ThemeChoice() {
 }
 
 export function Sidebar() {
+  return (
+    <aside class="sidebar" id="sidebar" aria-label="Chats and settings">
+      <div class="sidebar-head">
+        <a class="brand" href="#/" onClick={(event) => { event.preventDefault(); startChat(); }}>
+          <img src="/favicon.svg" alt="" width={24} height={24} />Bedplate
+        </a>
+        <IconButton icon={narrow.value ? "x" : "panel-left"} label="Hide the side bar"
+          onClick={() => { if (narrow.value) drawer.value = null; else setSidebarOpen(false); }} />
+      </div>
+      <Navigation />
+      {may_use_models.value ? <Chats /> : <div class="chats" />}
+      <SignedInAs />
+      <div class="sidebar-foot">
+        <ThemeChoice />
+        <MenuButton label="More" up items={[
+          { icon: "keyboard", label: "Keyboard shortcuts", run: () => { dialog.value = "shortcuts"; } },
+          { icon: "upload", label: "Import chats", run: importFile },
+          { icon: "download", label: "Export all chats", run: exportAll },
+          { icon: "scale", label: "Licences", run: () => { location.hash = "#/licences"; drawer.value = null; } },
+        ]} />
+      </div>
+    </aside>
+  );
+}
+
+function Chats() {
   const found = useComputed(() => {
     const query = search.value.trim().toLowerCase();
     return newest_first.value.filter((item) => matches(item, query));
@@ -118,14 +146,7 @@ export function Sidebar() {
     groups.set(name, [...(groups.get(name) ?? []), item]);
   }
   return (
-    <aside class="sidebar" id="sidebar" aria-label="Chats and settings">
-      <div class="sidebar-head">
-        <a class="brand" href="#/" onClick={(event) => { event.preventDefault(); startChat(); }}>
-          <img src="/favicon.svg" alt="" width={24} height={24} />Bedplate
-        </a>
-        <IconButton icon={narrow.value ? "x" : "panel-left"} label="Hide the side bar"
-          onClick={() => { if (narrow.value) drawer.value = null; else setSidebarOpen(false); }} />
-      </div>
+    <>
       <button type="button" class="button new-chat" onClick={startChat}><Icon name="plus" size={17} />New chat</button>
       <div class="search">
         <Icon name="search" size={15} />
@@ -144,16 +165,6 @@ export function Sidebar() {
         )}
         {!history_kept.value && <p class="quiet">This browser does not allow storage here: chats last until the tab is closed.</p>}
       </nav>
-      <div class="sidebar-foot">
-        <ThemeChoice />
-        <MenuButton label="More" up items={[
-          { icon: "keyboard", label: "Keyboard shortcuts", run: () => { dialog.value = "shortcuts"; } },
-          { icon: "key-round", label: "API key", run: () => { dialog.value = "key"; } },
-          { icon: "upload", label: "Import chats", run: importFile },
-          { icon: "download", label: "Export all chats", run: exportAll },
-          { icon: "scale", label: "Licences", run: () => { location.hash = "#/licences"; drawer.value = null; } },
-        ]} />
-      </div>
-    </aside>
+    </>
   );
 }
