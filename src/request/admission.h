@@ -36,7 +36,6 @@ struct Principal {
   RequestCaps caps = {};
   /// Of its pages in the prefix cache: nobody is told, by a count or by the time taken, what another one has asked.
   uint64_t cache_salt = 0;
-  uint32_t weight = 1;           // of its tenant, among those that wait
   bool may_use_models = true;    // ask them, see them listed, and what else is done with them
   bool may_read_metrics = true;  // which are of all tenants together
   uint32_t weight = 1;           // of its tenant, among those that wait; at least 1

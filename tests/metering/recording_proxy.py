@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 
 SMALL_BUFFER = 4096  # bytes of a slow reader's socket, so that little lies between it and the server
 
@@ -21,6 +22,15 @@ class RecordingProxy:
         self._relays = []
         self._accepts = threading.Thread(target=self._accept, daemon=True)
         self._accepts.start()
+
+    def wait_for(self, answered_bytes, seconds_max):
+        """Until so many bytes of answers have come."""
+        deadline = time.monotonic() + seconds_max
+        while time.monotonic() < deadline:
+            with self._lock:
+                if sum(map(len, self.answers.values())) >= answered_bytes:
+                    return
+            time.sleep(0.001)
 
     def close(self):
         """Once its clients are through."""

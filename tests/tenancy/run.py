@@ -109,6 +109,15 @@ class Place:
             self.said.append(answer + str(response.getheaders()))
         return response.status, parsed
 
+    def request(self, key):
+        """The id of one that the key has made."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        connection.request("POST", "/v1/chat/completions", json.dumps(CHAT), {"Authorization": f"Bearer {key}"})
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        connection.close()
+        return answer.getheader("x-request-id")
+
     def _keep_secret(self, made):
         self.secrets += [made[name] for name in ("key", "secret_access_key") if name in made]
         self.said.append(json.dumps({n: v for n, v in made.items() if n not in ("key", "secret_access_key")}))
@@ -190,6 +199,8 @@ def matrix(place, check):
             made = place.key("--tenant", tenant, "--role", role)
             keys[tenant, role], ids[tenant, role] = made["key"], made["id"]
 
+    requests = {tenant: place.request(keys[tenant, "member"]) for tenant in TENANTS}
+
     def everything():
         return [place.do(what, "list") for what in ("key", "tenant", "project")]
 
@@ -199,7 +210,8 @@ def matrix(place, check):
             continue
         before = everything()
         for verb, method, pattern, subject in routes():
-            named = {"id": ids[to, "member"], "tenant": to, "project": f"only-{to}", "": ""}[subject]
+            names = {"id": ids[to, "member"], "tenant": to, "project": f"only-{to}", "request": requests[to], "": ""}
+            named = names[subject]
             path, body = pattern.replace("*", named), {}
             if subject == "project" or verb in ("project.list", "project.create", "key.list", "key.create"):
                 body["tenant"] = to

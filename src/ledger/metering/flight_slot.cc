@@ -13,9 +13,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-constexpr size_t kNameBytesMax = 256;
+constexpr size_t kSlotNameBytesMax = 256;
 constexpr size_t kTagBytesMax = 4096;
-constexpr size_t kTexts = 8;
+constexpr size_t kSlotTexts = 8;
 constexpr size_t kCopyBytes = 64;
 
 struct DescriptorHead {
@@ -24,11 +24,11 @@ struct DescriptorHead {
   int64_t epoch;
   int64_t started_unix_us;
   uint32_t streamed;
-  std::array<uint16_t, kTexts> sizes;  // of the texts, one after another behind this
+  std::array<uint16_t, kSlotTexts> sizes;  // of the texts, one after another behind this
   uint32_t padding;
 };
 static_assert(sizeof(DescriptorHead) == 56);
-static_assert(sizeof(DescriptorHead) + (kTexts - 1) * kNameBytesMax + kTagBytesMax <= kDescriptorBytes);
+static_assert(sizeof(DescriptorHead) + (kSlotTexts - 1) * kSlotNameBytesMax + kTagBytesMax <= kDescriptorBytes);
 
 struct UsageCopy {
   uint64_t checksum;  // over what follows
@@ -82,8 +82,8 @@ uint64_t FlightChecksum(std::span<const std::byte> bytes) {
 
 Status CheckShape(const FlightDescriptor& descriptor) {
   const auto texts = TextsOf(descriptor);
-  for (size_t i = 0; i < kTexts; ++i) {
-    const size_t max = i + 1 < kTexts ? kNameBytesMax : kTagBytesMax;
+  for (size_t i = 0; i < kSlotTexts; ++i) {
+    const size_t max = i + 1 < kSlotTexts ? kSlotNameBytesMax : kTagBytesMax;
     if (texts[i]->size() > max) {
       return Status::InvalidArgument(
           Cat("what a request says of itself for the books has ", texts[i]->size(), " bytes; allowed: ", max));
@@ -102,7 +102,7 @@ void WriteDescriptor(const FlightDescriptor& descriptor, uint64_t claim, Descrip
                       .padding = 0};
   const auto texts = TextsOf(descriptor);
   size_t end = sizeof head;
-  for (size_t i = 0; i < kTexts; ++i) {
+  for (size_t i = 0; i < kSlotTexts; ++i) {
     head.sizes[i] = static_cast<uint16_t>(texts[i]->size());
     if (!texts[i]->empty()) std::memcpy(bytes.data() + end, texts[i]->data(), texts[i]->size());
     end += texts[i]->size();
@@ -127,7 +127,7 @@ Result<ReadDescriptor> ReadDescriptorFrom(std::span<const std::byte, kDescriptor
   read.descriptor.streamed = head.streamed == 1;
   const auto texts = TextsOf(read.descriptor);
   size_t at = sizeof head;
-  for (size_t i = 0; i < kTexts; ++i) {
+  for (size_t i = 0; i < kSlotTexts; ++i) {
     texts[i]->assign(reinterpret_cast<const char*>(bytes.data()) + at, head.sizes[i]);
     at += head.sizes[i];
   }

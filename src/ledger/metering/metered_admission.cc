@@ -160,7 +160,7 @@ void MeteredAdmission::Submit(BookWriter::Place place, std::shared_ptr<Flight> f
        .done =
            [event, counts = counts_, flight = std::move(flight)](const Status& durable) {
              if (durable.ok()) return;  // and the slot is free
-             flight->slot.Leave();
+             flight->slot->Leave();
              if (durable.code() == StatusCode::kUnavailable) return;  // for the next start
              counts->unbooked.fetch_add(1);
              LogError("a usage event could not be booked, and stays in the flight recorder",

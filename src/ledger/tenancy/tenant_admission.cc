@@ -40,9 +40,9 @@ Principal PrincipalOf(const TenantState& state, const TenantKey& key) {
           .models = key.models,
           .caps = key.caps,
           .cache_salt = SaltOfTenantKey(key),
-          .weight = tenant == nullptr ? 1 : tenant->weight,
           .may_use_models = models,
-          .may_read_metrics = metrics};
+          .may_read_metrics = metrics,
+          .weight = tenant == nullptr ? 1 : tenant->weight};
 }
 
 }  // namespace
