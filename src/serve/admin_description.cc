@@ -36,6 +36,11 @@ constexpr std::string_view kNewPriceExamples[] = {
     R"({"model":"smollm2-135m","meter":"output","amount":"0.60"})",
     R"({"tenant":"acme","meter":"accelerator-ms","amount":"2.98","per":3600000,"from":1798761600})"};
 
+constexpr std::string_view kNewBudgetExamples[] = {
+    R"({"name":"search","tenant":"acme","project":"search","amount":"250.00","period":"month"})",
+    R"({"name":"day","amount":"1000000","unit":"tokens","period":"day","kind":"soft"})"};
+constexpr std::string_view kBudgetChange[] = {R"({"amount":"300"})", R"({"disabled":true})"};
+
 /// Tokens as the APIs count them, and money as exact decimals.
 constexpr std::string_view kTokenMembers =
     R"("prompt_tokens":"integer","cached_tokens":"integer","output_tokens":"integer","reasoning_tokens":"integer",)"
@@ -82,6 +87,14 @@ ToldVerb Told(TenantVerb verb) {
       return {"Who changed what and when; the newest first.", "AuditList"};
     case kSecretsList:
       return {"The versions of the secret file, and how many secrets need each.", "SecretVersionList"};
+    case kBudgetCreate:
+      return {"Makes a budget. It counts what is asked for from now on.", "Budget", kNewBudgetExamples};
+    case kBudgetList:
+      return {"The budgets that the key sees, and what is spent of each in its present period.", "BudgetList"};
+    case kBudgetShow:
+      return {"One budget.", "Budget"};
+    case kBudgetUpdate:
+      return {"Changes a budget's amount, or ends it for a while. What is left out stays.", "Budget", kBudgetChange};
     case kPriceAdd:
       return {"Adds a price. It holds from its beginning on, and what was used before costs what it cost.", "Price",
               kNewPriceExamples};
@@ -228,6 +241,12 @@ class AdminTold {
     AddExact("Price", R"({"object":"=price","number":"integer","tenant":"string|null","model":"string|null",)"
                       R"("tier":"string|null","meter":"string","amount":"string","per":"integer",)"
                       R"("from_at":"integer","to_at":"integer|null"})");
+    AddExact("Budget", R"({"object":"=budget","tenant":"string","name":"string","project":"string|null",)"
+                       R"("key":"string|null","model":"string|null","kind":"=hard|=soft","unit":"=usd|=tokens",)"
+                       R"("amount":"string","period":"=day|=month|=total","created_at":"integer",)"
+                       R"("disabled_at":"integer|null","spent?":"string","held?":"string","leased?":"string",)"
+                       R"("left?":"string","period_from_at?":"integer","period_to_at?":"integer|null"})");
+    AddExact("BudgetList", R"({"object":"=list","data":["#Budget"]})");
     AddExact("PriceList", R"({"object":"=list","data":["#Price"]})");
     AddExact("UsageTotal", R"({"requests?":"integer","prompt_tokens?":"integer","cached_tokens?":"integer",)"
                            R"("output_tokens?":"integer","reasoning_tokens?":"integer","accelerator_ms?":"integer",)"

@@ -17,7 +17,7 @@ namespace bedplate {
 
 enum class Role : uint8_t {
   kOwner,    // of a tenant: everything in it
-  kBilling,  // sees what costs money, uses no model
+  kBilling,  // sees what costs money and sets budgets, uses no model
   kAdmin,    // of a project: its keys
   kMember,   // uses models
   kAuditor,  // sees everything in a tenant, changes nothing, uses no model
@@ -51,6 +51,10 @@ enum class TenantVerb : uint8_t {
   kAuditList,
   kSecretsList,
   kSecretsRotate,
+  kBudgetCreate,
+  kBudgetList,
+  kBudgetShow,
+  kBudgetUpdate,
   kPriceAdd,
   kPriceList,
   kUsageReport,
@@ -68,6 +72,8 @@ struct VerbRow {
   [[nodiscard]] bool writes() const { return method != "GET"; }
   /// Done by Office, not by Tenants.
   [[nodiscard]] bool of_books() const { return verb >= TenantVerb::kPriceAdd; }
+  /// Done by Tenants, and then by Office, which knows what is spent of them.
+  [[nodiscard]] bool of_budgets() const { return !of_books() && verb >= TenantVerb::kBudgetCreate; }
 };
 std::span<const VerbRow> VerbRows();
 const VerbRow& RowOf(TenantVerb verb);

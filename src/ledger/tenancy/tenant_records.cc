@@ -89,6 +89,11 @@ const Project* TenantState::FindProject(std::string_view tenant, std::string_vie
   return found == projects.end() ? nullptr : &found->second;
 }
 
+const Budget* TenantState::FindBudget(std::string_view tenant, std::string_view name) const {
+  const auto found = budgets.find({std::string(tenant), std::string(name)});
+  return found == budgets.end() ? nullptr : &found->second;
+}
+
 TenantState::KeyPointer TenantState::FindKey(std::string_view id) const {
   const auto found = keys.find(id);
   return found == keys.end() ? nullptr : found->second;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "ledger/budgets/budget.h"
 #include "ledger/key_file.h"
 #include "ledger/tenancy/roles.h"
 #include "ledger/tenancy/secret_file.h"
@@ -88,12 +89,14 @@ struct TenantState {
 
   std::map<std::string, Tenant, std::less<>> tenants;
   std::map<std::pair<std::string, std::string>, Project> projects;  // by tenant and name
+  std::map<std::pair<std::string, std::string>, Budget> budgets;    // by tenant and name
   std::map<std::string, KeyPointer, std::less<>> keys;              // by id
   std::map<std::string, KeyPointer, std::less<>> access_keys;       // by access_key_id, of keys that aren't revoked
   std::shared_ptr<const SecretFile> secrets;
 
   [[nodiscard]] const Tenant* FindTenant(std::string_view name) const;
   [[nodiscard]] const Project* FindProject(std::string_view tenant, std::string_view name) const;
+  [[nodiscard]] const Budget* FindBudget(std::string_view tenant, std::string_view name) const;
   [[nodiscard]] KeyPointer FindKey(std::string_view id) const;
   [[nodiscard]] bool OfOperator(const TenantKey& key) const;
   /// Its tenant and its project are enabled.

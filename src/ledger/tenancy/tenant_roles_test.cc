@@ -51,9 +51,12 @@ TEST_F(TenantRolesTest, NobodyMakesMoreOfAKeyThanTheyAre) {
 Json ArgumentsFor(const VerbRow& row, const std::string& to, const std::string& key_id, size_t number) {
   Json::Object arguments;
   if (row.subject == "id") arguments.emplace_back("id", key_id);
-  const bool of_tenant = row.subject == "tenant" || row.name.starts_with("project") ||
+  const bool of_tenant = row.subject == "tenant" || row.name.starts_with("project") || row.of_budgets() ||
                          row.verb == TenantVerb::kKeyList || row.verb == TenantVerb::kKeyCreate;
   if (of_tenant) arguments.emplace_back("tenant", to);
+  if (row.subject == "budget") arguments.emplace_back("budget", "only-" + to);
+  if (row.verb == TenantVerb::kBudgetCreate) arguments.emplace_back("amount", "1");
+  if (row.verb == TenantVerb::kBudgetUpdate) arguments.emplace_back("amount", "7");
   if (row.subject == "project") arguments.emplace_back("project", "only-" + to);
   if (row.name.ends_with(".create")) arguments.emplace_back("name", Cat("new-", number));
   return arguments;
@@ -66,13 +69,14 @@ TEST_F(TenantRolesTest, NoVerbCrossesTenants) {
   for (const std::string tenant : {"host", "alpha", "beta"}) {
     if (tenant != "host") Local("tenant.create", Json::Object{{"name", tenant}});
     Local("project.create", Json::Object{{"tenant", tenant}, {"name", "only-" + tenant}});
+    Local("budget.create", Json::Object{{"tenant", tenant}, {"name", "only-" + tenant}, {"amount", "5"}});
     for (const Role role : kRoles) {
       ids[tenant][role] = TextOf(NewKey({{"tenant", tenant}, {"role", std::string(RoleName(role))}}), "id");
     }
   }
   const auto everything = [&] {
     return WriteJson(Local("key.list", Json::Object{})) + WriteJson(Local("tenant.list", Json::Object{})) +
-           WriteJson(Local("project.list", Json::Object{}));
+           WriteJson(Local("project.list", Json::Object{})) + WriteJson(Local("budget.list", Json::Object{}));
   };
   size_t asked = 0;
   for (const auto& [from, keys] : ids) {
@@ -106,18 +110,23 @@ TEST_F(TenantRolesTest, EachRoleMayWhatTheTableSays) {
   const std::map<Role, std::set<std::string_view>> may = {
       {Role::kOwner,
        {"tenant.list", "tenant.show", "project.create", "project.list", "project.show", "project.disable",
-        "project.enable", "key.create", "key.list", "key.show", "key.update", "key.rotate", "key.revoke",
-        "audit.list"}},
-      {Role::kBilling, {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show"}},
+        "project.enable", "key.create", "key.list", "key.show", "key.update", "key.rotate", "key.revoke", "audit.list",
+        "budget.create", "budget.list", "budget.show", "budget.update"}},
+      {Role::kBilling,
+       {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show", "budget.create",
+        "budget.list", "budget.show", "budget.update"}},
       {Role::kAdmin,
-       {"project.list", "project.show", "key.create", "key.list", "key.show", "key.update", "key.rotate",
-        "key.revoke"}},
-      {Role::kMember, {"key.list"}},
+       {"project.list", "project.show", "key.create", "key.list", "key.show", "key.update", "key.rotate", "key.revoke",
+        "budget.list", "budget.show"}},
+      {Role::kMember, {"key.list", "budget.list"}},
       {Role::kAuditor,
-       {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show", "audit.list"}},
+       {"tenant.list", "tenant.show", "project.list", "project.show", "key.list", "key.show", "audit.list",
+        "budget.list", "budget.show"}},
   };
   Local("tenant.create", Json::Object{{"name", "alpha"}});
   Local("project.create", Json::Object{{"tenant", "alpha"}, {"name", "only-alpha"}});
+  Local("budget.create",
+        Json::Object{{"tenant", "alpha"}, {"name", "only-alpha"}, {"project", "only-alpha"}, {"amount", "5"}});
   size_t number = 0;
   for (const Role role : kRoles) {
     const Caller caller = Caller::Key(

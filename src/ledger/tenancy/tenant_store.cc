@@ -44,6 +44,19 @@ constexpr char kMakeTenantTables[] =
     "  created INTEGER NOT NULL,"
     "  ends INTEGER,"
     "  PRIMARY KEY (key, number));"
+    "CREATE TABLE budgets ("
+    "  tenant TEXT NOT NULL REFERENCES tenants (name),"
+    "  name TEXT NOT NULL,"
+    "  project TEXT NOT NULL,"  // empty: of any, as with key and model
+    "  key TEXT NOT NULL,"
+    "  model TEXT NOT NULL,"
+    "  unit INTEGER NOT NULL,"
+    "  amount TEXT NOT NULL,"  // whole pico-dollars or tokens
+    "  hard INTEGER NOT NULL,"
+    "  period TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  disabled INTEGER,"
+    "  PRIMARY KEY (tenant, name));"
     "CREATE TABLE secret_versions ("
     "  id TEXT PRIMARY KEY,"
     "  mark BLOB NOT NULL);";
@@ -135,6 +148,7 @@ Result<TenantState> TenantStore::Load() {
     }));
   }
   BP_RETURN_IF_ERROR(LoadKeys(state));
+  BP_RETURN_IF_ERROR(LoadBudgets(state));
   return state;
 }
 
@@ -169,6 +183,34 @@ Status TenantStore::LoadKeys(TenantState& state) {
   return Status::Ok();
 }
 
+Status TenantStore::LoadBudgets(TenantState& state) {
+  Statement row(*database_,
+                "SELECT tenant, name, project, key, model, unit, amount, hard, period, created, disabled FROM budgets");
+  return ForEachRow(row, [&]() -> Status {
+    const auto amount = ParseFixedPoint(row.ViewAt(6), 0);
+    const auto period = BudgetPeriodOf(row.ViewAt(8));
+    const auto unit = static_cast<Unit>(row.IntAt(5));
+    const bool known_unit = unit == Unit::kPicodollar || unit == Unit::kToken;
+    if (!amount || *amount <= 0 || *amount > kAmountMax || !period || !known_unit) {
+      return Status::DataLoss(
+          Cat("the store of tenants: the row of budget ", row.BytesAt(1), " of ", row.BytesAt(0), " is damaged"));
+    }
+    Budget budget{.tenant = row.BytesAt(0),
+                  .name = row.BytesAt(1),
+                  .project = row.BytesAt(2),
+                  .key = row.BytesAt(3),
+                  .model = row.BytesAt(4),
+                  .unit = unit,
+                  .amount = *amount,
+                  .hard = row.IntAt(7) != 0,
+                  .period = *period,
+                  .created = row.IntAt(9),
+                  .disabled = MaybeAt(row, 10)};
+    state.budgets.insert_or_assign(std::pair(budget.tenant, budget.name), std::move(budget));
+    return Status::Ok();
+  });
+}
+
 Result<TenantKey> TenantStore::ReadKeyRow(Statement& row) {
   TenantKey key;
   key.id = row.BytesAt(0);
@@ -201,6 +243,7 @@ Status TenantStore::Apply(const TenantChange& change) {
     for (const Tenant& tenant : change.tenants) BP_RETURN_IF_ERROR(WriteTenant(tenant));
     for (const Project& project : change.projects) BP_RETURN_IF_ERROR(WriteProject(project));
     for (const TenantKey& key : change.keys) BP_RETURN_IF_ERROR(WriteKey(key));
+    for (const Budget& budget : change.budgets) BP_RETURN_IF_ERROR(WriteBudget(budget));
     for (const SecretVersion& version : change.versions) {
       BP_RETURN_IF_ERROR(Statement(*database_, "INSERT INTO secret_versions (id, mark) VALUES (?, ?)")
                              .Text(version.id)
@@ -268,6 +311,18 @@ Status TenantStore::WriteKey(const TenantKey& key) {
     BP_RETURN_IF_ERROR(Maybe(insert, secret.ends).Run());
   }
   return Status::Ok();
+}
+
+Status TenantStore::WriteBudget(const Budget& budget) {
+  const std::string amount = DecimalText(budget.amount);
+  Statement write(
+      *database_,
+      "INSERT INTO budgets (tenant, name, project, key, model, unit, amount, hard, period, created, disabled)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      " ON CONFLICT (tenant, name) DO UPDATE SET amount = excluded.amount, disabled = excluded.disabled");
+  write.Text(budget.tenant).Text(budget.name).Text(budget.project).Text(budget.key).Text(budget.model);
+  write.Int(static_cast<int64_t>(budget.unit)).Text(amount).Int(budget.hard ? 1 : 0).Text(PeriodName(budget.period));
+  return Maybe(write.Int(budget.created), budget.disabled).Run();
 }
 
 Result<bool> TenantStore::CheckSecrets(const TenantState& state, const SecretFile& secrets) {

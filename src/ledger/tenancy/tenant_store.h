@@ -1,6 +1,6 @@
 #pragma once
-/// The file that tenants, projects, keys and the audit lie in (base/database.h): what changes is written with the audit
-/// row that says who did it, in one transaction, before anybody sees it.
+/// The file that tenants, projects, keys, budgets and the audit lie in (base/database.h): what changes is written with
+/// the audit row that says who did it, in one transaction, before anybody sees it.
 ///
 /// The head of the audit's chain (tenant_audit.h) is also kept in a file of its own, which should lie outside the data
 /// folder: so that rows that were cut off the end are missed, too.
@@ -26,6 +26,7 @@ struct TenantChange {
   std::vector<Tenant> tenants;
   std::vector<Project> projects;
   std::vector<TenantKey> keys;
+  std::vector<Budget> budgets = {};
   std::vector<SecretVersion> versions;  // that became known, to be told from others of the same id
   AuditRow audit;                       // its number is the store's to give
 };
@@ -57,7 +58,9 @@ class TenantStore {
   Status WriteTenant(const Tenant& tenant);
   Status WriteProject(const Project& project);
   Status WriteKey(const TenantKey& key);
+  Status WriteBudget(const Budget& budget);
   Status LoadKeys(TenantState& state);
+  Status LoadBudgets(TenantState& state);
   Result<TenantKey> ReadKeyRow(Statement& row);
 
   const std::unique_ptr<Database> database_;

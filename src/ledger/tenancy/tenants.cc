@@ -1,5 +1,6 @@
 // Plan: Do finds the verb's row, the actor and their reach, then the function of the verb. A change is made on a copy
-// of the state (keys are shared between copies), written, and published. tenant_keys.cc has what is done with keys.
+// of the state (keys are shared between copies), written, and published. tenant_keys.cc has what is done with keys,
+// tenant_budgets.cc with budgets.
 #include "ledger/tenancy/tenants.h"
 
 #include <algorithm>
@@ -164,6 +165,12 @@ Result<Json> Tenants::Read(const TenantState& state, const Actor& actor, const V
     }
     case TenantVerb::kSecretsList:
       return ListSecrets(state);
+    case TenantVerb::kBudgetList:
+      return ListBudgets(state, actor, arguments);
+    case TenantVerb::kBudgetShow: {
+      BP_ASSIGN_OR_RETURN(const Budget budget, FindBudget(state, actor, arguments));
+      return Json(BudgetJson(budget));
+    }
     default:
       return Status::Internal(Cat(row.name, " is not read from memory"));
   }
@@ -197,6 +204,10 @@ Result<Json> Tenants::Run(const Actor& actor, const VerbRow& row, const Argument
       return ListAudit(actor, arguments);
     case TenantVerb::kSecretsRotate:
       return RotateSecrets(actor);
+    case TenantVerb::kBudgetCreate:
+      return CreateBudget(actor, arguments);
+    case TenantVerb::kBudgetUpdate:
+      return UpdateBudget(actor, arguments);
     default:
       return Status::Internal(Cat(row.name, " changes nothing"));
   }

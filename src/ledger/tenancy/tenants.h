@@ -1,6 +1,7 @@
 #pragma once
-/// Tenants, projects and keys: everything that commands, the control socket and the admin API do with them goes through
-/// Do(), whoever asks. Roles are checked here and nowhere else (roles.h), and each change has its row in the audit.
+/// Tenants, projects, keys and what their budgets are: everything that commands, the control socket and the admin API
+/// do with them goes through Do(), whoever asks. Roles are checked here and nowhere else (roles.h), and each change has
+/// its row in the audit.
 ///
 ///   BP_ASSIGN_OR_RETURN(auto tenants, Tenants::Open({.data_folder = data, .secret_file = path}, clock));
 ///   tenants->Do(Caller::Local("local:0"), "key.create", Json::Object{{"name", "ada"}, {"role", "member"}});
@@ -22,6 +23,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "ledger/budgets/budget.h"
 #include "ledger/tenancy/actor.h"
 #include "ledger/tenancy/arguments.h"
 #include "ledger/tenancy/tenant_records.h"
@@ -36,7 +38,7 @@ class Tenants {
     std::filesystem::path secret_file;
   };
   static constexpr size_t kKeysMax = 100'000;
-  static constexpr size_t kTenantsMax = 10'000;  // and projects
+  static constexpr size_t kTenantsMax = 10'000;  // and projects, and budgets
 
   /// The store, the secret file (where there is none yet), the operator's tenant and its first key, an owner's, which
   /// the answer shows. kConflict where there are tenants already.
@@ -76,6 +78,10 @@ class Tenants {
   Result<Json> RotateKey(const Actor& actor, const Arguments& arguments);
   Result<Json> RevokeKey(const Actor& actor, const Arguments& arguments);
   Result<Json> RotateSecrets(const Actor& actor);
+  Result<Json> ListBudgets(const TenantState& state, const Actor& actor, const Arguments& arguments) const;
+  Result<Json> CreateBudget(const Actor& actor, const Arguments& arguments);
+  Result<Json> UpdateBudget(const Actor& actor, const Arguments& arguments);
+  Result<Json> PutBudget(const Actor& actor, std::string_view verb, TenantState next, const Budget& budget);
 
   // What the arguments name, where the actor sees it: kNotFound otherwise.
   static Result<std::string> TenantOf(const TenantState& state, const Actor& actor, const Arguments& arguments);
@@ -83,6 +89,8 @@ class Tenants {
   static Result<Project> FindProject(const TenantState& state, const Actor& actor, const Arguments& arguments);
   static Result<TenantState::KeyPointer> FindKey(const TenantState& state, const Actor& actor,
                                                  const Arguments& arguments);
+  static Result<Budget> FindBudget(const TenantState& state, const Actor& actor, const Arguments& arguments);
+  static Result<Budget> BudgetOf(const TenantState& state, const Actor& actor, const Arguments& arguments);
   static Status CheckNewName(const std::string& name, size_t count, std::string_view what, bool taken);
   [[nodiscard]] AuditRow AuditOf(const Actor& actor, std::string_view verb, std::string tenant, std::string subject,
                                  const Json& details) const;

@@ -1,6 +1,7 @@
 #include "ledger/tenancy/verb_arguments.h"
 
 #include "base/check.h"
+#include "ledger/budgets/budget.h"
 #include "ledger/price.h"
 #include "ledger/reports/usage_report.h"
 #include "ledger/tenancy/tenant_records.h"
@@ -73,6 +74,31 @@ constexpr Argument kAuditRows[] = {
     {.name = "before", .kind = kInteger, .about = "Rows of lower numbers alone.", .min = 1, .max = INT64_MAX},
     {.name = "limit", .kind = kInteger, .about = "Left out: 100.", .min = 1, .max = 1000},
     {.name = "verify", .kind = kFlag, .about = "Every row of the chain is computed anew first. The operator's alone."}};
+
+constexpr Argument kBudgetAmount{
+    .name = "amount",
+    .about = "Dollars or tokens, as a string, since a number might be rounded: \"250.00\". Above 0.",
+    .needed = true};
+constexpr Argument kNewBudget[] = {
+    kTheTenant,
+    kNewName,
+    {.name = "project", .about = "Of this project alone. Left out: of all."},
+    {.name = "key", .about = "Of the key of this id alone."},
+    {.name = "model", .about = "Of this model alone."},
+    {.name = "unit", .about = "What the amount counts. Left out: usd.", .words = kBudgetUnitNames},
+    kBudgetAmount,
+    {.name = "period", .about = "After which it begins anew, in UTC. Left out: month.", .words = kBudgetPeriodNames},
+    {.name = "kind",
+     .about = "A hard one refuses what would go beyond it, a soft one tells of it. Left out: hard.",
+     .words = kBudgetKindNames}};
+constexpr Argument kBudgetFilters[] = {kOfTenant, {.name = "project", .about = "Of projects of this name alone."}};
+constexpr Argument kThisBudget{.name = "budget", .about = "Its name.", .needed = true};
+constexpr Argument kOneBudget[] = {kTheTenant, kThisBudget};
+constexpr Argument kBudgetChanges[] = {
+    kTheTenant,
+    kThisBudget,
+    {.name = "amount", .about = "In place of the present one, from now on, for this period, too."},
+    {.name = "disabled", .kind = kFlag, .about = "A disabled one neither refuses nor counts anything."}};
 
 constexpr Argument kFrom{.name = "from",
                          .kind = kInteger,
@@ -175,6 +201,14 @@ VerbArguments ArgumentsOf(TenantVerb verb) {
       return {kRotation};
     case kAuditList:
       return {kAuditRows};
+    case kBudgetCreate:
+      return {kNewBudget};
+    case kBudgetList:
+      return {kBudgetFilters};
+    case kBudgetShow:
+      return {kOneBudget};
+    case kBudgetUpdate:
+      return {kBudgetChanges};
     case kPriceAdd:
       return {kNewPrice};
     case kPriceList:
