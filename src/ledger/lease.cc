@@ -55,6 +55,11 @@ Status BudgetLease::Stop() {
   return status;
 }
 
+void BudgetLease::Abandon() {
+  stopped_ = true;
+  stop_place_.reset();
+}
+
 std::optional<BudgetLease::Hold> BudgetLease::TryHold(int64_t amount) {
   BP_CHECK(amount >= 0);
   if (stopped_) return std::nullopt;
@@ -62,6 +67,26 @@ std::optional<BudgetLease::Hold> BudgetLease::TryHold(int64_t amount) {
   if (!taken || available_ < options_.low_water) AskForMore(taken ? 0 : amount);
   if (!taken) return std::nullopt;
   return Hold(this, amount);
+}
+
+BudgetLease::Hold BudgetLease::TakeUpTo(int64_t amount) {
+  BP_CHECK(amount >= 0);
+  int64_t available = available_.load();
+  int64_t taken = 0;
+  do {
+    taken = std::clamp<int64_t>(available, 0, amount);
+  } while (!available_.compare_exchange_weak(available, available - taken));
+  return {this, taken};
+}
+
+Status BudgetLease::Grow() {
+  int64_t leased = 0;
+  BP_RETURN_IF_ERROR(writer_.Write([&](Books& books) -> Status {
+    BP_ASSIGN_OR_RETURN(leased, LeaseMore(books, 0));
+    return Status::Ok();
+  }));
+  available_.fetch_add(leased);
+  return Status::Ok();
 }
 
 bool BudgetLease::Take(int64_t amount) {
@@ -78,6 +103,12 @@ bool BudgetLease::Hold::Extend(int64_t by) {
   if (!taken || lease_->available() < lease_->options_.low_water) lease_->AskForMore(taken ? 0 : by);
   if (taken) amount_ += by;
   return taken;
+}
+
+void BudgetLease::Hold::Shrink(int64_t to) {
+  BP_CHECK(to >= 0 && to <= amount_);
+  lease_->GiveBack(amount_ - to);
+  amount_ = to;
 }
 
 void BudgetLease::Hold::Settle(int64_t actual) && {
@@ -207,6 +238,20 @@ Status BudgetLease::SettleInGroup(Books& books, TransferId id, Int128 actual) {
   const Int128 leased = open ? books.balances().FindReserve(*open)->amount : 0;
   if (!open || actual > leased) return books.Write(LeaseTransfer(Kind::kSingle, id, actual)).status();
   return Exchange(books, LeaseTransfer(Kind::kPost, id, actual, open), leased - actual);
+}
+
+Result<Int128> BudgetLease::LeasedInGroup(Books& books) {
+  BP_ASSIGN_OR_RETURN(const std::optional<TransferId> open, OpenLease(books));
+  return open ? books.balances().FindReserve(*open)->amount : Int128{0};
+}
+
+Status BudgetLease::ReturnInGroup(Books& books, Int128 amount) {
+  BP_ASSIGN_OR_RETURN(const std::optional<TransferId> open, OpenLease(books));
+  const Int128 leased = open ? books.balances().FindReserve(*open)->amount : 0;
+  if (amount < 0 || amount > leased) return Status::Internal(Cat("lease ", budget_.name, " has less to give back"));
+  if (amount == 0) return Status::Ok();
+  const TransferId id = {DerivedId("lease-less", {IdBytes(open->value)})};
+  return Exchange(books, LeaseTransfer(Kind::kPost, id, 0, open), leased - amount);
 }
 
 }  // namespace bedplate

@@ -70,6 +70,8 @@ class BudgetLease {
     [[nodiscard]] int64_t amount() const { return amount_; }
     /// False: there is not so much more, and the hold is what it was.
     bool Extend(int64_t by);
+    /// Less is needed: the rest is there for others. to: 0 to amount().
+    void Shrink(int64_t to);
     /// Once `actual`, at most amount(), is on its way to the books: the rest is there for others.
     void Settle(int64_t actual) &&;
 
@@ -89,9 +91,15 @@ class BudgetLease {
   Status Start();
   /// No amount below 0. Asks for more where this leaves little.
   std::optional<Hold> TryHold(int64_t amount);
+  /// The same of what there is, if that is less.
+  Hold TakeUpTo(int64_t amount);
+  /// Leases more where the budget has more, as after it was raised. Waits for the disk.
+  Status Grow();
   /// Gives the lease back, once every hold was settled and written; waits for the disk. What is taken afterwards is
   /// refused.
   Status Stop();
+  /// Ends without giving back: where the disk refuses, the next Start() does it.
+  void Abandon();
   /// What requests may take now.
   [[nodiscard]] int64_t available() const { return available_.load(); }
 
@@ -99,6 +107,10 @@ class BudgetLease {
   /// for this settlement; the same again is known. What the lease doesn't cover is taken from the rest of the budget,
   /// and refused (kResourceExhausted) where that has too little: whoever holds before spending never sees it.
   Status SettleInGroup(Books& books, TransferId id, Int128 actual);
+  /// The same thread: gives back so much of the lease, which a hold has taken and settles once that is durable.
+  Status ReturnInGroup(Books& books, Int128 amount);
+  /// The same thread: how much the books have leased to this gateway.
+  Result<Int128> LeasedInGroup(Books& books);
 
  private:
   bool Take(int64_t amount);

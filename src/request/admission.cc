@@ -59,6 +59,20 @@ Status StatusOf(const Refusal& refusal) {
                                      refusal.retry_after_ms, " ms."))
           .WithReason("ledger_busy")
           .WithRetryAfterMs(refusal.retry_after_ms);
+    case Refusal::Kind::kBudget:
+      return Status::ResourceExhausted(Cat("You exceeded your current quota: the budget '", refusal.budget,
+                                           "' has too little left for this request. ",
+                                           refusal.budget_ends.empty()
+                                               ? "It has no end; whoever set it can raise it."
+                                               : Cat("It begins anew at ", refusal.budget_ends, ".")))
+          .WithReason("insufficient_quota")
+          .WithRetryAfterMs(refusal.retry_after_ms);
+    case Refusal::Kind::kBudgetHeld:
+      return Status::ResourceExhausted(Cat("What is left of the budget '", refusal.budget,
+                                           "' is held by requests that are running. Please try again in ",
+                                           refusal.retry_after_ms, " ms."))
+          .WithReason("rate_limit_exceeded")
+          .WithRetryAfterMs(refusal.retry_after_ms);
   }
   return Status::Internal("a refusal of no kind");
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "request/event.h"
+#include "request/output_allowance.h"
 
 namespace bedplate {
 
@@ -67,6 +68,7 @@ struct Estimate {
   std::string request = {};  // its id, as the answer's head says it
   Attribution attribution = {};
   bool streamed = false;
+  uint32_t sequences = 1;  // that are computed at once: choices of all prompts
 };
 
 /// One limit over a minute, as clients are told of it.
@@ -89,12 +91,16 @@ struct Refusal {
     kPromptTooLong,  // above what a minute may take: never admitted
     kKeyGone,        // the key was removed or has expired since Authenticate
     kBooksBusy,      // what it uses could not be written down: come back later
+    kBudget,         // a budget has too little left for it
+    kBudgetHeld,     // the same, while others hold what may be left of it
   };
   Kind kind = Kind::kConcurrency;
   uint64_t limit = 0;
-  uint64_t used = 0;  // of the limit; kPromptTooLong: what was asked
-  uint32_t retry_after_ms = 0;
+  uint64_t used = 0;            // of the limit; kPromptTooLong: what was asked
+  uint32_t retry_after_ms = 0;  // kBudget: until its period ends; 0: it has no end
   RateLimits rates = {};
+  std::string budget = {};       // its name
+  std::string budget_ends = {};  // its period, as "2026-12-01T00:00:00Z"; empty: never
 };
 /// In words, with WithReason and WithRetryAfterMs.
 Status StatusOf(const Refusal& refusal);
@@ -108,6 +114,8 @@ class Permit {
   virtual void Settle(const Usage& usage) = 0;  // idempotent
   /// The key's limits over a minute as they stand.
   [[nodiscard]] virtual RateLimits Rates() const = 0;
+  /// Before each token of the answer after the first of each sequence; it may outlive the permit. none: no limit.
+  [[nodiscard]] virtual std::shared_ptr<OutputAllowance> Allowance() const { return nullptr; }
 };
 using Admitted = std::variant<std::unique_ptr<Permit>, Refusal>;
 

@@ -76,7 +76,8 @@ struct OutputDelta {
 struct ChoiceFinished {
   uint32_t choice = 0;
   FinishReason reason = FinishReason::kStop;
-  std::string stop_string;  // the one that matched, if any
+  std::string stop_string = {};  // the one that matched, if any
+  bool unpaid = false;           // kLength: no further token was allowed (output_allowance.h)
 };
 
 struct RequestFinished {

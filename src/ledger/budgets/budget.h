@@ -23,17 +23,17 @@ inline constexpr std::string_view kBudgetKindNames[] = {"hard", "soft"};
 struct Budget {
   static constexpr int64_t kTokensMax = 1'000'000'000'000'000;
 
-  std::string tenant;
-  std::string name;     // one of its kind in the tenant, for ever
-  std::string project;  // empty: of any
-  std::string key;      // its id; empty: of any
-  std::string model;    // empty: any
+  std::string tenant = {};
+  std::string name = {};     // one of its kind in the tenant, for ever
+  std::string project = {};  // empty: of any
+  std::string key = {};      // its id; empty: of any
+  std::string model = {};    // empty: any
   Unit unit = Unit::kPicodollar;
   Int128 amount = 0;  // pico-dollars or tokens
   bool hard = true;
   BudgetPeriod period = BudgetPeriod::kMonth;
   int64_t created = 0;  // Unix seconds
-  std::optional<int64_t> disabled;
+  std::optional<int64_t> disabled = {};
   bool operator==(const Budget&) const = default;
 
   [[nodiscard]] bool IsOf(std::string_view of_project, std::string_view of_key, std::string_view of_model) const {
@@ -47,7 +47,7 @@ std::optional<BudgetPeriod> BudgetPeriodOf(std::string_view name);
 
 /// One of a budget's periods.
 struct PeriodSpan {
-  std::string name;                 // "2028-02-29", "2028-02", "total"
+  std::string name = {};            // "2028-02-29", "2028-02", "total"
   int64_t begin = 0;                // Unix seconds; of a total budget 0
   std::optional<int64_t> end = {};  // not included; none: never
   bool operator==(const PeriodSpan&) const = default;

@@ -28,17 +28,14 @@ FlightUsage Flown(int64_t sequence, const Usage& usage) {
 struct MeteredAdmission::Flight {
   std::optional<FlightRecorder::Slot> slot;
   FlightDescriptor descriptor;
+  std::shared_ptr<BudgetHold> hold = {};  // shared with the engine, which asks it for tokens; none without budgets
 };
 
 class MeteredAdmission::MeteredPermit final : public Permit {
  public:
   MeteredPermit(MeteredAdmission& owner, std::unique_ptr<Permit> inner, BookWriter::Place place,
-                std::unique_ptr<BudgetHold> hold, std::shared_ptr<Flight> flight)
-      : owner_(owner),
-        inner_(std::move(inner)),
-        place_(std::move(place)),
-        hold_(std::move(hold)),
-        flight_(std::move(flight)) {}
+                std::shared_ptr<Flight> flight)
+      : owner_(owner), inner_(std::move(inner)), place_(std::move(place)), flight_(std::move(flight)) {}
   MeteredPermit(const MeteredPermit&) = delete;
   MeteredPermit& operator=(const MeteredPermit&) = delete;
   ~MeteredPermit() override {
@@ -48,7 +45,6 @@ class MeteredAdmission::MeteredPermit final : public Permit {
   void Note(const Usage& usage) override {
     if (settled_) return;
     Keep(usage);
-    if (hold_) hold_->Note(usage);
     inner_->Note(usage);
   }
   void Settle(const Usage& usage) override {
@@ -58,6 +54,9 @@ class MeteredAdmission::MeteredPermit final : public Permit {
     Book();
   }
   [[nodiscard]] RateLimits Rates() const override { return inner_->Rates(); }
+  [[nodiscard]] std::shared_ptr<OutputAllowance> Allowance() const override {
+    return flight_ ? flight_->hold : nullptr;
+  }
 
  private:
   /// The event's number is taken by what is first told: requests that are given up leave no gap.
@@ -68,14 +67,13 @@ class MeteredAdmission::MeteredPermit final : public Permit {
   }
   void Book() {
     settled_ = true;
-    if (hold_) hold_->Settle(EventOf(owner_.options_.producer, flight_->descriptor, noted_));
+    if (flight_->hold) flight_->hold->Settle(EventOf(owner_.options_.producer, flight_->descriptor, noted_));
     owner_.Submit(std::move(place_), std::move(flight_), noted_);
   }
 
   MeteredAdmission& owner_;
   const std::unique_ptr<Permit> inner_;
   BookWriter::Place place_;
-  const std::unique_ptr<BudgetHold> hold_;
   std::shared_ptr<Flight> flight_;
   FlightUsage noted_;
   bool settled_ = false;
@@ -127,11 +125,11 @@ Admitted MeteredAdmission::Admit(const Principal& principal, const Estimate& est
   if (inner == nullptr) return admitted;
   Result<BookWriter::Place> place = writer_.TakePlace();
   if (!place.ok()) return Busy(std::max(place.status().retry_after_ms(), kSlotRetryMs));
-  std::unique_ptr<BudgetHold> hold;
+  std::shared_ptr<BudgetHold> hold;
   if (options_.budgets != nullptr) {
     auto held = options_.budgets->Hold(principal, estimate);
     if (auto* const refusal = std::get_if<Refusal>(&held)) return std::move(*refusal);
-    hold = std::get<std::unique_ptr<BudgetHold>>(std::move(held));
+    hold = std::get<std::shared_ptr<BudgetHold>>(std::move(held));
   }
   FlightDescriptor descriptor{.epoch = recorder_.epoch(),
                               .started_unix_us = clock_.UnixSeconds() * 1'000'000,
@@ -147,25 +145,30 @@ Admitted MeteredAdmission::Admit(const Principal& principal, const Estimate& est
   BP_CHECK(CheckShape(descriptor).ok());  // names are shorter where they are made
   std::optional<FlightRecorder::Slot> slot = recorder_.TryClaim(descriptor);
   if (!slot) return Busy(kSlotRetryMs);
-  auto flight = std::make_shared<Flight>(Flight{.slot = *std::move(slot), .descriptor = std::move(descriptor)});
-  return std::make_unique<MeteredPermit>(*this, std::move(*inner), *std::move(place), std::move(hold),
-                                         std::move(flight));
+  auto flight = std::make_shared<Flight>(
+      Flight{.slot = *std::move(slot), .descriptor = std::move(descriptor), .hold = std::move(hold)});
+  return std::make_unique<MeteredPermit>(*this, std::move(*inner), *std::move(place), std::move(flight));
 }
 
 void MeteredAdmission::Submit(BookWriter::Place place, std::shared_ptr<Flight> flight, const FlightUsage& usage) {
   auto event = std::make_shared<const UsageEvent>(EventOf(options_.producer, flight->descriptor, usage));
-  writer_.Submit(
-      std::move(place),
-      {.write = [event, budgets = options_.budgets](Books& books) { return BookUsage(books, *event, budgets); },
-       .done =
-           [event, counts = counts_, flight = std::move(flight)](const Status& durable) {
-             if (durable.ok()) return;  // and the slot is free
-             flight->slot->Leave();
-             if (durable.code() == StatusCode::kUnavailable) return;  // for the next start
-             counts->unbooked.fetch_add(1);
-             LogError("a usage event could not be booked, and stays in the flight recorder",
-                      {{"request", event->request}, {"error", durable.message()}});
-           }});
+  writer_.Submit(std::move(place),
+                 {.write = [event, flight, budgets = options_.budgets](
+                               Books& books) { return BookUsage(books, *event, budgets, flight->hold.get()); },
+                  .done =
+                      [event, counts = counts_, flight](const Status& durable) {
+                        if (durable.ok()) {
+                          if (flight->hold) flight->hold->Booked();
+                          flight->hold.reset();
+                          flight->slot.reset();
+                          return;
+                        }
+                        flight->slot->Leave();
+                        if (durable.code() == StatusCode::kUnavailable) return;  // for the next start
+                        counts->unbooked.fetch_add(1);
+                        LogError("a usage event could not be booked, and stays in the flight recorder",
+                                 {{"request", event->request}, {"error", durable.message()}});
+                      }});
 }
 
 MeteredAdmission::Health MeteredAdmission::health() const {

@@ -198,23 +198,25 @@ TEST(MeteredAdmission, RefusesWhatCouldNotBeCharged) {
 
 TEST(MeteredAdmission, TellsBudgetsWhatIsHeldUsedAndBooked) {
   struct Desk final : BudgetDesk {
-    struct DeskHold final : BudgetHold {
-      explicit DeskHold(Desk& of) : desk(of) { ++desk.held; }
-      ~DeskHold() override { --desk.held; }
-      void Note(const Usage&) override { ++desk.noted; }
+    struct TestHold final : BudgetHold {
+      explicit TestHold(Desk& of) : desk(of) { ++desk.held; }
+      ~TestHold() override { --desk.held; }
+      bool TakeToken() override { return true; }
       void Settle(const UsageEvent&) override { ++desk.settled; }
+      void Booked() override { ++desk.durable; }
       Desk& desk;
     };
-    std::variant<std::unique_ptr<BudgetHold>, Refusal> Hold(const Principal&, const Estimate& estimate) override {
+    std::variant<std::shared_ptr<BudgetHold>, Refusal> Hold(const Principal&, const Estimate& estimate) override {
       if (estimate.prompt_tokens > 10) return Refusal{.kind = Refusal::Kind::kTokens, .retry_after_ms = 5};
-      return std::make_unique<DeskHold>(*this);
+      return std::make_shared<TestHold>(*this);
     }
-    Status Book(Books&, const RecordedUsage& recorded) override {
+    Status Book(Books&, const RecordedUsage& recorded, BudgetHold* hold) override {
+      EXPECT_NE(hold, nullptr);
       if (recorded.usage.event.request == "no") return Status::ResourceExhausted("not that one");
       if (recorded.outcome == Outcome::kCreated) booked += recorded.usage.event.QuantityOf(Meter::kOutput);
       return Status::Ok();
     }
-    std::atomic<int> held{0}, noted{0}, settled{0};
+    std::atomic<int> held{0}, durable{0}, settled{0};
     int64_t booked = 0;  // the writer's thread
   };
   const BooksFolder folder;
@@ -234,7 +236,7 @@ TEST(MeteredAdmission, TellsBudgetsWhatIsHeldUsedAndBooked) {
     permit.reset();
     metering.WaitForBooks();
     EXPECT_EQ(desk.held.load(), 0);
-    EXPECT_EQ(desk.noted.load(), 1);
+    EXPECT_EQ(desk.durable.load(), 1);
     EXPECT_EQ(desk.settled.load(), 2);
     EXPECT_EQ(metering.admission->health().unbooked, 1u);
     EXPECT_EQ(metering.admission->health().recorder.taken, 1u) << "what the books refuse is not forgotten";

@@ -67,7 +67,7 @@ Account UsageIncomeAccount(std::string_view model) {
   return {.name = Cat("Income:Usage:", AccountPart(model))};
 }
 
-Status BookUsage(Books& books, const UsageEvent& event, BudgetDesk* budgets) {
+Status BookUsage(Books& books, const UsageEvent& event, BudgetDesk* budgets, BudgetHold* hold) {
   const Status booked = books.Together([&]() -> Status {
     const Account payer = ReceivableAccount(event.tenant, event.project);
     const Account earner = UsageIncomeAccount(event.model);
@@ -75,7 +75,7 @@ Status BookUsage(Books& books, const UsageEvent& event, BudgetDesk* budgets) {
     BP_RETURN_IF_ERROR(books.OpenAccount(earner).status());
     BP_ASSIGN_OR_RETURN(const RecordedUsage recorded,
                         books.RecordUsage(event, Settlement{.payer = payer.Id(), .earner = earner.Id()}));
-    return budgets == nullptr ? Status::Ok() : budgets->Book(books, recorded);
+    return budgets == nullptr ? Status::Ok() : budgets->Book(books, recorded, hold);
   });
   if (booked.reason() != "id_taken") return booked;
   BP_ASSIGN_OR_RETURN(const bool same, IsOfSameRequest(books, event));

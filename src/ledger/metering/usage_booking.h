@@ -25,7 +25,7 @@ std::string AccountPart(std::string_view name);
 
 /// In a group: opens the accounts, writes the event and its charge, and takes it from the budgets, together. The same
 /// again changes nothing. So does an event whose key is known for the same request with other numbers: that is what a
-/// power cut leaves, which kept the books and an older slot.
-Status BookUsage(Books& books, const UsageEvent& event, BudgetDesk* budgets);
+/// power cut leaves, which kept the books and an older slot. hold: the request's; none: a kill left it.
+Status BookUsage(Books& books, const UsageEvent& event, BudgetDesk* budgets, BudgetHold* hold);
 
 }  // namespace bedplate
