@@ -20,6 +20,7 @@
 #include "engine/event_stream.h"
 #include "engine/metrics.h"
 #include "model/step_model.h"
+#include "request/output_allowance.h"
 #include "request/request.h"
 #include "text/chat_template.h"
 #include "text/constraint/token_masks.h"
@@ -79,7 +80,8 @@ struct PreparedRequest {
   std::string prompt_text;         // what echo gives back
   std::optional<OutputParserOptions> output;  // how the output is read; none: it is text
   std::optional<Instant> deadline;  // after it the request fails with kDeadlineExceeded; the caller may set it
-  uint64_t cache_salt = 0;          // requests with different ones never share cached pages; the caller may set it
+  std::shared_ptr<OutputAllowance> allowance = {};  // what else bounds the output; the caller may set it
+  uint64_t cache_salt = 0;  // requests with different ones never share cached pages; the caller may set it
 };
 
 class Engine {

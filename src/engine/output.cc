@@ -79,10 +79,16 @@ ChoiceOutput::Accepted ChoiceOutput::Accept(TokenId token, const std::optional<S
   std::optional<Ending> ending = Read(decoder_.Push(token), delta.pieces);
   if (was_reasoning || (parser_ && parser_->in_reasoning())) delta.reasoning_tokens = 1;
   reasoning_tokens_ += delta.reasoning_tokens;
-  if (!ending.has_value() && (completes || tokens_ == prepared_.output_tokens_max)) {
+  const bool last = completes || tokens_ == prepared_.output_tokens_max;
+  const bool asks = !ending.has_value() && !last && prepared_.allowance != nullptr;
+  const bool unpaid = asks && !prepared_.allowance->TakeToken();
+  if (!ending.has_value() && (last || unpaid)) {
     // The last token allowed: a stop string may still end in the replaced bytes of its character.
     ending = ReadEnd(delta.pieces);
-    if (ending->stop_string.empty() && !completes) ending->reason = FinishReason::kLength;
+    if (ending->stop_string.empty() && !completes) {
+      ending->reason = FinishReason::kLength;
+      ending->unpaid = unpaid;
+    }
   }
   if (ending.has_value()) return Finish(std::move(delta), *std::move(ending));
   return {.delta = std::move(delta), .finished = {}};
@@ -96,8 +102,10 @@ ChoiceOutput::Accepted ChoiceOutput::End() {
 
 ChoiceOutput::Accepted ChoiceOutput::Finish(OutputDelta delta, Ending ending) const {
   return {.delta = std::move(delta),
-          .finished =
-              ChoiceFinished{.choice = choice_, .reason = ending.reason, .stop_string = std::move(ending.stop_string)}};
+          .finished = ChoiceFinished{.choice = choice_,
+                                     .reason = ending.reason,
+                                     .stop_string = std::move(ending.stop_string),
+                                     .unpaid = ending.unpaid}};
 }
 
 std::optional<ChoiceOutput::Ending> ChoiceOutput::Read(std::string_view text, std::vector<OutputPiece>& pieces) {

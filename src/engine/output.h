@@ -47,6 +47,7 @@ class ChoiceOutput {
   struct Ending {
     FinishReason reason;
     std::string stop_string;
+    bool unpaid = false;
   };
   // Text becomes pieces. Something: the choice ends with them, whatever would follow.
   std::optional<Ending> Read(std::string_view text, std::vector<OutputPiece>& pieces);

@@ -136,5 +136,23 @@ TEST_F(ChoiceOutputTest, WithoutAParserAllIsText) {
   EXPECT_EQ(Say({"<think>", "{\"name\":\"f\",", "<tool_call>", "<eos>"}), "T(<think>)T({\"name\":\"f\",) stop");
 }
 
+TEST_F(ChoiceOutputTest, EndsAtTheLastTokenThatIsAllowed) {
+  struct Few final : OutputAllowance {
+    explicit Few(int count) : left(count) {}
+    bool TakeToken() override { return left-- > 0; }
+    int left;
+  };
+  prepared_.allowance = std::make_shared<Few>(2);  // beyond the first
+  EXPECT_EQ(Say({"hi", "hi", "hi", "hi"}), "T(hi)T(hi)T(hi) length");
+  EXPECT_EQ(tokens_, 3u);
+  prepared_.allowance = std::make_shared<Few>(2);
+  EXPECT_EQ(Say({"hi", "hi", "<eos>"}), "T(hi)T(hi) stop") << "what isn't needed is no cut";
+  const auto few = std::make_shared<Few>(5);
+  prepared_.allowance = few;
+  prepared_.output_tokens_max = 3;
+  EXPECT_EQ(Say({"hi", "hi", "hi", "hi"}), "T(hi)T(hi)T(hi) length");
+  EXPECT_EQ(few->left, 3) << "no token is asked for that max_tokens forbids";
+}
+
 }  // namespace
 }  // namespace bedplate

@@ -86,6 +86,7 @@ class Generation final : public Activity, public std::enable_shared_from_this<Ge
     std::unique_ptr<Permit> permit;
     RateLimits refused_rates;  // in place of the permit's, where there is none
     std::vector<Part> parts;
+    bool unpaid = false;  // it ended at the last token that a budget had room for
 
     void CancelParts() const noexcept {
       for (const Part& part : parts) {
@@ -214,10 +215,13 @@ Status Generation::Submit() {
                     .request = exchange_.request_id,
                     .attribution = std::move(preparation_.call->attribution),
                     .streamed = preparation_.call->stream};
+  uint32_t sequences = 0;
   for (const PreparedRequest& request : preparation_.requests) {
     estimate.prompt_tokens += static_cast<uint32_t>(request.tokens.size());
     estimate.output_tokens_max += request.output_tokens_max * request.request.choices;
+    sequences += request.request.choices;
   }
+  estimate.sequences = sequences;
   Begun& begun = preparation_.begun;
   begun.stream = call.stream;
   Admitted admitted = services_.admission.Admit(exchange_.principal, estimate);
@@ -236,6 +240,7 @@ Status Generation::Submit() {
                            return std::chrono::duration_cast<std::chrono::milliseconds>(clock.Now() - started).count();
                          }});
   for (PreparedRequest& request : preparation_.requests) {
+    request.allowance = begun.permit->Allowance();
     begun.parts.push_back({.events = MakeStream(), .usage = {}});
     const Status submitted = model.engine->Submit(std::move(request), begun.parts.back().events);
     if (submitted.ok()) continue;
@@ -342,6 +347,8 @@ void Generation::Account(Part& part, const Event& event) {
   } else if (const auto* delta = std::get_if<OutputDelta>(&event)) {
     part.usage.output_tokens += static_cast<uint32_t>(delta->tokens.size());
     part.usage.reasoning_tokens += delta->reasoning_tokens;
+  } else if (const auto* choice = std::get_if<ChoiceFinished>(&event)) {
+    begun_.unpaid = begun_.unpaid || choice->unpaid;
   } else if (const auto* finished = std::get_if<RequestFinished>(&event)) {
     part.usage = finished->usage;
     part.finished = true;
@@ -380,7 +387,9 @@ void Generation::Deliver(ResponseSink& sink, const std::string& out, bool done) 
     }
     if (done) sink.Finish();
   } else if (done) {
-    sink.Respond(WithLimits({.status = 200, .fields = begun_.encoder->WholeFields(), .body = out}));
+    std::vector<HttpField> fields = begun_.encoder->WholeFields();
+    if (begun_.unpaid) fields.push_back({"x-bedplate-stop", "budget"});
+    sink.Respond(WithLimits({.status = 200, .fields = std::move(fields), .body = out}));
   }
   if (done) End();
 }

@@ -7,6 +7,11 @@
 #include "serve/http_codec.h"
 
 namespace bedplate {
+namespace {
+
+constexpr uint32_t kRetryMsMax = 60'000;
+
+}  // namespace
 
 int HttpStatusOf(const Status& status) {
   switch (status.code()) {
@@ -51,9 +56,14 @@ std::string MessageFor(const Status& status) {
 
 void AddRetryFields(const Status& status, HttpResponse& response) {
   if (status.reason() == "deadline_passed") response.fields.push_back({"x-should-retry", "false"});
+  const bool used_up = status.reason() == kReasonInsufficientQuota;
+  if (used_up && (status.retry_after_ms() == 0 || status.retry_after_ms() > kRetryMsMax)) {
+    response.fields.push_back({"x-should-retry", "false"});
+    return;
+  }
   const bool not_now = response.status == 429 || response.status == 503 || response.status == 529;
   if (!not_now) return;
-  const uint32_t ms = status.retry_after_ms() == 0 ? 1000 : std::min(status.retry_after_ms(), uint32_t{60'000});
+  const uint32_t ms = status.retry_after_ms() == 0 ? 1000 : std::min(status.retry_after_ms(), kRetryMsMax);
   response.fields.push_back({"retry-after", Cat((ms + 999) / 1000)});
   response.fields.push_back({"retry-after-ms", Cat(ms)});
   response.fields.push_back({"x-should-retry", "true"});

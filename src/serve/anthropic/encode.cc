@@ -28,6 +28,7 @@ StopReason StopReasonOf(const ChoiceFinished& finished, const Usage& usage, uint
     case FinishReason::kToolCalls:
       return {"tool_use", {}};
     case FinishReason::kLength:
+      if (finished.unpaid) return {"max_tokens", {}};
       return {usage.output_tokens < output_tokens_max ? "model_context_window_exceeded" : "max_tokens", {}};
     case FinishReason::kStop:
       break;
@@ -66,11 +67,9 @@ class MessagesStream final : public ReplyEncoder {
   }
   void OnDone(const Usage& total, std::string& out) override {
     StopReason reason = StopReasonOf(finished_, total, options_.output_tokens_max);
-    AppendEvent("message_delta",
-                {{"delta", Json::Object{{"stop_reason", std::string(reason.name)},
-                                        {"stop_sequence", std::move(reason.sequence)}}},
-                 {"usage", UsageJson(total)}},
-                out);
+    Json::Object delta{{"stop_reason", std::string(reason.name)}, {"stop_sequence", std::move(reason.sequence)}};
+    if (finished_.unpaid) delta.emplace_back("bedplate_stop", "budget");
+    AppendEvent("message_delta", {{"delta", std::move(delta)}, {"usage", UsageJson(total)}}, out);
     AppendEvent("message_stop", {}, out);
   }
   void OnFailure(const Status& status, std::string& out) override {
@@ -170,8 +169,10 @@ class MessagesWhole final : public ReplyEncoder {
     StopReason reason = StopReasonOf(finished_, total, options_.output_tokens_max);
     Json::Array content;
     for (const ReplyBlock& block : said_.blocks()) content.push_back(BlockJson(block));
-    out += WriteJson(
-        MessageJson(identity_, std::move(content), std::string(reason.name), std::move(reason.sequence), total));
+    Json message =
+        MessageJson(identity_, std::move(content), std::string(reason.name), std::move(reason.sequence), total);
+    if (finished_.unpaid) message.as_object().emplace_back("bedplate_stop", "budget");
+    out += WriteJson(message);
   }
   void OnFailure(const Status& status, std::string& out) override { AppendError(status, identity_.request_id, out); }
 

@@ -11,6 +11,8 @@ constexpr int kOverloaded = 529;
 
 int StatusOf(const Status& status) {
   const bool queue = status.code() == StatusCode::kResourceExhausted && status.reason() == "queue_full";
+  // A spend limit that an organisation set for itself is a 400 there, which no SDK tries again.
+  if (status.reason() == kReasonInsufficientQuota) return 400;
   if (queue || status.code() == StatusCode::kUnavailable) return kOverloaded;
   return HttpStatusOf(status);
 }
@@ -42,6 +44,9 @@ std::string_view TypeOf(int http_status) {
 std::string MessageOf(const Status& status) {
   // The words that clients look for to make their conversation shorter.
   if (status.reason() == "context_length_exceeded") return Cat("prompt is too long: ", status.message());
+  if (status.reason() == kReasonInsufficientQuota) {
+    return Cat("You have reached your specified API usage limits: ", MessageFor(status));
+  }
   return MessageFor(status);
 }
 

@@ -35,6 +35,7 @@ class Ending {
       case FinishReason::kToolCalls:
         return malformed_ ? "malformed_tool_use" : "tool_use";
       case FinishReason::kLength:
+        if (finished_.unpaid) return "max_tokens";
         return usage.output_tokens < options_.output_tokens_max.value_or(UINT32_MAX) ? "model_context_window_exceeded"
                                                                                      : "max_tokens";
       case FinishReason::kStop:
@@ -44,9 +45,12 @@ class Ending {
   }
   // Members of an answer, or none.
   void AppendAdditional(Json::Object& to) const {
-    if (!options_.with_stop_sequence) return;
-    const Json sequence = finished_.stop_string.empty() ? Json() : Json(finished_.stop_string);
-    to.emplace_back("additionalModelResponseFields", Json::Object{{"stop_sequence", sequence}});
+    Json::Object fields;
+    if (options_.with_stop_sequence) {
+      fields.emplace_back("stop_sequence", finished_.stop_string.empty() ? Json() : Json(finished_.stop_string));
+    }
+    if (finished_.unpaid) fields.emplace_back("bedplate_stop", "budget");
+    if (!fields.empty()) to.emplace_back("additionalModelResponseFields", std::move(fields));
   }
 
  private:

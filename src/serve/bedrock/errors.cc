@@ -40,6 +40,7 @@ Exception ExceptionOf(const Status& status) {
     case StatusCode::kNotFound:
       return {status.reason() == "unknown_url" ? "UnknownOperationException" : "ResourceNotFoundException", 404};
     case StatusCode::kResourceExhausted:
+      if (status.reason() == kReasonInsufficientQuota) return {"ServiceQuotaExceededException", 400};
       return {"ThrottlingException", 429};
     case StatusCode::kUnavailable:
       if (status.reason() == "model_loading") return {"ModelNotReadyException", 429};

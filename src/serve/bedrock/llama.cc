@@ -31,6 +31,7 @@ class LlamaEncoder final : public ReplyEncoder {
       if (stream_ && !text_.empty()) AppendChunk(Json(), out);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       reason_ = finished->reason == FinishReason::kLength ? "length" : "stop";
+      unpaid_ = finished->unpaid;
       if (stream_) AppendChunk(reason_, out);
     }
   }
@@ -45,10 +46,12 @@ class LlamaEncoder final : public ReplyEncoder {
  private:
   // The prompt is counted in the first chunk alone.
   Json Take(Json reason) {
-    return Json::Object{{"generation", std::exchange(text_, {})},
-                        {"prompt_token_count", std::exchange(prompt_tokens_, {})},
-                        {"generation_token_count", Number(output_tokens_)},
-                        {"stop_reason", std::move(reason)}};
+    Json::Object out{{"generation", std::exchange(text_, {})},
+                     {"prompt_token_count", std::exchange(prompt_tokens_, {})},
+                     {"generation_token_count", Number(output_tokens_)},
+                     {"stop_reason", std::move(reason)}};
+    if (unpaid_) out.emplace_back("bedplate_stop", "budget");
+    return out;
   }
   void AppendChunk(Json reason, std::string& out) {
     out.append("data: ").append(WriteJson(Take(std::move(reason)))).append("\n\n");
@@ -59,6 +62,7 @@ class LlamaEncoder final : public ReplyEncoder {
   Json prompt_tokens_;
   uint64_t output_tokens_ = 0;
   std::string reason_;
+  bool unpaid_ = false;
 };
 
 }  // namespace

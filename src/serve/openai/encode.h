@@ -37,6 +37,8 @@ std::unique_ptr<ReplyEncoder> MakeCompletionsEncoder(CompletionsReplyOptions opt
 
 /// {"prompt_tokens":...,"completion_tokens":...,"total_tokens":...,"prompt_tokens_details":{"cached_tokens":...},...}
 std::string UsageJson(const Usage& usage);
+/// What follows a choice's finish_reason: that a budget ended it; mostly nothing.
+std::string_view StopMark(bool unpaid);
 std::string_view FinishReasonName(FinishReason reason);  // "stop", "length", "tool_calls"
 /// Members of an answer or chunk up to choices: {"id":..,"object":..,"created":..,"model":..,"system_fingerprint":..,
 std::string ReplyHead(std::string_view object, std::string_view id_prefix, const ReplyIdentity& identity);

@@ -143,6 +143,7 @@ class ChatStream final : public ReplyEncoder {
     if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       out += before_[finished->choice];
       out.append("{},\"logprobs\":null,\"finish_reason\":\"").append(FinishReasonName(finished->reason)).append("\"");
+      out += StopMark(finished->unpaid);
       out += after_;
     }
   }
@@ -207,6 +208,7 @@ class ChatWhole final : public ReplyEncoder {
       AppendLogprobs(delta->logprobs, !choice.logprobs.empty(), choice.logprobs);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       choices_[finished->choice].reason = finished->reason;
+      choices_[finished->choice].unpaid = finished->unpaid;
     }
   }
   void OnDone(const Usage& total, std::string& out) override {
@@ -219,7 +221,8 @@ class ChatWhole final : public ReplyEncoder {
         out.append("{\"content\":[").append(choices_[i].logprobs).append("],\"refusal\":null}");
       else
         out += "null";
-      out.append(",\"finish_reason\":\"").append(FinishReasonName(choices_[i].reason)).append("\"}");
+      out.append(",\"finish_reason\":\"").append(FinishReasonName(choices_[i].reason)).append("\"");
+      out.append(StopMark(choices_[i].unpaid)).append("}");
     }
     out.append("],\"usage\":").append(UsageJson(total)).append("}");
   }
@@ -230,6 +233,7 @@ class ChatWhole final : public ReplyEncoder {
     ReplyBlocks said;
     std::string logprobs;  // JSON, comma-separated
     FinishReason reason = FinishReason::kStop;
+    bool unpaid = false;
   };
   const ChatReplyOptions options_;
   const std::string head_;

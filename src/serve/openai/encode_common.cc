@@ -36,6 +36,10 @@ std::string UsageJson(const Usage& usage) {
   return out;
 }
 
+std::string_view StopMark(bool unpaid) {
+  return unpaid ? R"(,"bedplate_stop":"budget")" : "";
+}
+
 std::string_view FinishReasonName(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop:

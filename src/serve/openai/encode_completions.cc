@@ -31,7 +31,7 @@ class CompletionsStream final : public ReplyEncoder {
       AppendChunk(index, text, "null", out);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       const size_t index = part * options_.choices + finished->choice;
-      AppendChunk(index, "", Cat('"', FinishReasonName(finished->reason), '"'), out);
+      AppendChunk(index, "", Cat('"', FinishReasonName(finished->reason), '"', StopMark(finished->unpaid)), out);
     }
   }
   void OnDone(const Usage& total, std::string& out) override {
@@ -78,6 +78,7 @@ class CompletionsWhole final : public ReplyEncoder {
       for (const TokenLogprob& logprob : delta->logprobs) choice_at(delta->choice).logprobs.Add(logprob);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       choice_at(finished->choice).reason = finished->reason;
+      choice_at(finished->choice).unpaid = finished->unpaid;
     }
   }
   void OnDone(const Usage& total, std::string& out) override {
@@ -90,7 +91,8 @@ class CompletionsWhole final : public ReplyEncoder {
         choices_[i].logprobs.AppendJson(out);
       else
         out += "null";
-      out.append(",\"finish_reason\":\"").append(FinishReasonName(choices_[i].reason)).append("\"}");
+      out.append(",\"finish_reason\":\"").append(FinishReasonName(choices_[i].reason)).append("\"");
+      out.append(StopMark(choices_[i].unpaid)).append("}");
     }
     out.append("],\"usage\":").append(UsageJson(total)).append("}");
   }
@@ -101,6 +103,7 @@ class CompletionsWhole final : public ReplyEncoder {
     std::string text;
     LegacyLogprobs logprobs;
     FinishReason reason = FinishReason::kStop;
+    bool unpaid = false;
   };
   const CompletionsReplyOptions options_;
   const std::string head_;

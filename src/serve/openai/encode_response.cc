@@ -84,6 +84,7 @@ class ResponseEncoder final : public ReplyEncoder {
       Read(*delta, out);
     } else if (const auto* finished = std::get_if<ChoiceFinished>(&event)) {
       reason_ = finished->reason;
+      unpaid_ = finished->unpaid;
       const bool cut = reason_ == FinishReason::kLength;
       if (!open_.has_value() && output_.empty()) OpenItem(Kind::kText, {}, out);  // an answer without a word
       CloseItem(cut ? "incomplete" : "completed", out);
@@ -94,7 +95,9 @@ class ResponseEncoder final : public ReplyEncoder {
     Set(response_, "usage", ResponseUsageJson(total));
     Set(response_, "output", std::exchange(output_, {}));
     if (reason_ == FinishReason::kLength) {
-      Set(response_, "incomplete_details", Json::Object{{"reason", "max_output_tokens"}});
+      Json::Object details{{"reason", "max_output_tokens"}};
+      if (unpaid_) details.emplace_back("bedplate_stop", "budget");
+      Set(response_, "incomplete_details", std::move(details));
       return AppendState("response.incomplete", "incomplete", out);
     }
     Set(response_, "completed_at", options_.unix_seconds());
@@ -266,6 +269,7 @@ class ResponseEncoder final : public ReplyEncoder {
   std::optional<Item> open_;
   Json::Array logprobs_;  // of tokens whose text has not come yet
   FinishReason reason_ = FinishReason::kStop;
+  bool unpaid_ = false;
   uint64_t sequence_ = 0;
 };
 

@@ -8,7 +8,8 @@
 namespace bedplate::openai {
 namespace {
 
-std::string_view TypeOf(int http_status) {
+std::string_view TypeOf(const Status& status, int http_status) {
+  if (status.reason() == kReasonInsufficientQuota) return kReasonInsufficientQuota;
   switch (http_status) {
     case 401:
       return "authentication_error";
@@ -52,7 +53,7 @@ void AppendError(const Status& status, std::string& out) {
   w.Key("message");
   w.String(MessageOf(status));
   w.Key("type");
-  w.String(TypeOf(http_status));
+  w.String(TypeOf(status, http_status));
   w.Key("param");
   string_or_null(WithoutKeys(status.param()));
   w.Key("code");
