@@ -14,6 +14,7 @@ void AddCacheCommand(Program& program);
 void AddTenantCommand(Program& program);
 void AddProjectCommand(Program& program);
 void AddKeyCommand(Program& program);
+void AddBudgetCommand(Program& program);
 void AddPriceCommand(Program& program);
 void AddUsageCommand(Program& program);
 void AddLedgerCommand(Program& program);

@@ -8,7 +8,8 @@
 
 namespace bedplate {
 
-Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& store, const Clock& clock) {
+Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& store, const WebhookSettings& webhook,
+                        const Clock& clock) {
   BP_ASSIGN_OR_RETURN(Tenants::Options options, TenantOptions(store));
   const bool has_tenants = Tenants::AreIn(options.data_folder);
   if (has_tenants && !keys.empty()) {
@@ -17,7 +18,7 @@ Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& s
                       " has tenants, whose keys are asked for: a key file goes without them, so leave out --keys ",
                       keys.string(), ", or serve another data folder")};
   }
-  if (has_tenants) return OpenTenants(std::move(options), store, clock);
+  if (has_tenants) return OpenTenants(std::move(options), store, webhook, clock);
   Gate gate;
   if (keys.empty()) {
     gate.admission_ = MakeOpenAdmission();
@@ -31,16 +32,24 @@ Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& s
   return gate;
 }
 
-Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& store, const Clock& clock) {
+Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& store, const WebhookSettings& webhook,
+                               const Clock& clock) {
   Gate gate;
   gate.data_folder_ = options.data_folder;
   BP_ASSIGN_OR_RETURN(gate.tenants_, Tenants::Open(std::move(options), clock));
   gate.admission_ = std::make_unique<TenantAdmission>(*gate.tenants_, clock);
   BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(store.ledger_head));
   BP_ASSIGN_OR_RETURN(gate.books_, KeptBooks::Open(files.books, files.heads, clock));
-  BP_ASSIGN_OR_RETURN(gate.metering_, ServerMetering::Open(*gate.admission_, gate.books_->writer(), files, clock));
-  gate.office_ =
-      std::make_unique<Office>(*gate.tenants_, Office::BooksKept{&gate.books_->writer(), files.books}, clock);
+  BookWriter& writer = gate.books_->writer();
+  BP_ASSIGN_OR_RETURN(gate.webhook_, BudgetWebhook::Open(webhook, clock));
+  gate.budgets_ = OpenServerBudgets(*gate.tenants_, writer, clock, gate.webhook_.get());
+  gate.budgets_closing_.reset(gate.budgets_.get());
+  // What a kill left is booked, of budgets, too, before they lease anything.
+  BP_ASSIGN_OR_RETURN(gate.metering_,
+                      ServerMetering::Open(*gate.admission_, writer, files, clock, gate.budgets_.get()));
+  BP_RETURN_IF_ERROR(gate.budgets_->Start());
+  gate.office_ = std::make_unique<Office>(
+      *gate.tenants_, Office::BooksKept{.writer = &writer, .file = files.books, .budgets = gate.budgets_.get()}, clock);
   const auto state = gate.tenants_->state();
   LogInfo("the data folder's tenants are served",
           {{"tenants", Cat(state->tenants.size())}, {"keys", Cat(state->keys.size())}});

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   bedplate::AddTenantCommand(program);
   bedplate::AddProjectCommand(program);
   bedplate::AddKeyCommand(program);
+  bedplate::AddBudgetCommand(program);
   bedplate::AddPriceCommand(program);
   bedplate::AddUsageCommand(program);
   bedplate::AddLedgerCommand(program);

@@ -39,6 +39,7 @@ struct Options {
   std::vector<std::string> allowed_hosts;
   std::string keys;
   StoreOptions store;
+  WebhookSettings webhook;
   TlsOptions tls;
   std::string memory;
   EngineOptions engine;
@@ -215,12 +216,15 @@ Status Run(Options options) {
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
   const SystemClock clock;
   SignalWatch::BlockSignals();
-  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.store, clock));
+  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.store, options.webhook, clock));
   if (!gate.has_keys()) SignalWatch::LeaveHangup();
   server_options.has_keys = gate.has_keys();
   server_options.office = gate.office();
   if (const ServerMetering* const metering = gate.metering()) {
-    server_options.more_metrics = [metering](std::string& page) { metering->AppendMetrics(page); };
+    server_options.more_metrics = [metering, budgets = gate.budgets()](std::string& page) {
+      metering->AppendMetrics(page);
+      AppendBudgetMetrics(*budgets, page);
+    };
     server_options.write_queue_bytes = 0;  // what was noted is what the sockets were given
   }
   server_options.allowed_hosts = options.allowed_hosts;
@@ -294,6 +298,15 @@ void AddServeCommand(Program& program) {
       "has keys of its own",
       {.setting = "keys"});
   options->store.AddTo(command);
+  command.Add("--budget-webhook", &options->webhook.address,
+              "https address that is told when a budget reaches 50, 80 or 100 % of its amount",
+              {.setting = "budget_webhook"});
+  command.Add("--budget-webhook-secret-file", &options->webhook.secret_file,
+              "file, mode 0600, of the secret that its messages are signed with",
+              {.setting = "budget_webhook_secret_file"});
+  command.Add("--budget-webhook-hosts", &options->webhook.hosts,
+              "hosts that the webhook may reach though their addresses are private, as this machine's is",
+              {.setting = "budget_webhook_hosts"});
   command.Add("--allowed-hosts", &options->allowed_hosts,
               "host names that requests may carry, beside the listen address: those of a proxy in front",
               {.setting = "allowed_hosts"});

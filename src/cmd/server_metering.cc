@@ -11,9 +11,10 @@
 namespace bedplate {
 
 Result<std::unique_ptr<ServerMetering>> ServerMetering::Open(Admission& inner, BookWriter& writer,
-                                                             const LedgerFiles& files, const Clock& clock) {
+                                                             const LedgerFiles& files, const Clock& clock,
+                                                             BudgetDesk* budgets) {
   std::unique_ptr<ServerMetering> made(new ServerMetering());
-  const MeteringOptions options;
+  const MeteringOptions options{.budgets = budgets};
   // A recorder that was lost, or is an older copy, must not number its events as known ones are.
   DatabaseOptions reading = LedgerFileOptions();
   reading.read_only = true;

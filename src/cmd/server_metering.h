@@ -2,8 +2,8 @@
 /// A server's metering, where its data folder has tenants: the flight recorder, and the admission that sees to it that
 /// nothing runs which could not be charged. And what /metrics tells of them and of the books' writer.
 ///
-/// Owns:    the recorder and the admission. `inner` and clock outlive this. Permits end before the writer, and the
-/// writer
+/// Owns:    the recorder and the admission. `inner`, clock and budgets outlive this. Permits end before the writer, and
+/// the writer
 ///          before this: its last entries free slots.
 /// Threads: any.
 /// Errors:  those of FlightRecorder::Open: a server that can't keep what runs doesn't start.
@@ -24,7 +24,7 @@ class ServerMetering {
  public:
   /// Hands the writer what an earlier process left before it returns, so before anything is served.
   static Result<std::unique_ptr<ServerMetering>> Open(Admission& inner, BookWriter& writer, const LedgerFiles& files,
-                                                      const Clock& clock);
+                                                      const Clock& clock, BudgetDesk* budgets = nullptr);
   ServerMetering(const ServerMetering&) = delete;
   ServerMetering& operator=(const ServerMetering&) = delete;
 

@@ -56,7 +56,8 @@ Result<Json> DoInOffice(const StoreOptions& store, std::string_view verb, const 
   const SystemClock clock;
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Tenants> tenants, Tenants::Open(std::move(options), clock));
   const VerbRow* const row = FindVerb(verb);
-  if (row == nullptr || !row->of_books()) return tenants->Do(ThisUser(), verb, arguments);
+  const bool of_budgets = row != nullptr && row->of_budgets();
+  if (row == nullptr || (!row->of_books() && !of_budgets)) return tenants->Do(ThisUser(), verb, arguments);
   BP_ASSIGN_OR_RETURN(const LedgerFiles files, FindLedgerFiles(store.ledger_head));
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<KeptBooks> books, KeptBooks::Open(files.books, files.heads, clock));
   return Office(*tenants, {&books->writer(), files.books}, clock).Do(ThisUser(), verb, arguments);

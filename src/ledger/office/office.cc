@@ -7,6 +7,7 @@ namespace bedplate {
 
 Result<Json> Office::Do(const Caller& caller, std::string_view verb, const Json& arguments) {
   const VerbRow* const row = FindVerb(verb);
+  if (row != nullptr && row->of_budgets()) return DoBudgets(caller, *row, arguments);
   if (row == nullptr || !row->of_books()) return tenants_.Do(caller, verb, arguments);
   BP_ASSIGN_OR_RETURN(const Actor actor, tenants_.ActorOf(caller, *row));
   if (books_.writer == nullptr) {

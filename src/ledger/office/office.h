@@ -1,7 +1,7 @@
 #pragma once
 /// What commands, the control socket and the admin API do with tenants and with the books: every verb of the table
-/// (tenancy/roles.h) goes through Do(), whoever asks. Tenants and keys are done by Tenants; here are prices, usage and
-/// requests.
+/// (tenancy/roles.h) goes through Do(), whoever asks. Tenants and keys are done by Tenants, and so is what budgets are;
+/// here are what is spent of them, prices, usage and requests.
 ///
 ///   Office office(*tenants, {.writer = &writer, .file = data / "ledger.sqlite3"}, clock);
 ///   office.Do(Caller::Key(id), "usage.report", Json::Object{{"bucket", "day"}, {"group_by", "model"}});
@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "ledger/book_writer.h"
+#include "ledger/budgets/leased_budgets.h"
 #include "ledger/reports/usage_report.h"
 #include "ledger/tenancy/tenants.h"
 
@@ -31,6 +32,7 @@ class Office {
   struct BooksKept {
     BookWriter* writer = nullptr;  // null: none are
     std::filesystem::path file = {};
+    LeasedBudgets* budgets = nullptr;  // that requests meet; null: no requests run
   };
   /// All of them outlive this.
   Office(Tenants& tenants, BooksKept books, const Clock& clock)
@@ -42,6 +44,8 @@ class Office {
   [[nodiscard]] std::shared_ptr<const TenantState> state() const { return tenants_.state(); }
 
  private:
+  Result<Json> DoBudgets(const Caller& caller, const VerbRow& row, const Json& arguments);
+  Status AddFigures(std::vector<Json::Object*> budgets);
   Result<Json> AddPrice(const Actor& actor, const Arguments& arguments);
   Result<Json> ListPrices(const Actor& actor, const Arguments& arguments);
   Result<Json> ReportUsageTo(const Actor& actor, const Arguments& arguments);
