@@ -6,7 +6,7 @@ import type { Plugin } from "vite";
 const kNames = [
   "arrow-down", "arrow-up", "ban", "building", "chart-column", "check", "chevron-down", "chevron-left", "chevron-right", "circle-alert", "copy", "download", "ellipsis", "key-round",
   "keyboard", "layout-dashboard", "log-out", "menu", "monitor", "moon", "panel-left", "pencil", "plus", "receipt-text", "refresh-cw", "rotate-cw", "scale", "scroll-text", "search",
-  "sliders-horizontal", "square", "sun", "tag", "trash", "upload", "wifi-off", "x",
+  "sliders-horizontal", "square", "sun", "tag", "trash", "upload", "wallet", "wifi-off", "x",
 ] as const;
 
 export function icons(): Plugin {

@@ -13,6 +13,7 @@ import { Licences } from "./ui/licences.tsx";
 import { Messages } from "./ui/messages.tsx";
 import { mayOpen } from "./ui/navigation.tsx";
 import { AuditPage } from "./ui/pages/audit.tsx";
+import { BudgetsPage } from "./ui/pages/budgets.tsx";
 import { Empty, PageFrame } from "./ui/pages/frame.tsx";
 import { KeysPage } from "./ui/pages/keys.tsx";
 import { OverviewPage } from "./ui/pages/overview.tsx";
@@ -38,7 +39,7 @@ function Chat() {
 
 const kPages: Record<Exclude<Page, "chat">, [string, ComponentType]> = {
   licences: ["Licences", Licences], overview: ["Overview", OverviewPage], usage: ["Usage", UsagePage], requests: ["Requests", RequestsPage],
-  keys: ["Keys", KeysPage], prices: ["Prices", PricesPage], tenants: ["Tenants", TenantsPage], audit: ["Audit", AuditPage],
+  keys: ["Keys", KeysPage], prices: ["Prices", PricesPage], budgets: ["Budgets", BudgetsPage], tenants: ["Tenants", TenantsPage], audit: ["Audit", AuditPage],
 };
 
 function NotOpen({ title }: { title: string }) {

@@ -64,6 +64,23 @@ export interface Price {
   to_at: number | null;
 }
 
+export interface Budget {
+  tenant: string;
+  name: string;
+  project: string | null;
+  key: string | null;
+  model: string | null;
+  kind: "hard" | "soft";
+  unit: "usd" | "tokens";
+  amount: string;
+  period: "day" | "month" | "total";
+  created_at: number;
+  disabled_at: number | null;
+  spent?: string;
+  left?: string;
+  period_to_at?: number | null;
+}
+
 export interface Used {
   requests: number;
   prompt_tokens: number;

@@ -12,6 +12,7 @@ const kLinks: Link[] = [
   { page: "usage", icon: "chart-column", label: "Usage", verb: "usage.report" },
   { page: "requests", icon: "receipt-text", label: "Requests", verb: "request.list" },
   { page: "prices", icon: "tag", label: "Prices", verb: "price.list" },
+  { page: "budgets", icon: "wallet", label: "Budgets", verb: "budget.list" },
   { page: "keys", icon: "key-round", label: "Keys", verb: "key.list" },
   { page: "tenants", icon: "building", label: "Tenants", verb: "project.list" },
   { page: "audit", icon: "scroll-text", label: "Audit", verb: "audit.list" },

@@ -1,7 +1,7 @@
 // What is open on the page, and where the keyboard goes: nothing that outlives it.
 import { signal } from "@preact/signals";
 
-export type Page = "chat" | "licences" | "overview" | "usage" | "requests" | "keys" | "prices" | "tenants" | "audit";
+export type Page = "chat" | "licences" | "overview" | "usage" | "requests" | "keys" | "prices" | "budgets" | "tenants" | "audit";
 export type Dialog = "shortcuts" | null;
 
 export const page = signal<Page>("chat");
@@ -32,7 +32,7 @@ export function focusComposer(): void {
   requestAnimationFrame(() => document.getElementById("composer")?.focus());
 }
 
-const kPages: readonly Page[] = ["licences", "overview", "usage", "requests", "keys", "prices", "tenants", "audit"];
+const kPages: readonly Page[] = ["licences", "overview", "usage", "requests", "keys", "prices", "budgets", "tenants", "audit"];
 
 /// Reads the address; anything that is no page of these is the chat's.
 export function readAddress(): void {

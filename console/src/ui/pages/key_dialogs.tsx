@@ -23,7 +23,7 @@ const kLimits: [LimitName, string, string][] = [
 ];
 
 /// A form in a dialog: one button that sends, and the server's words where it refuses.
-function DialogForm({ title, send_label, danger, onClose, send, children }: {
+export function DialogForm({ title, send_label, danger, onClose, send, children }: {
   title: string; send_label: string; danger?: boolean; onClose: () => void; send: () => Promise<void>; children: ComponentChildren;
 }) {
   const failure = useSignal<Failure | null>(null);
