@@ -41,7 +41,6 @@ FlightRecorder::~FlightRecorder() {
 }
 
 Status FlightRecorder::ReadSlots() {
-  using Kind = FlightSlotContent::Kind;
   BP_ASSIGN_OR_RETURN(const std::vector<std::byte> cells, file_->ReadCells());
   std::string damaged;
   std::vector<uint32_t> damaged_slots;
@@ -53,10 +52,10 @@ Status FlightRecorder::ReadSlots() {
     BP_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, file_->ReadDescriptor(i));
     FlightSlotContent content = ReadFlightSlot(cell, std::span(bytes).first<kDescriptorBytes>());
     taken_[i / kSlotsAWord].fetch_or(uint64_t{1} << i % kSlotsAWord);
-    if (content.kind == Kind::kTaken) {
+    if (content.kind == FlightSlotContent::Kind::kTaken) {
       found_.push_back(
           {.slot = Slot(this, i, state->claim), .descriptor = std::move(content.descriptor), .usage = content.usage});
-    } else if (content.kind == Kind::kOverwritten) {
+    } else if (content.kind == FlightSlotContent::Kind::kOverwritten) {
       Free(i);
     } else {
       LogError("a slot of the flight recorder is damaged: its request is charged to nobody by itself",
