@@ -39,7 +39,8 @@ constexpr std::string_view kNewPriceExamples[] = {
 constexpr std::string_view kNewBudgetExamples[] = {
     R"({"name":"search","tenant":"acme","project":"search","amount":"250.00","period":"month"})",
     R"({"name":"day","amount":"1000000","unit":"tokens","period":"day","kind":"soft"})"};
-constexpr std::string_view kBudgetChange[] = {R"({"amount":"300"})", R"({"disabled":true})"};
+constexpr std::string_view kBudgetChange[] = {R"({"tenant":"acme","amount":"300"})",
+                                              R"({"tenant":"acme","disabled":true})"};
 
 /// Tokens as the APIs count them, and money as exact decimals.
 constexpr std::string_view kTokenMembers =

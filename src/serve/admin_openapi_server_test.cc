@@ -92,6 +92,7 @@ class AdminOpenApi : public AdminServer {
     Here("tenant.create", Json::Object{{"name", "acme"}});
     Here("project.create", Json::Object{{"tenant", "acme"}, {"name", "search"}});
     id_ = TextOf(Here("key.create", Json::Object{{"tenant", "acme"}, {"project", "search"}}), "id");
+    Here("budget.create", Json::Object{{"name", "search"}, {"amount", "1"}});
   }
 
   const Json document_;
@@ -142,7 +143,7 @@ TEST_F(AdminOpenApi, EveryVerbsExamplesAreAnsweredInTheFormThatIsTold) {
       bodies.emplace_back();
     }
     for (const std::string& body : bodies) {
-      const std::string query = row.name == "project.show" ? "?tenant=acme" : "";
+      const std::string query = row.name == "project.show" || row.name == "budget.show" ? "?tenant=acme" : "";
       const RawAnswer answer = Ask(row.method, PathOf(row) + query, owner_, body);
       ASSERT_EQ(answer.status, 200) << body << answer.body;
       EXPECT_EQ(Unfit(Body(answer), AnswerOf(operation)), "") << answer.body;

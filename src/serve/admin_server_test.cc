@@ -118,6 +118,7 @@ TEST_F(AdminServer, NoRouteCrossesTenants) {
     const std::string tenant(name);
     if (tenant != "host") Here("tenant.create", Json::Object{{"name", tenant}});
     Here("project.create", Json::Object{{"tenant", tenant}, {"name", "only-" + tenant}});
+    Here("budget.create", Json::Object{{"tenant", tenant}, {"name", "only-" + tenant}, {"amount", "5"}});
     for (const Role role : kRoles) {
       const Json made = Here("key.create", Json::Object{{"tenant", tenant}, {"role", std::string(RoleName(role))}});
       keys[tenant][role] = TextOf(made, "key");
@@ -126,7 +127,7 @@ TEST_F(AdminServer, NoRouteCrossesTenants) {
   }
   const auto everything = [&] {
     return WriteJson(Here("key.list", Json::Object{})) + WriteJson(Here("tenant.list", Json::Object{})) +
-           WriteJson(Here("project.list", Json::Object{}));
+           WriteJson(Here("project.list", Json::Object{})) + WriteJson(Here("budget.list", Json::Object{}));
   };
   size_t asked = 0;
   for (const auto& [from, of_role] : keys) {
@@ -141,10 +142,11 @@ TEST_F(AdminServer, NoRouteCrossesTenants) {
                                                                 : "only-" + to;
           if (const size_t star = path.find('*'); star != std::string::npos) path.replace(star, 1, subject);
           const bool says_tenant = row.subject == "project" || row.name == "project.list" || row.name == "key.list" ||
-                                   row.name == "key.create" || row.name == "project.create";
+                                   row.name == "key.create" || row.name == "project.create" || row.of_budgets();
           Json::Object body;
           if (says_tenant) body.emplace_back("tenant", to);
           if (row.name.ends_with(".create")) body.emplace_back("name", Cat("new-", asked));
+          if (row.of_budgets() && row.writes()) body.emplace_back("amount", "7");
           if (says_tenant && !row.writes()) path += "?tenant=" + to;
           const RawAnswer answer = Ask(row.method, path, key, WriteJson(body));
           ++asked;

@@ -112,7 +112,7 @@ class LeasedBudgets final : public BudgetDesk {
   void Alert(Kept& kept, const Budget& budget, size_t level, Int128 spent, int64_t now);
   Status WriteTold(int64_t now);
   Status ReturnLost(Books& books);
-  [[nodiscard]] LeaseOptions OptionsOfLease() const;
+  [[nodiscard]] LeaseOptions OptionsOfLease(Int128 amount) const;
   [[nodiscard]] std::unique_ptr<BudgetLease> LeaseFor(const BudgetPurse& purse);
   Status BookLost(Books& books, const RecordedUsage& recorded);
   void Wake();

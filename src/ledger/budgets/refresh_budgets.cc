@@ -12,7 +12,7 @@
 namespace bedplate {
 namespace {
 
-constexpr auto kStopWait = std::chrono::seconds(10);
+constexpr int kStopTries = 5'000;               // of two milliseconds
 constexpr int64_t kAllOfIt = int64_t{1} << 62;  // as much as a lease has room for
 
 std::string LeaseName(const std::string& gateway, const BudgetPurse& purse) {
@@ -61,8 +61,7 @@ void LeasedBudgets::Stop() {
   const std::lock_guard lock(pass_mutex_);
   const auto in_use = [](const auto& entry) { return entry.second.purse.use_count() > 1; };
   // What was settled is on its way to the books; a disk that refuses must not keep a server from ending.
-  const Instant end = clock_.Now() + kStopWait;
-  while (std::ranges::any_of(kept_, in_use) && writer_.health().file.ok() && clock_.Now() < end) {
+  for (int i = 0; i < kStopTries && std::ranges::any_of(kept_, in_use) && writer_.health().file.ok(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   for (auto& [key, kept] : kept_) {
@@ -104,9 +103,11 @@ Status LeasedBudgets::ReturnLost(Books& books) {
   return Status::Ok();
 }
 
-LeaseOptions LeasedBudgets::OptionsOfLease() const {
-  // One gateway leases all there is. Several would ask for more below what a request may hold.
-  if (options_.gateways == 1) return {.low_water = 0, .chunk_min = kAllOfIt, .gateways = 1};
+LeaseOptions LeasedBudgets::OptionsOfLease(Int128 amount) const {
+  // One gateway leases all there is, or as much as a lease has room for, and then more before that is used up. Several
+  // ask for more when nothing is left.
+  const int64_t low_water = amount > kAllOfIt ? kAllOfIt / 2 : 0;
+  if (options_.gateways == 1) return {.low_water = low_water, .chunk_min = kAllOfIt, .gateways = 1};
   return {.low_water = 1, .chunk_min = 1, .gateways = options_.gateways};
 }
 
@@ -114,7 +115,7 @@ std::unique_ptr<BudgetLease> LeasedBudgets::LeaseFor(const BudgetPurse& purse) {
   return std::make_unique<BudgetLease>(
       writer_, clock_,
       LeasedBudget{.budget = purse.id, .spent = purse.spent_id, .name = LeaseName(options_.gateway, purse)},
-      OptionsOfLease());
+      OptionsOfLease(purse.budget.amount));
 }
 
 Status LeasedBudgets::Refresh() {

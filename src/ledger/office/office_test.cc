@@ -193,6 +193,41 @@ TEST_F(OfficeTest, RequestsAreListedInPages) {
   EXPECT_TRUE(second.Find("next_before")->is_null());
 }
 
+TEST_F(OfficeTest, ABudgetIsMetOnceItIsMadeAndShowsWhatIsSpentAndHeld) {
+  LeasedBudgets budgets(
+      [&] {
+        std::vector<Budget> all;
+        for (const auto& [names, budget] : tenants_->state()->budgets) all.push_back(budget);
+        return all;
+      },
+      *writer_, clock_, {.own_thread = false});
+  ASSERT_TRUE(budgets.Start().ok());
+  office_ = std::make_unique<Office>(*tenants_, Office::BooksKept{writer_.get(), files_.ledger(), &budgets}, clock_);
+  Did(kLocal, "budget.create",
+      {{"tenant", "acme"}, {"name", "b"}, {"amount", "1000"}, {"unit", "tokens"}, {"period", "day"}});
+  const Principal asker{.tenant = "acme", .project = "search", .key = "k"};
+  EXPECT_TRUE(std::holds_alternative<Refusal>(budgets.Hold(asker, {.model = "m", .prompt_tokens = 1001})));
+  auto held = budgets.Hold(asker, {.model = "m", .prompt_tokens = 400, .output_tokens_max = 50});
+  const Json shown = Did(kLocal, "budget.show", {{"tenant", "acme"}, {"budget", "b"}});
+  EXPECT_EQ(TextOf(shown, "spent"), "0");
+  EXPECT_EQ(TextOf(shown, "held"), "450");
+  EXPECT_EQ(TextOf(shown, "leased"), "1000");
+  EXPECT_EQ(TextOf(shown, "left"), "550");
+  EXPECT_EQ(IntOf(shown, "period_to_at"), 86'400);
+  Did(kLocal, "budget.update", {{"tenant", "acme"}, {"budget", "b"}, {"amount", "2000"}});
+  EXPECT_TRUE(
+      std::holds_alternative<std::shared_ptr<BudgetHold>>(budgets.Hold(asker, {.model = "m", .prompt_tokens = 1001})));
+  const std::string billing = NewCaller({{"tenant", "acme"}, {"role", "billing"}});
+  EXPECT_EQ(DataOf(Did(Caller::Key(billing), "budget.list", {})).size(), 1U);
+  const std::string stranger = NewCaller({{"role", "billing"}});
+  EXPECT_TRUE(DataOf(Did(Caller::Key(stranger), "budget.list", {})).empty());
+  EXPECT_EQ(DidNot(Caller::Key(stranger), "budget.show", {{"tenant", "acme"}, {"budget", "b"}}).reason(),
+            "budget_not_found");
+  held = {};
+  budgets.Stop();
+  EXPECT_EQ(TextOf(Did(kLocal, "budget.show", {{"tenant", "acme"}, {"budget", "b"}}), "leased"), "0");
+}
+
 TEST(Buckets, BeginAtWholeUtcTimes) {
   constexpr int64_t kUs = 1'000'000;
   const int64_t time = 1'709'210'096 * kUs + 5;  // 2024-02-29 12:34:56

@@ -68,7 +68,7 @@ Result<Json> Office::AddPrice(const Actor& actor, const Arguments& arguments) {
     added.number = books.prices().prices().back().number;
     return Status::Ok();
   }));
-  if (books_.budgets != nullptr) BP_RETURN_IF_ERROR(books_.budgets->Refresh());  // what is held follows it
+  if (books_.budgets != nullptr) (void)books_.budgets->Refresh();  // what is held follows it; if not now, in a second
   return PriceJson(added);
 }
 
