@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Where a library runs out of memory: once, but for kSettle, which always does.
-enum class ThrowsIn : uint8_t { kAuthenticate, kAdmit, kFirstNote, kSecondNote, kSettle };
+enum class ThrowsIn : uint8_t { kAuthenticate, kAdmit, kFirstNote, kThirdNote, kSettle };
 
 class ThrowingAdmission final : public Admission {
  public:
@@ -35,7 +35,11 @@ class ThrowingAdmission final : public Admission {
   class ThrowingPermit final : public Permit {
    public:
     explicit ThrowingPermit(ThrowingAdmission& owner) : owner_(owner) {}
-    void Note(const Usage&) override { owner_.MayThrow(notes_++ == 0 ? ThrowsIn::kFirstNote : ThrowsIn::kSecondNote); }
+    void Note(const Usage&) override {
+      const int number = ++notes_;  // of the prompt, then of each event
+      if (number == 1) owner_.MayThrow(ThrowsIn::kFirstNote);
+      if (number == 3) owner_.MayThrow(ThrowsIn::kThirdNote);
+    }
     void Settle(const Usage&) override { owner_.MayThrow(ThrowsIn::kSettle); }
     [[nodiscard]] RateLimits Rates() const override { return {}; }
 
@@ -73,7 +77,7 @@ TEST(ServerFaults, ALibrarysExceptionFailsOneRequestAndNoOther) {
 }
 
 TEST(ServerFaults, ALibrarysExceptionMidStreamIsPartOfTheStream) {
-  Served served(FakeEngine::Mode::kHold, QuietOptions(), std::make_unique<ThrowingAdmission>(ThrowsIn::kSecondNote));
+  Served served(FakeEngine::Mode::kHold, QuietOptions(), std::make_unique<ThrowingAdmission>(ThrowsIn::kThirdNote));
   RawClient client(served.port());
   client.Send(PostText("/v1/chat/completions", kChatStream));
   const FakeEngine::Submitted running = served.engine.WaitFor(0);

@@ -14,6 +14,7 @@ answer's tokens are known beforehand from one undisturbed run.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -34,7 +35,7 @@ from bedplate_process import BINARY, MODEL, Server, metric_of, model_path  # noq
 from recording_proxy import SMALL_BUFFER, RecordingProxy  # noqa: E402
 
 CLIENTS = 10
-LENGTHS = [1, 6, 20, 48, 96]  # tokens at most
+LENGTHS = [1, 4, 12, 40]  # tokens at most
 KILL_AFTER_BYTES = 200_000  # of answers, at most
 KILL_AFTER_SECONDS = 20
 
@@ -122,23 +123,25 @@ class Place:
         return by_request
 
 
+def reference(place, whose, question):
+    body = {"model": MODEL, "prompt": question, "max_tokens": max(LENGTHS), "temperature": 0, "logprobs": 0}
+    if whose == "chat":
+        body = chat(question, max(LENGTHS), False, logprobs=True)
+    path = "/v1/chat/completions" if whose == "chat" else "/v1/completions"
+    answer = json.loads(place.ask("POST", path, body))
+    told = answer["choices"][0]["logprobs"]
+    if whose == "chat":
+        tokens = [bytes(token["bytes"]) for token in told["content"]]
+    else:
+        tokens = [text.encode() for text in told["tokens"]]
+    return Reference(answer["usage"]["prompt_tokens"], tokens, answer["usage"]["completion_tokens"])
+
+
 def references(place):
     """By (whose, question)."""
-    found = {}
-    for question in QUESTIONS:
-        body = chat(question, max(LENGTHS), False, logprobs=True)
-        answer = json.loads(place.ask("POST", "/v1/chat/completions", body))
-        tokens = [bytes(token["bytes"]) for token in answer["choices"][0]["logprobs"]["content"]]
-        found["chat", question] = Reference(
-            answer["usage"]["prompt_tokens"], tokens, answer["usage"]["completion_tokens"]
-        )
-        body = {"model": MODEL, "prompt": question, "max_tokens": max(LENGTHS), "temperature": 0, "logprobs": 0}
-        answer = json.loads(place.ask("POST", "/v1/completions", body))
-        tokens = [text.encode() for text in answer["choices"][0]["logprobs"]["tokens"]]
-        found["text", question] = Reference(
-            answer["usage"]["prompt_tokens"], tokens, answer["usage"]["completion_tokens"]
-        )
-    return found
+    wanted = [(whose, question) for whose in ("chat", "text") for question in QUESTIONS]
+    with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
+        return dict(zip(wanted, pool.map(lambda of: reference(place, *of), wanted)))
 
 
 class Asked:
