@@ -544,8 +544,10 @@ test("without storage the page works, and says that it forgets", { mock: true },
 const dist = new URL("../../console/dist", import.meta.url).pathname;
 const real = process.env.BEDPLATE_URL?.replace(/\/$/, "");
 const ok = await runAll(async (options) => {
+  const stop = async () => undefined;
+  const key = process.env.BEDPLATE_KEY;
+  if (real) return { url: new URL(real).origin, mock: null, stop, ...(key ? { keyed: true, keys: { operator: { key } } } : {}) };
   if (options.stand_in) return startStandIn();
-  if (real) return { url: new URL(real).origin, mock: null, stop: async () => undefined };
   const mock = new MockServer(dist);
   return { url: await mock.start(), mock, stop: () => mock.stop().catch(() => undefined) };
 }, process.argv.slice(2));

@@ -8,7 +8,7 @@ const kWaitMs = 30_000;
 const tests = [];
 
 /// options: {mock: true} for tests that need the stand-in's answers, {stand_in: true} for those that need keys and
-/// books (stand_in.mjs); the rest goes to the browser's context.
+/// books (stand_in.mjs), {keyed: true} for those of a running bedplate with tenants (BEDPLATE_KEY); the rest goes to the browser's context.
 export function test(name, options, body) {
   tests.push({ name, options, body });
 }
@@ -49,7 +49,7 @@ function unitResults() {
 }
 
 async function runOne(browser, server, { options, body }) {
-  const { mock: _, stand_in: __, permissions, ...context_options } = options;
+  const { mock: _, stand_in: __, keyed: ___, permissions, ...context_options } = options;
   const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 820 }, reducedMotion: "reduce", ...context_options });
   const troubles = [];
   try {
@@ -79,7 +79,8 @@ export async function runAll(makeServer, filters) {
     if (filters.length > 0 && !filters.some((filter) => item.name.includes(filter))) continue;
     const server = await makeServer(item.options);
     try {
-      if ((item.options.mock && !server.mock) || (item.options.stand_in && !server.keys)) continue;
+      if ((item.options.mock && !server.mock) || (item.options.stand_in && !server.stand_in)) continue;
+      if (Boolean(item.options.keyed) !== Boolean(server.keyed)) continue;
       await runOne(browser, server, item);
       ++passed;
       console.log(`ok    ${item.name}`);

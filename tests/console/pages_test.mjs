@@ -4,11 +4,12 @@
 import { readFileSync } from "node:fs";
 import { accessible } from "./axe.mjs";
 import { check, equal, test, until } from "./harness.mjs";
+import { lastAnswer, limitAnswer, say } from "./steps.mjs";
 
 const kStandIn = { stand_in: true };
 const kPhone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-const kPages = ["overview", "usage", "requests", "prices", "keys", "tenants", "audit"];
-const kHeadings = { overview: "Overview", usage: "Usage", requests: "Requests", prices: "Prices", keys: "Keys", tenants: "Tenants", audit: "Audit" };
+const kPages = ["overview", "usage", "requests", "prices", "budgets", "keys", "tenants", "audit"];
+const kHeadings = { overview: "Overview", usage: "Usage", requests: "Requests", prices: "Prices", budgets: "Budgets", keys: "Keys", tenants: "Tenants", audit: "Audit" };
 
 async function signIn(page, server, name, path = "/") {
   await page.goto(server.url + path);
@@ -70,7 +71,7 @@ test("signing in: a wrong key, a right one, and out again", kStandIn, async ({ p
 });
 
 test("each role sees its pages, and no others", kStandIn, async ({ page, context, server }) => {
-  const all = ["Overview", "Usage", "Requests", "Prices", "Keys"];
+  const all = ["Overview", "Usage", "Requests", "Prices", "Budgets", "Keys"];
   for (const [key, pages, chats] of [
     ["operator", [...all, "Tenants", "Audit"], true],
     ["acme-owner", [...all, "Tenants", "Audit"], true],
@@ -367,6 +368,36 @@ test("tenants and projects: made, disabled and enabled", kStandIn, async ({ page
   await openPage(page, server, "audit");
   await page.getByRole("button", { name: "Check that nothing was altered" }).click();
   await page.getByText("are whole and in order").waitFor();
+});
+
+test("a question to a real model: answered, and in the books to the last digit", { keyed: true }, async ({ page, server }) => {
+  await signIn(page, server, "operator", "/#/prices");
+  for (const [what, amount] of [["prompt", "1.25"], ["output", "3.75"]]) {
+    await page.getByRole("button", { name: "Add a price" }).click();
+    await page.getByLabel("For what").selectOption(what);
+    await page.getByLabel("Dollars a million").fill(amount);
+    await page.getByRole("button", { name: "Add the price" }).click();
+    await page.locator("tbody tr", { hasText: `$${amount} per million` }).waitFor();
+  }
+  await page.waitForTimeout(1100);  // prices begin with a whole second
+  await page.getByRole("button", { name: "New chat" }).click();
+  await page.getByRole("combobox", { name: "Model" }).waitFor();
+  await limitAnswer(page, 24);
+  await say(page, "Count from one to ten, in words.");
+  const stats = await lastAnswer(page).locator(".stats").textContent();
+  const [, tokens_out] = /(\d+) tokens/.exec(stats), [, tokens_in] = /prompt (\d+)/.exec(stats);
+  await until(async () => (await ask(server, "operator", "/admin/v1/requests")).data.length === 1, "it to be booked");
+  await openPage(page, server, "requests");
+  equal(await page.locator("tbody td.number").allTextContents().then((all) => all.slice(0, 2)), [tokens_in, tokens_out], "tokens");
+  await page.locator("tbody th a").click();
+  await page.getByRole("heading", { name: "In the books" }).waitFor();
+  const cost = BigInt(tokens_in) * 1_250_000n + BigInt(tokens_out) * 3_750_000n;
+  const shown = await page.getByRole("region", { name: "Charges" }).locator("tfoot .money").getAttribute("title");
+  check(pico(shown) === cost, `${tokens_in} and ${tokens_out} tokens cost ${shown}`);
+  await openPage(page, server, "overview");
+  equal(await page.locator(".figure", { hasText: "Spent today" }).locator(".money").getAttribute("title"), shown, "spent today");
+  equal(await page.locator(".figure", { hasText: "Requests today" }).locator(".figure-value").textContent(), "1", "requests today");
+  await until(async () => /tokens\/s/.test(await page.locator(".figure", { hasText: "Being written now" }).textContent()), "what is going on now");
 });
 
 for (const scheme of ["light", "dark"]) {

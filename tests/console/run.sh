@@ -3,6 +3,7 @@
 # answers and on the real server with tenants and books (stand_in.cc). Prints `N passed, N failed`.
 #   BEDPLATE_URL=http://127.0.0.1:8080  drive a running bedplate instead of both; tests that need more than it has
 #                                       are left out, and so are the unit tests
+#   BEDPLATE_KEY=KEY                    the key of its operator's owner, where it has tenants
 #   BEDPLATE_PRESET=dev                 the build that the stand-in's program is taken from, instead of release
 #   CHROMIUM=PATH                       another browser
 #   arguments                           only browser tests whose name contains one of them

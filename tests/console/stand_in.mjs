@@ -20,5 +20,5 @@ export async function startStandIn() {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  return { ...JSON.parse(line), mock: null, stop };
+  return { ...JSON.parse(line), mock: null, stand_in: true, stop };
 }

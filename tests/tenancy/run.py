@@ -211,7 +211,7 @@ def matrix(place, check):
         before = everything()
         for verb, method, pattern, subject in routes():
             names = {"id": ids[to, "member"], "tenant": to, "project": f"only-{to}", "request": requests[to], "": ""}
-            named = names[subject]
+            named = names.get(subject, f"no-{subject}")
             path, body = pattern.replace("*", named), {}
             if subject == "project" or verb in ("project.list", "project.create", "key.list", "key.create"):
                 body["tenant"] = to
@@ -298,6 +298,38 @@ def revocations(place, check, rounds):
         slowest = max(slowest, last[0] - begun)
     check.that(slowest <= 1, f"a revoked key was let in for {slowest:.3f} s")
     print(f"revocation: {rounds} keys in use, the last one let in {1000 * slowest:.1f} ms after the command began")
+
+
+def signing_in(place, check, owner):
+    """A browser's cookie stands for a key while that is good, and is left nowhere, as little as the key. Returns one."""
+    port = place.server.port
+    page = {"Origin": f"http://127.0.0.1:{port}"}
+
+    def sign_in(key, fields):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("POST", "/console/session", json.dumps({"key": key}), fields)
+        response = connection.getresponse()
+        place.said.append(response.read().decode())
+        cookie = response.getheader("Set-Cookie", "").partition(";")[0]
+        if cookie:
+            place.secrets.append(cookie.partition("=")[2])
+        connection.close()
+        return response.status, {"Cookie": cookie}
+
+    made = place.key("--role", "owner")
+    status, cookie = sign_in(made["key"], page)
+    check.that(status == 200 and cookie["Cookie"], f"a browser signs in: {status}")
+    check.that(place.ask("GET", "/admin/v1/keys", fields=cookie)[0] == 200, "the cookie stands for the key")
+    check.that(place.ask("POST", "/admin/v1/tenants", body={"name": "evil"}, fields=cookie)[0] == 403, "other sites' pages")
+    check.that(place.ask("POST", "/v1/chat/completions", body=CHAT, fields=cookie | page)[0] == 200, "it asks a model")
+    place.do("key", "revoke", made["id"])
+    check.that(place.ask("GET", "/v1/models", fields=cookie)[0] == 401, "a revoked key's cookie is good no more")
+    for key in (owner["key"][:-1], owner["key"] + "x"):
+        check.that(sign_in(key, page)[0] == 401, "a wrong key signs nobody in")
+    check.that(sign_in(owner["key"], {})[0] == 403, "only a page of ours signs in")
+    status, cookie = sign_in(owner["key"], page)
+    check.that(place.ask("GET", "/v1/models", fields=cookie)[0] == 200, "another cookie")
+    return cookie
 
 
 def misuse(place, check, owner):
@@ -397,10 +429,12 @@ def main():
             owner = first_steps(place, check)
             matrix(place, check)
             lifetimes(place, check, owner)
+            cookie = signing_in(place, check, owner)
             misuse(place, check, owner)
             pages(place, check, owner)
             revocations(place, check, given.rounds)
             kills(place, check, given.rounds, given.seed)
+            check.that(place.ask("GET", "/v1/models", fields=cookie)[0] == 401, "a restart signs out")
             check.that(place.do("tenant", "audit", "--verify")["verified_rows"] > 30, "the audit is whole")
             check.that(place.do("ledger", "verify")["ok"], "ledger verify, beside the server that has the tenants")
             place.do("tenant", "secrets")
