@@ -75,7 +75,7 @@ class Place:
         self.server, self.starts = None, 0
 
     def command(self, *arguments):
-        env = os.environ | {"BEDPLATE_DATA": str(self.data)}
+        env = os.environ | {"BEDPLATE_DATA": str(self.data), "BEDPLATE_SECRET_FILE": str(self.secret_file)}
         done = subprocess.run([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
         assert done.returncode == 0, f"bedplate {' '.join(map(str, arguments))}: {done.stdout} {done.stderr.decode()}"
         return done.stdout.decode()

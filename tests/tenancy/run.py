@@ -195,6 +195,7 @@ def matrix(place, check):
         if tenant != "host":
             place.do("tenant", "create", tenant)
         place.do("project", "create", f"only-{tenant}", "--tenant", tenant)
+        place.do("budget", "create", f"only-{tenant}", "--tenant", tenant, "--amount", "5.00")
         for role in ROLES:
             made = place.key("--tenant", tenant, "--role", role)
             keys[tenant, role], ids[tenant, role] = made["key"], made["id"]
@@ -202,7 +203,7 @@ def matrix(place, check):
     requests = {tenant: place.request(keys[tenant, "member"]) for tenant in TENANTS}
 
     def everything():
-        return [place.do(what, "list") for what in ("key", "tenant", "project")]
+        return [place.do(what, "list") for what in ("key", "tenant", "project", "budget", "price")]
 
     number, crossed = itertools.count(), 0
     for (home, role), to in itertools.product(keys, TENANTS):
@@ -210,13 +211,17 @@ def matrix(place, check):
             continue
         before = everything()
         for verb, method, pattern, subject in routes():
-            names = {"id": ids[to, "member"], "tenant": to, "project": f"only-{to}", "request": requests[to], "": ""}
-            named = names.get(subject, f"no-{subject}")
+            named = {"id": ids[to, "member"], "tenant": to, "request": requests[to], "": ""}.get(subject, f"only-{to}")
             path, body = pattern.replace("*", named), {}
-            if subject == "project" or verb in ("project.list", "project.create", "key.list", "key.create"):
+            of_one = ("project.list", "project.create", "key.list", "key.create", "usage.report", "request.list", "price.add")
+            if subject == "project" or verb in of_one or verb.startswith("budget."):
                 body["tenant"] = to
             if verb.endswith(".create"):
                 body["name"] = f"new-{next(number)}"
+            if verb in ("budget.create", "price.add"):
+                body["amount"] = "1.00"
+            if verb == "price.add":
+                body["meter"] = "output"
             if method == "GET" and body:
                 path += f"?tenant={to}"
             status, answer = place.ask(
