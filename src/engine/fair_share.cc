@@ -30,7 +30,6 @@ void FairShare::Serve(Flow& flow, double tokens) {
   flow.served_ += tokens / flow.weight;
   if (flow.served_ - flow.turn_ < kTurnTokens) return;
   flow.turn_ = flow.served_;
-  flow.lifted_ = false;
   flow.since_ = ++moments_;
 }
 
@@ -40,30 +39,27 @@ void FairShare::Order() {
     if (flow->Wants() && !flow->wanted_) Lift(*flow);
     flow->wanted_ = flow->Wants();
   }
-  const auto key = [](const Flow* f) { return std::tuple(f->turn_, !f->lifted_, f->since_, f->id); };
+  const auto key = [](const Flow* f) { return std::tuple(f->turn_, f->Asks(), f->since_, f->id); };
   if (order_.size() > 1) std::ranges::sort(order_, {}, key);
   Forget();
   for (size_t i = 0; i < order_.size(); ++i) order_[i]->place = static_cast<uint32_t>(i);
 }
 
-/// To the least turn of those that have wanted since the last time; if there are none, of those that run and want no
-/// more.
+/// To the least turn of those that have wanted since the last time; if there are none, to the greatest of all.
 void FairShare::RaiseFloor() {
   constexpr double kNone = std::numeric_limits<double>::infinity();
-  double wanting = kNone, content = kNone;
+  double least = kNone, most = 0;
   for (const Flow* flow : order_) {
-    if (flow->Wants() && flow->wanted_) wanting = std::min(wanting, flow->turn_);
-    if (!flow->Wants() && flow->live_ > 0) content = std::min(content, flow->turn_);
+    if (flow->Wants() && flow->wanted_) least = std::min(least, flow->turn_);
+    most = std::max(most, flow->turn_);
   }
-  const double least = wanting != kNone ? wanting : content;
-  if (least != kNone) floor_ = std::max(floor_, least);
+  floor_ = std::max(floor_, least != kNone ? least : most);
 }
 
 void FairShare::Lift(Flow& flow) {
   if (flow.turn_ >= floor_) return;
   flow.turn_ = floor_;
   flow.served_ = std::max(flow.served_, floor_);
-  flow.lifted_ = true;
   flow.since_ = ++moments_;
 }
 

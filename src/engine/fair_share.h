@@ -5,12 +5,14 @@
 ///   Tokens     a prompt token counts 1 when it is computed, never again after a preemption, and not at all if it came
 ///              from the prefix cache; an output token counts kOutputCost.
 ///   Wanting    a flow wants while it has sequences that wait, or prompts that aren't read. One that wants again after
-///              it had all that it asked for is lifted to the least counter of those that want meanwhile (if none do,
-///              of those that still run): whoever was away, or asked for little, has saved up nothing.
+///              it had all that it asked for is lifted to the least counter of those that want meanwhile: whoever was
+///              away, or asked for little, has saved up nothing. When nobody wants, nobody owes anything: all begin at
+///              the greatest counter.
 ///   Turns      order goes by `turn`, which follows `served` in steps of kTurnTokens times the weight: so prompts are
 ///   read
-///              one after another and not all at once. A flow that was lifted goes before those of the same turn, in
-///              order of coming; it can do so until its turn is over.
+///              one after another and not all at once. Of the same turn the flow with the fewest sequences here, by
+///              weight, goes first: one that asks little is through before one whose turn has begun and that asks for
+///              much. It can do so until it has had a turn.
 ///   Starts     go by the counter with the prompts added that run already and aren't read, or the first flow would take
 ///              all free places at once.
 /// Two flows that want all the time are served alike, per weight, up to a turn, a step's rows, and what runs of either.
@@ -49,11 +51,11 @@ struct Flow {
  private:
   friend class FairShare;
   [[nodiscard]] bool Wants() const { return !waiting.empty() || unread > 0; }
+  [[nodiscard]] double Asks() const { return static_cast<double>(running + waiting.size()) / weight; }
 
-  uint32_t live_ = 0;  // requests
-  double served_ = 0;  // tokens, by weight
-  double turn_ = -1;   // what was served when its turn began; a new flow is below all
-  bool lifted_ = false;
+  uint32_t live_ = 0;    // requests
+  double served_ = 0;    // tokens, by weight
+  double turn_ = 0;      // what was served when its turn began
   bool wanted_ = false;  // at the last Order()
   uint64_t since_ = 0;   // when its turn began, among others
 };

@@ -68,9 +68,11 @@ TEST(FairShare, WhoWasAwayHasSavedNothingUp) {
     share.ServePrompt(a, 100);
     share.Order();
   }
+  a.running = 2;
   Flow& b = EnterWanting(share, 1);
+  b.running = 1;
   share.Order();
-  EXPECT_EQ(OrderOf(share), "ba") << "before the one whose turn it was";
+  EXPECT_EQ(OrderOf(share), "ba") << "before the one whose turn it was, and that asks for more";
   EXPECT_LT(FairShare::Served(a) - FairShare::Served(b), FairShare::kTurnTokens);
   share.ServePrompt(b, 511);
   share.Order();
@@ -107,6 +109,25 @@ TEST(FairShare, LeavingAndComingBackGainsNothing) {
   share.Order();
   EXPECT_EQ(OrderOf(share), "ab");
   EXPECT_EQ(FairShare::Served(again) - FairShare::Served(a), 4900);
+}
+
+/// What one takes while others have all that they ask for takes nothing from those.
+TEST(FairShare, NobodyOwesAnythingOnceAllHadEnough) {
+  FairShare share;
+  Flow &a = EnterWanting(share, 0), &b = EnterWanting(share, 1);
+  share.Order();
+  a.unread = b.unread = 0;
+  share.ServePrompt(a, 600);
+  share.ServePrompt(b, 5000);
+  share.Order();
+  a.unread = 100;
+  a.running = 2;
+  share.Order();
+  b.unread = 500;
+  b.running = 1;
+  share.Order();
+  EXPECT_EQ(OrderOf(share), "ba") << "it asks for less";
+  EXPECT_LT(FairShare::Served(b) - FairShare::Served(a), FairShare::kTurnTokens);
 }
 
 TEST(FairShare, ComingAfterAllHadEnoughIsFromWhereTheyStand) {

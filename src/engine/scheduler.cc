@@ -62,7 +62,7 @@ void Scheduler::Admit(std::vector<std::unique_ptr<LiveRequest>>& arrivals) {
 Batch& Scheduler::Plan(Instant now) {
   ++plans_;
   EndUnwanted(now);
-  OrderFlows();
+  OrderFlows(now);
   StartWaiting(now);
   PlanDecodes();
   RestorePages();
@@ -121,15 +121,15 @@ void Scheduler::PlanPrefills() {
   if (fair_.live() > 1) {
     std::ranges::sort(prompts_, {}, [&](const Sequence* s) { return std::tuple(place(s), s->rank); });
   }
-  const uint32_t rows = std::min(paced, batch_.rows_left()), before = batch_.rows();
+  const uint32_t longest = short_steps_ ? options_.prefill_chunk_max : options_.step_tokens_max;
+  const uint32_t rows = std::min({paced, batch_.rows_left(), longest}), before = batch_.rows();
   for (auto begin = prompts_.begin(); begin != prompts_.end();) {
     const auto end =
         std::ranges::find_if(begin, prompts_.end(), [&](const Sequence* s) { return place(s) != place(*begin); });
     // Counted in what was planned, not in what was shared out: where the flow's prompts find no pages, the next one's
     // do.
     const uint32_t taken = batch_.rows() - before;
-    const uint32_t most = taken == 0 ? rows : std::min(rows, options_.prefill_chunk_max);
-    if (taken < most) PlanFlow({begin, end}, most - taken, rows_max);
+    if (taken < rows) PlanFlow({begin, end}, rows - taken, rows_max);
     begin = end;
   }
 }

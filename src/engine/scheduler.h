@@ -7,8 +7,8 @@
 ///   Flows       share by weight, the least served first (fair_share.h); rank orders the sequences of one.
 ///   Step        sequences that miss one token first; then the others share what the pace of the first allows
 ///               (step_pace.h), flow by flow, in a flow as prompt_share.h says, each at most prefill_chunk_max rows
-///               (all of the step if it runs alone). A flow's rows are joined by those of the next ones only up to
-///               prefill_chunk_max together: longer steps are longer waits for the next prompt of the first.
+///               (all of the step if it runs alone). While there are several flows, and for kShortStepsFor after, a
+///               step has at most prefill_chunk_max rows of prompts: whose prompt comes next waits for the step.
 ///   Start       the first in rank of the flow whose turn it is, when the StartRules agree. One that finds no place may
 ///               take that of running ones: of its flow, of those of lower priority, the least important first; else
 ///               of flows that run at least twice what its own flow would, by weight. Only if it can start then. A
@@ -30,6 +30,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -107,7 +108,7 @@ class Scheduler {
  private:
   // Before the step (scheduler_start.cc).
   void EndUnwanted(Instant now);
-  void OrderFlows();
+  void OrderFlows(Instant now);
   void OrderRunning();
   void StartWaiting(Instant now);
   [[nodiscard]] bool TryStart(Sequence& sequence, Instant now);
@@ -175,6 +176,8 @@ class Scheduler {
   std::vector<Sequence*> for_model_;   // of decodes_: those that the draft model may guess for
   const Sequence* blocked_ = nullptr;  // was told "later" when it was to start, and nothing has been given back since
   uint64_t plans_ = 0;
+  std::optional<Instant> several_at_;  // when there was more than one flow, the last time
+  bool short_steps_ = false;           // since that is not long ago
   uint32_t unstarted_ = 0;
   uint32_t restored_runs_ = 0;  // of the step being planned
   Batch batch_;

@@ -13,6 +13,9 @@
 namespace bedplate {
 namespace {
 
+/// Somebody who asks now and then finds short steps when coming.
+constexpr std::chrono::seconds kShortStepsFor{60};
+
 double SecondsOf(Duration d) {
   return std::chrono::duration<double>(d).count();
 }
@@ -34,7 +37,9 @@ void Scheduler::EndUnwanted(Instant now) {
   }
 }
 
-void Scheduler::OrderFlows() {
+void Scheduler::OrderFlows(Instant now) {
+  if (fair_.live() > 1) several_at_ = now;
+  short_steps_ = several_at_.has_value() && now - *several_at_ < kShortStepsFor;
   for (Flow* flow : fair_.flows()) flow->unread = 0;
   for (const Sequence* s : running_) s->flow().unread += s->missing() > 1 ? s->missing() : 0;
   fair_.Order();
