@@ -1,11 +1,10 @@
 #include "cmd/time_text.h"
 
-#include <fmt/chrono.h>
-
 #include <charconv>
 #include <chrono>
 
 #include "base/cat.h"
+#include "base/utc_time.h"
 
 namespace bedplate {
 namespace {
@@ -49,8 +48,7 @@ Result<int64_t> ParseUtcTime(std::string_view text) {
 }
 
 std::string UtcTimeText(std::optional<int64_t> unix_seconds) {
-  return unix_seconds ? fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(*unix_seconds)))
-                      : "-";
+  return unix_seconds ? UtcText(*unix_seconds) : "-";
 }
 
 Status AppendTime(std::string_view option, const std::string& text, std::string_view argument,

@@ -5,23 +5,13 @@
 #include <algorithm>
 
 #include "base/cat.h"
+#include "base/utc_time.h"
 #include "ledger/budgets/desk_hold.h"
 
 namespace bedplate {
 namespace {
 
 constexpr uint32_t kRetryMs = 1000;  // for a purse to be opened, or a running request to end
-
-std::string UtcText(int64_t unix_seconds) {
-  using namespace std::chrono;
-  const sys_seconds at{seconds(unix_seconds)};
-  const sys_days day = floor<days>(at);
-  const year_month_day date(day);
-  const hh_mm_ss time(at - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                     time.minutes().count(), time.seconds().count());
-}
 
 Refusal RefusalOf(const BudgetPurse& purse, bool held, int64_t now) {
   Refusal refusal{.kind = held ? Refusal::Kind::kBudgetHeld : Refusal::Kind::kBudget, .budget = purse.budget.name};

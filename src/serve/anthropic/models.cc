@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <optional>
 
 #include "base/cat.h"
 #include "base/json.h"
+#include "base/utc_time.h"
 #include "serve/query.h"
 
 namespace bedplate::anthropic {
@@ -14,23 +14,12 @@ namespace {
 
 constexpr size_t kPageMax = 1000;
 
-std::string Rfc3339(int64_t unix_seconds) {
-  using namespace std::chrono;
-  const sys_seconds time{seconds(unix_seconds)};
-  const sys_days day = floor<days>(time);
-  const year_month_day date(day);
-  const hh_mm_ss clock(time - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count());
-}
-
 Json ModelJson(const ServedModel& served) {
   const LoadedModel& model = served.engine->model();
   return Json::Object{{"type", "model"},
                       {"id", model.id},
                       {"display_name", model.id},
-                      {"created_at", Rfc3339(model.created_unix_seconds)},
+                      {"created_at", UtcText(model.created_unix_seconds)},
                       {"max_input_tokens", static_cast<int64_t>(served.engine->context_tokens_max())},
                       {"max_tokens", static_cast<int64_t>(served.engine->context_tokens_max())}};
 }
