@@ -114,6 +114,8 @@ Status RunModel(const BenchOptions& options) {
     WorkloadReport one{workload, MeasureInTurn(workload, contestants, series), 0};
     const MachineSpeed then = {one.ours().read_bytes_per_second(), report.machine.int8_operations_per_second};
     one.limit = LimitTokensPerSecond(workload, cost, then);
+    progress.Finish();
+    if (workloads.size() > 1) note(WorkloadLine(one, report.rivals));
     report.workloads.push_back(std::move(one));
   }
   std::printf("%s", options.json ? (BenchJson(report) + "\n").c_str() : BenchTable(report).c_str());

@@ -79,6 +79,18 @@ const Series* WorkloadReport::Best(const std::string& engine) const {
   return best;
 }
 
+std::string WorkloadLine(const WorkloadReport& report, const std::vector<std::string>& rivals) {
+  const double ours = report.ours().median();
+  std::string out =
+      fmt::format("{}: {} tokens/s, {:.0f} % of the limit", report.workload.Name(), Speed(ours), 100 * report.share());
+  for (const std::string& engine : rivals) {
+    const Series* const best = report.Best(engine);
+    out += best == nullptr ? Cat("; ", engine, " can't")
+                           : fmt::format("; {} {}, {:.2f} x", engine, Speed(best->median()), ours / best->median());
+  }
+  return out;
+}
+
 std::string BenchTable(const BenchReport& report) {
   std::string out = fmt::format(
       "{}, {} threads, {}, keys and values {}; this machine reads {:.1f} GB/s and does {:.2f} T int8 operations/s\n"

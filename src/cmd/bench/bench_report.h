@@ -30,6 +30,8 @@ struct BenchReport {
   std::vector<WorkloadReport> workloads;
 };
 
+/// What one workload gave, in a line without its end: said as soon as it is measured, since the rest may take an hour.
+std::string WorkloadLine(const WorkloadReport& report, const std::vector<std::string>& rivals);
 std::string BenchTable(const BenchReport& report);
 std::string BenchJson(const BenchReport& report);
 std::string BenchSvg(const BenchReport& report);

@@ -55,6 +55,12 @@ TEST(BenchReport, TableJsonAndPlotAgree) {
   EXPECT_NE(svg.find(">100<"), std::string::npos);
 }
 
+TEST(BenchReport, AWorkloadIsOneLineWithEachRivalsBest) {
+  const BenchReport report = MadeUpReport();
+  EXPECT_EQ(WorkloadLine(report.workloads.front(), report.rivals),
+            "decode 8 streams at 512: 100.0 tokens/s, 50 % of the limit; llama.cpp 50.0, 2.00 x; openvino can't");
+}
+
 TEST(SvgChart, LinesStayInsideTheirPanel) {
   LineChart chart;
   chart.title = "lines";
