@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Faults from outside, against the real binary: missing and damaged models, kill -9, a full disk, a taken port, drains.
+"""Faults from outside, against the real binary: missing and damaged models and books, kill -9, a full disk, a taken port, drains.
 
 Method: each test drives build/release/bin/bedplate as a user would and checks the exit status, that the message
 names what is wrong, and that the next attempt works. A death by signal that we did not send fails any test. Needs
@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import books_faults  # noqa: E402
 import harness  # noqa: E402
 import model_faults  # noqa: E402
 import packed_cache_faults  # noqa: E402
@@ -20,7 +21,7 @@ import page_file_faults  # noqa: E402
 import pull_faults  # noqa: E402
 import serving_faults  # noqa: E402
 
-MODULES = [model_faults, packed_cache_faults, page_file_faults, pull_faults, serving_faults]
+MODULES = [books_faults, model_faults, packed_cache_faults, page_file_faults, pull_faults, serving_faults]
 
 
 if __name__ == "__main__":
