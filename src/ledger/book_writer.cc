@@ -137,7 +137,7 @@ void BookWriter::WriteGroup() {
     std::vector<Status> answers;
     // A tick without entries, and without anything that is over, writes nothing.
     const std::optional<Instant> expiry = books_->NextExpiry();
-    if (group_.empty() && (!expiry || *expiry > clock_.Now())) return;
+    if (group_.empty() && (!expiry || *expiry > clock_.Now())) return books_->KeepHeads();
     const Status committed = books_->Group([&] {
       (void)books_->ExpireDue();  // what goes wrong with it breaks the group
       for (const Waiting& waiting : group_) answers.push_back(waiting.entry.write(*books_));

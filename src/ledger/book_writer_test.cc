@@ -150,6 +150,32 @@ TEST_F(BookWriterTest, DamageStopsItForGood) {
   EXPECT_EQ(writer.TakePlace().status().reason(), "ledger_stopped");
 }
 
+TEST_F(BookWriterTest, HeadsAreKeptWithoutEntries) {
+  HeadKeeper heads(folder_.heads(), clock_, std::chrono::milliseconds(300));
+  BookWriter writer(*Books::Open(folder_.ledger(), clock_, &heads), clock_);
+  ChainHeads written;
+  ASSERT_TRUE(writer
+                  .Write([&](Books& books) {
+                    for (const Account& account : {kDebtor, kCreditor}) {
+                      const Status opened = books.OpenAccount(account).status();
+                      if (!opened.ok()) return opened;
+                    }
+                    return Status::Ok();
+                  })
+                  .ok());
+  // Two entries at once, of which the second comes within the interval, and nothing after it.
+  for (int number : {1, 2}) {
+    ASSERT_TRUE(writer
+                    .Write([&](Books& books) {
+                      const Status charged = books.Write(Single(number, kDebtor, kCreditor, 1)).status();
+                      written = books.heads();
+                      return charged;
+                    })
+                    .ok());
+  }
+  EXPECT_TRUE(Until([&] { return *ReadHeads(folder_.heads()) == written; }));
+}
+
 TEST_F(BookWriterTest, ExpiriesAreWrittenWithoutEntries) {
   BookWriter writer(Open(), clock_);
   ASSERT_TRUE(

@@ -179,6 +179,11 @@ Status Books::StoreMarks() {
 void Books::NoteHeads() {
   if (kept_heads_ == nullptr) return;
   for (const auto& [chain, head] : heads_) kept_heads_->Note(chain, head);
+  kept_heads_->Keep();
+}
+
+void Books::KeepHeads() {
+  if (kept_heads_ != nullptr) kept_heads_->Keep();
 }
 
 ChainHeads Books::heads() const {

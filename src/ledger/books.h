@@ -92,6 +92,8 @@ class Books {
   [[nodiscard]] const PriceList& prices() const { return prices_; }
   [[nodiscard]] int64_t open_period_from_unix_us() const { return open_from_unix_us_; }
   [[nodiscard]] ChainHeads heads() const;
+  /// What HeadKeeper::Keep does; for who has written nothing for a while.
+  void KeepHeads();
   [[nodiscard]] Database& database() { return *database_; }  // to read from
 
  private:

@@ -31,7 +31,11 @@ void HeadKeeper::Note(std::string_view chain, const ChainHead& head) {
   if (kept == head) return;
   kept = head;
   changed_ = true;
-  if (!written_at_ || clock_.Now() - *written_at_ >= interval_) Write();
+}
+
+void HeadKeeper::Keep() {
+  const std::lock_guard lock(mutex_);
+  if (changed_ && (!written_at_ || clock_.Now() - *written_at_ >= interval_)) Write();
 }
 
 void HeadKeeper::Flush() {

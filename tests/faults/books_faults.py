@@ -214,7 +214,11 @@ def test_truncated_log_is_refused_by_the_kept_head(folder):
     with place.server() as server:
         answers = [place.answered(server) for _ in range(3)]
         place.wait_for(server, "bedplate_ledger_waiting", 0)
-        time.sleep(1.5)  # the head is kept once a second
+        heads = place.data.with_name("data.ledger-head")
+        deadline = time.monotonic() + 10
+        while f"usage {len(answers)} " not in heads.read_text():  # it is kept once a second
+            require(time.monotonic() < deadline, f"the head of the usage isn't kept:\n{heads.read_text()}")
+            time.sleep(0.05)
         kill(server)
     whole = log.read_bytes()
     require(len(whole) > 2 * PAGE, f"the log is {len(whole)} bytes")
