@@ -38,6 +38,8 @@ struct PackedMatrix {
 };
 
 size_t PackedTileBytes(WeightType type, uint32_t inputs);
+/// Tiles [tile_begin, tile_end) of the first expert.
+std::span<const std::byte> PackedTilesOf(const PackedMatrix& w, uint32_t tile_begin, uint32_t tile_end);
 /// Bytes of one expert's matrix.
 size_t PackedBytes(WeightType type, uint32_t outputs, uint32_t inputs);
 
@@ -67,9 +69,10 @@ struct MatmulKernels {
   void (*quantize_rows)(const float* values, uint32_t rows, uint32_t inputs, uint32_t row_begin, uint32_t row_end,
                         std::byte* out);
   /// out[r * out_stride + o] = sum_i W[o][i] x[r][i] for all rows r and the outputs o of tiles [tile_begin, tile_end)
-  /// of the given expert; outputs past w.outputs are not written.
+  /// of the given expert; outputs past w.outputs are not written. next: what this thread reads after this call, if it
+  /// is known; where many rows compute for long, memory is asked for it meanwhile.
   void (*matmul)(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, uint32_t tile_end,
-                 float* out, size_t out_stride, std::byte* scratch);
+                 float* out, size_t out_stride, std::byte* scratch, std::span<const std::byte> next);
 };
 
 const MatmulKernels& MatmulKernelsFor(Isa isa);

@@ -98,7 +98,7 @@ void Matmul(benchmark::State& state, Case c) {
                       for (uint32_t i = next++; i < steps * copies; i = next++) {
                         const uint32_t tile = i % steps * kStep;
                         kernels.matmul(w, i / steps, x.View(), tile, std::min(tile + kStep, w.tiles()), out.data(),
-                                       c.outputs, scratch[member.index()].data());
+                                       c.outputs, scratch[member.index()].data(), {});
                       }
                     }));
     benchmark::ClobberMemory();

@@ -139,8 +139,9 @@ void FloatTile(WeightType type, uint32_t inputs, const std::byte* tile, uint32_t
 }
 
 void Matmul(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, uint32_t tile_end,
-            float* out, size_t out_stride, std::byte* scratch) {
+            float* out, size_t out_stride, std::byte* scratch, std::span<const std::byte> next) {
   (void)scratch;
+  (void)next;
   const size_t tile_bytes = PackedTileBytes(w.type, w.inputs);
   const std::byte* data = w.data + expert * PackedBytes(w.type, w.outputs, w.inputs);
   for (uint32_t tile = tile_begin; tile < tile_end; ++tile) {

@@ -104,7 +104,7 @@ TEST(MatmulScalar, MeetsDoublePrecision) {
     const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom);
     const test::Rows x = test::QuantizedOf(rng.Floats(static_cast<size_t>(rows) * inputs), rows, inputs, type);
     std::vector<float> got(rows * outputs);
-    MatmulKernelsFor(Isa::kScalar).matmul(m.View(), 0, x.View(), 0, m.View().tiles(), got.data(), outputs, nullptr);
+    MatmulKernelsFor(Isa::kScalar).matmul(m.View(), 0, x.View(), 0, m.View().tiles(), got.data(), outputs, nullptr, {});
     for (uint32_t r = 0; r < rows; ++r) {
       const std::vector<double> xs = x.Dequantized(r);
       for (uint32_t o = 0; o < outputs; ++o) {
@@ -126,7 +126,7 @@ TEST(MatmulScalar, MeetsDoublePrecision) {
 void ExpectEqualsTwin(const Matrix& m, const test::Rows& x, uint32_t expert, Prng& rng, std::string_view what) {
   const uint32_t tiles = m.View().tiles(), stride = m.outputs + static_cast<uint32_t>(rng.Range(0, 3));
   std::vector<float> want(static_cast<size_t>(x.rows) * stride, -7.0f);
-  MatmulKernelsFor(Isa::kScalar).matmul(m.View(), expert, x.View(), 0, tiles, want.data(), stride, nullptr);
+  MatmulKernelsFor(Isa::kScalar).matmul(m.View(), expert, x.View(), 0, tiles, want.data(), stride, nullptr, {});
   const test::Guarded scratch(MatmulScratchBytes(m.inputs)), packed(m.packed.size()), quantized(x.quantized.size());
   const test::Guarded values(x.values.size() * sizeof(float));
   std::copy_n(m.packed.data(), packed.size(), packed.data());
@@ -141,7 +141,7 @@ void ExpectEqualsTwin(const Matrix& m, const test::Rows& x, uint32_t expert, Prn
     uint32_t begin = 0;
     while (begin < tiles) {  // any split into tiles gives the same
       const auto end = static_cast<uint32_t>(rng.Range(begin + 1, tiles));
-      kernels.table->matmul(w, expert, input, begin, end, out, stride, scratch.data());
+      kernels.table->matmul(w, expert, input, begin, end, out, stride, scratch.data(), PackedTilesOf(w, 0, begin % 2));
       begin = end;
     }
     ASSERT_EQ(0, std::memcmp(want.data(), out, want.size() * sizeof(float)))
@@ -198,8 +198,8 @@ TEST(Matmul, PicksTheExpert) {
       const size_t expert_bytes = RowBytes(type, inputs) * outputs;
       PackTiles(type, outputs, inputs, m.rows.data() + e * expert_bytes, 0, one.View().tiles(), one.packed.data());
       std::vector<float> want(rows * outputs), got(rows * outputs);
-      MatmulKernelsFor(Isa::kScalar).matmul(one.View(), 0, x.View(), 0, 3, want.data(), outputs, nullptr);
-      MatmulKernelsFor(Isa::kScalar).matmul(m.View(), e, x.View(), 0, 3, got.data(), outputs, nullptr);
+      MatmulKernelsFor(Isa::kScalar).matmul(one.View(), 0, x.View(), 0, 3, want.data(), outputs, nullptr, {});
+      MatmulKernelsFor(Isa::kScalar).matmul(m.View(), e, x.View(), 0, 3, got.data(), outputs, nullptr, {});
       EXPECT_EQ(0, std::memcmp(want.data(), got.data(), want.size() * 4)) << InfoOf(type).name;
     }
   }

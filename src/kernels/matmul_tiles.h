@@ -236,6 +236,7 @@ struct Job {
   MatmulInput x;
   float* out;
   size_t out_stride;
+  std::span<const std::byte> next;  // what is read after the last tiles
 };
 
 // How far ahead of use one row's weights are asked for: at 10 bytes a cycle, 4 KiB are 400 cycles, about DRAM's
@@ -405,7 +406,8 @@ void QuantizedTiles(const Job& job, uint32_t tile, uint32_t tile_end, std::byte*
       for (uint32_t t = 0; t < 2; ++t, to += static_cast<size_t>(job.inputs) * kTileOutputs) {
         UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, to);
       }
-      const Ahead ahead{job.packed + (tile + 2) * job.tile_bytes, tile + 4 <= tile_end ? 2 * job.tile_bytes : 0};
+      Ahead ahead{job.next.data(), job.next.size()};
+      if (tile + 4 <= tile_end) ahead = {job.packed + (tile + 2) * job.tile_bytes, 2 * job.tile_bytes};
       RowGroups<M, kType, true, M::kTiles, kLeast, M::kRows>(job, tile, tile + 2, scratch, ahead);
     }
   }
@@ -475,10 +477,10 @@ void FloatTiles(const Job& job, uint32_t tile, uint32_t tile_end) {
 
 template <class M>
 void TiledMatmul(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, uint32_t tile_end,
-                 float* out, size_t out_stride, std::byte* scratch) {
+                 float* out, size_t out_stride, std::byte* scratch, std::span<const std::byte> next) {
   using enum WeightType;
   const std::byte* packed = w.data + expert * PackedBytes(w.type, w.outputs, w.inputs);
-  const Job job = {w.inputs, w.outputs, PackedTileBytes(w.type, w.inputs), packed, x, out, out_stride};
+  const Job job = {w.inputs, w.outputs, PackedTileBytes(w.type, w.inputs), packed, x, out, out_stride, next};
   switch (w.type) {
     case kF32:
       return FloatTiles<M, kF32>(job, tile_begin, tile_end);

@@ -278,6 +278,11 @@ size_t PackedTileBytes(WeightType type, uint32_t inputs) {
   return inputs / f.chunk_inputs * static_cast<size_t>(f.chunk_bytes) + tail;
 }
 
+std::span<const std::byte> PackedTilesOf(const PackedMatrix& w, uint32_t tile_begin, uint32_t tile_end) {
+  const size_t tile_bytes = PackedTileBytes(w.type, w.inputs);
+  return {w.data + tile_begin * tile_bytes, (tile_end - tile_begin) * tile_bytes};
+}
+
 size_t PackedBytes(WeightType type, uint32_t outputs, uint32_t inputs) {
   return PackedTileBytes(type, inputs) * ((static_cast<size_t>(outputs) + kTileOutputs - 1) / kTileOutputs);
 }

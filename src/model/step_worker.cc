@@ -9,11 +9,44 @@
 namespace bedplate {
 namespace {
 
+// Where so many rows go through a matrix, arithmetic takes longer than reading: weights can be asked for ahead.
+constexpr uint32_t kRowsToReadAhead = 9;
+
 // Tiles that a thread claims at once: small enough to balance, large enough that claiming costs nothing. An even
-// number, since tiles of many rows go in pairs.
-uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads) {
-  return std::clamp((tiles / (threads * 12) + 1) / 2 * 2, 2u, 32u);
+// number, since tiles of many rows go in pairs. Who reads ahead holds two claims, so each is half as large.
+uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads, uint32_t rows) {
+  const uint32_t claims = threads * (rows < kRowsToReadAhead ? 12 : 24);
+  return std::clamp((tiles / claims + 1) / 2 * 2, 2u, 32u);
 }
+
+// The part of a matrix whose turn comes when that of its first tiles does.
+std::span<const std::byte> FirstOf(const PackedMatrix& m, uint32_t tile_begin, uint32_t tile_end) {
+  return PackedTilesOf(m, tile_begin, std::min(tile_begin + 2, tile_end));
+}
+
+// Chunks of work as one thread claims them from the counter that all share. A thread that reads ahead claims one more
+// before it works on the last, so that it knows what it will read.
+class Claims {
+ public:
+  Claims(std::atomic<uint32_t>& counter, bool ahead) : counter_(counter), ahead_(ahead) {
+    now_ = Claim();
+    if (ahead_) next_ = Claim();
+  }
+  [[nodiscard]] uint32_t now() const { return now_; }
+  /// A number that no chunk has where the next one isn't known.
+  [[nodiscard]] uint32_t next() const { return next_; }
+  void Advance() {
+    now_ = ahead_ ? next_ : Claim();
+    if (ahead_) next_ = Claim();
+  }
+
+ private:
+  uint32_t Claim() { return counter_.fetch_add(1, std::memory_order_relaxed); }
+
+  std::atomic<uint32_t>& counter_;
+  const bool ahead_;
+  uint32_t now_ = 0, next_ = UINT32_MAX;
+};
 
 constexpr size_t kScratchAlign = 64;
 size_t Aligned(size_t bytes) {
@@ -132,22 +165,33 @@ void StepWorker::Project(std::span<const Linear* const> linears, std::span<float
                          Done done) {
   uint32_t total = 0;
   for (const Linear* linear : linears) total += linear->matrix.tiles();
-  const uint32_t at_once = TilesAtOnce(total, member_.count());
+  const uint32_t at_once = TilesAtOnce(total, member_.count(), input.rows);
   uint32_t chunks = 0;
   for (const Linear* linear : linears) chunks += (linear->matrix.tiles() + at_once - 1) / at_once;
-  std::byte* scratch = c_.buffers.matmul_scratch[member_.index()];
-  for (;;) {
-    uint32_t chunk = next_task().fetch_add(1, std::memory_order_relaxed);
-    if (chunk >= chunks) break;
+  struct Chunk {
+    size_t linear = 0;
+    uint32_t begin = 0, end = 0;  // tiles
+  };
+  const auto at = [&](uint32_t chunk) {
     size_t i = 0;
     for (uint32_t n; chunk >= (n = (linears[i]->matrix.tiles() + at_once - 1) / at_once); ++i) chunk -= n;
-    const PackedMatrix& m = linears[i]->matrix;
-    const uint32_t begin = chunk * at_once, end = std::min(begin + at_once, m.tiles());
-    c_.matmul.matmul(m, 0, input, begin, end, outs[i], m.outputs, scratch);
-    const uint32_t first = begin * kTileOutputs, count = std::min(end * kTileOutputs, m.outputs) - first;
+    return Chunk{i, chunk * at_once, std::min((chunk + 1) * at_once, linears[i]->matrix.tiles())};
+  };
+  std::byte* scratch = c_.buffers.matmul_scratch[member_.index()];
+  for (Claims claims(next_task(), input.rows >= kRowsToReadAhead); claims.now() < chunks; claims.Advance()) {
+    const Chunk chunk = at(claims.now());
+    const PackedMatrix& m = linears[chunk.linear]->matrix;
+    std::span<const std::byte> next;
+    if (claims.next() < chunks) {
+      const Chunk then = at(claims.next());
+      next = FirstOf(linears[then.linear]->matrix, then.begin, then.end);
+    }
+    c_.matmul.matmul(m, 0, input, chunk.begin, chunk.end, outs[chunk.linear], m.outputs, scratch, next);
+    const uint32_t first = chunk.begin * kTileOutputs, count = std::min(chunk.end * kTileOutputs, m.outputs) - first;
+    const std::vector<float>& bias = linears[chunk.linear]->bias;
     for (uint32_t r = 0; r < input.rows; ++r) {
-      float* out = outs[i] + size_t{r} * m.outputs + first;
-      if (!linears[i]->bias.empty()) c_.vector.add(out, linears[i]->bias.data() + first, count, out);
+      float* out = outs[chunk.linear] + size_t{r} * m.outputs + first;
+      if (!bias.empty()) c_.vector.add(out, bias.data() + first, count, out);
       done(r, first, count, out);
     }
   }
@@ -287,14 +331,15 @@ void StepWorker::GatedHidden(const LayerWeights& layer) {
   const PackedMatrix& gate = layer.gate.matrix;
   const PackedMatrix& up = layer.up.matrix;
   const auto activate = c_.config.activation == Activation::kSilu ? c_.vector.silu_multiply : c_.vector.gelu_multiply;
-  const uint32_t at_once = TilesAtOnce(gate.tiles(), member_.count());
+  const uint32_t at_once = TilesAtOnce(gate.tiles(), member_.count(), input.rows);
+  const uint32_t chunks = (gate.tiles() + at_once - 1) / at_once;
   std::byte* scratch = b.matmul_scratch[member_.index()];
-  for (;;) {
-    const uint32_t begin = next_task().fetch_add(1, std::memory_order_relaxed) * at_once;
-    if (begin >= gate.tiles()) break;
-    const uint32_t end = std::min(begin + at_once, gate.tiles());
-    c_.matmul.matmul(gate, 0, input, begin, end, b.gate, gate.outputs, scratch);
-    c_.matmul.matmul(up, 0, input, begin, end, b.hidden, up.outputs, scratch);
+  for (Claims claims(next_task(), input.rows >= kRowsToReadAhead); claims.now() < chunks; claims.Advance()) {
+    const uint32_t begin = claims.now() * at_once, end = std::min(begin + at_once, gate.tiles());
+    std::span<const std::byte> next;
+    if (claims.next() < chunks) next = FirstOf(gate, claims.next() * at_once, gate.tiles());
+    c_.matmul.matmul(gate, 0, input, begin, end, b.gate, gate.outputs, scratch, FirstOf(up, begin, end));
+    c_.matmul.matmul(up, 0, input, begin, end, b.hidden, up.outputs, scratch, next);
     const uint32_t first = begin * kTileOutputs, count = std::min(end * kTileOutputs, gate.outputs) - first;
     for (uint32_t r = 0; r < input.rows; ++r) {
       const size_t at = size_t{r} * gate.outputs + first;
