@@ -71,9 +71,9 @@ struct Case {
 
 void Matmul(benchmark::State& state, Case c) {
   Prng rng(1);
-  // As many copies (experts) as make 96 MiB for few rows: the weights of a step do not stay in any cache.
+  // As many copies (experts) as make 96 MiB, but for prompts: the weights of a step do not stay in any cache.
   const size_t bytes = PackedBytes(c.type, c.outputs, c.inputs);
-  const auto copies = static_cast<uint32_t>(c.rows > 8 ? 1 : std::max<size_t>(1, (size_t{96} << 20) / bytes));
+  const auto copies = static_cast<uint32_t>(c.rows > 64 ? 1 : std::max<size_t>(1, (size_t{96} << 20) / bytes));
   const test::Matrix small = test::RandomMatrix(rng, c.type, 64, c.inputs, test::Fill::kRandom);
   Buffer packed = std::move(Buffer::Allocate(bytes * copies).value());
   const size_t small_bytes = PackedBytes(c.type, 64, c.inputs);
@@ -95,10 +95,17 @@ void Matmul(benchmark::State& state, Case c) {
     constexpr uint32_t kStep = 8;
     const uint32_t steps = (w.tiles() + kStep - 1) / kStep;
     best = std::min(best, Seconds(team, [&](ThreadTeam::Member member) {
-                      for (uint32_t i = next++; i < steps * copies; i = next++) {
-                        const uint32_t tile = i % steps * kStep;
-                        kernels.matmul(w, i / steps, x.View(), tile, std::min(tile + kStep, w.tiles()), out.data(),
-                                       c.outputs, scratch[member.index()].data(), {});
+                      const auto tiles = [&](uint32_t i) {
+                        return std::pair(i % steps * kStep, std::min(i % steps * kStep + kStep, w.tiles()));
+                      };
+                      for (uint32_t i = next++, then = next++; i < steps * copies; i = then, then = next++) {
+                        const auto [begin, end] = tiles(i);
+                        PackedMatrix other = w;
+                        other.data += then / steps * bytes;
+                        kernels.matmul(
+                            w, i / steps, x.View(), begin, end, out.data(), c.outputs, scratch[member.index()].data(),
+                            then < steps * copies ? PackedTilesOf(other, tiles(then).first, tiles(then).first + 2)
+                                                  : std::span<const std::byte>());
                       }
                     }));
     benchmark::ClobberMemory();
