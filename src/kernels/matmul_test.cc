@@ -168,7 +168,7 @@ TEST(Matmul, ExtremesDoNotOverflow) {
   Prng rng(TestSeed());
   for (const WeightType type : test::AllTypes()) {
     for (const test::Fill fill : {test::Fill::kHigh, test::Fill::kLow, test::Fill::kMost}) {
-      for (const uint32_t rows : {1u, 5u, 30u}) {
+      for (const uint32_t rows : {1u, 5u, 13u, 30u}) {
         const uint32_t inputs = InfoOf(type).block_elements == 256 ? 512 : 96;
         const Matrix m = test::RandomMatrix(rng, type, 33, inputs, fill);
         std::vector<float> values(static_cast<size_t>(rows) * inputs);

@@ -16,8 +16,8 @@
 /// caps it at about 70 % of the dot products' peak.
 ///
 /// Few rows (groups of up to M::kFewRows): codes are unpacked in registers, again for each group. Many rows (M::kRows):
-/// two tiles at a time are unpacked to bytes in scratch, 64 bytes a line (K * 32 bytes: L2), and all row groups read
-/// them there. Scales are always read from the packed tile.
+/// the first row group of two tiles leaves its bytes in scratch, 64 a line (K * 32 bytes: L2), and the others read them
+/// there. Scales are always read from the packed tile.
 
 #include "kernels/inline.h"
 #include "kernels/matmul.h"
@@ -31,12 +31,6 @@ namespace {
 // ---- The exact dot product of a block
 // --------------------------------------------------------------------------------
 
-/// A tile as a row group walks it.
-struct TileCursor {
-  const std::byte* header;  // of the chunk
-  const std::byte* codes;   // of the block: packed planes, or unpacked lines
-};
-
 template <class M, int kTiles, int kRows>
 BP_INLINE void PinAll(typename M::Ints (&sum)[kTiles][kRows]) {
   for (int t = 0; t < kTiles; ++t) {
@@ -45,7 +39,7 @@ BP_INLINE void PinAll(typename M::Ints (&sum)[kTiles][kRows]) {
 }
 
 /// Sums in 16 bits (see the top). dot[tile][row] = float(exact integer with offsets and sub-scales in) * d[tile].
-template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
 BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const typename M::Floats* d,
                        typename M::Floats (&dot)[kTiles][kRows]) {
   using Ints = typename M::Ints;
@@ -69,7 +63,7 @@ BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock
       constexpr int kOrder = decltype(index)::value;
       constexpr int kLine = kOneSum && f.has_nibbles ? NibbleOrder(kOrder) : kGroup * kLines + kOrder;
       typename M::Bytes w[kTiles];
-      for (int t = 0; t < kTiles; ++t) w[t] = Line<M, kType, kUnpacked, kLine>(tiles[t].codes);
+      for (int t = 0; t < kTiles; ++t) w[t] = Line<M, kType, kSource, kLine>(tiles[t]);
       for (int r = 0; r < kRows; ++r) {
         const Ints four = M::Broadcast4(x[r]->q + 4 * kLine);
         for (int t = 0; t < kTiles; ++t) sum[t][r] = M::Add16(sum[t][r], M::DotPairs(w[t], four));
@@ -90,7 +84,7 @@ BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock
 }
 
 /// Signed weights without VNNI: each line is widened on its own.
-template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
 BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
                          const typename M::Floats* d, typename M::Floats (&dot)[kTiles][kRows]) {
   using Ints = typename M::Ints;
@@ -101,7 +95,7 @@ BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlo
   Unrolled<0, 8>(BP_EACH {
     constexpr int kLine = decltype(index)::value;
     for (int t = 0; t < kTiles; ++t) {
-      const typename M::SignedLine w = M::PrepareSigned(Line<M, kType, kUnpacked, kLine>(tiles[t].codes));
+      const typename M::SignedLine w = M::PrepareSigned(Line<M, kType, kSource, kLine>(tiles[t]));
       for (int r = 0; r < kRows; ++r) sum[t][r] = M::DotSigned(sum[t][r], w, M::Broadcast4(x[r]->q + 4 * kLine));
     }
     PinAll<M>(sum);
@@ -116,7 +110,7 @@ BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlo
 }
 
 /// VNNI: all in 32 bits. Signed weights are met as weight + 128.
-template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
 BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const typename M::Floats* d,
                        typename M::Floats (&dot)[kTiles][kRows]) {
   using Ints = typename M::Ints;
@@ -143,7 +137,7 @@ BP_INLINE void DotIn32(const TileCursor* tiles, uint32_t k, const QuantizedBlock
       constexpr int kLine = !kPer16 && f.has_nibbles ? NibbleOrder(kOrder) : kGroup * kLines + kOrder;
       typename M::Bytes w[kTiles];
       for (int t = 0; t < kTiles; ++t) {
-        w[t] = Line<M, kType, kUnpacked, kLine>(tiles[t].codes);
+        w[t] = Line<M, kType, kSource, kLine>(tiles[t]);
         if constexpr (kIsSigned<kType>) w[t] = M::FlipSigns(w[t]);
       }
       for (int r = 0; r < kRows; ++r) {
@@ -198,17 +192,17 @@ BP_INLINE void AddMins(const TileCursor* tiles, uint32_t k, const QuantizedBlock
 }
 
 /// A block's steps of all chains of the group.
-template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
 BP_INLINE void BlockSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
                           const typename M::Floats* d, const typename M::Floats* m,
                           typename M::Floats (&acc)[kTiles][kRows]) {
   typename M::Floats dot[kTiles][kRows];
   if constexpr (M::kDotsInInt32) {
-    DotIn32<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, dot);
+    DotIn32<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, dot);
   } else if constexpr (kIsSigned<kType>) {
-    DotSigned<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, dot);
+    DotSigned<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, dot);
   } else {
-    DotIn16<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, dot);
+    DotIn16<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, dot);
   }
   for (int t = 0; t < kTiles; ++t) {
     for (int r = 0; r < kRows; ++r) {
@@ -243,9 +237,9 @@ struct Job {
 // latency.
 constexpr size_t kPrefetchAhead = 4096;
 
-/// The packed tiles that are unpacked next, of which each row group of the present ones asks for its part. Unpacking
-/// reads memory and computes little, row groups compute and read L2: one after the other, each would wait for what the
-/// other leaves idle. (16 rows of a 1.5B model: 130 ms of arithmetic, 35 ms of reading a gigabyte.)
+/// The packed tiles that come next, of which each row group of the present ones asks for its part: the group that
+/// unpacks them would else wait for memory. (32 rows of a 1.5B model: 100 ms of arithmetic on two cores, 25 ms of
+/// reading a gigabyte.)
 struct Ahead {
   const std::byte* from = nullptr;
   size_t bytes = 0;    // 0: nothing
@@ -269,10 +263,12 @@ class PartAhead {
   size_t step_;
 };
 
-/// Rows [row, row + kRows) times tiles [tile, tile + kTiles). ahead: only of unpacked tiles.
-template <class M, WeightType kType, bool kUnpacked, int kTiles, int kRows>
-__attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t row, const std::byte* unpacked,
+/// Rows [row, row + kRows) times tiles [tile, tile + kTiles). lines, ahead: not of kPacked.
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
+__attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t row, std::byte* lines,
                                         const Ahead& ahead, uint32_t part) {
+  constexpr bool kPacked = kSource == Source::kPacked, kHasCodes = kSource != Source::kUnpacked;
+  constexpr bool kStreams = kPacked && kTiles == 1;  // asks for its own tile ahead of use, rather than for the next
   using Floats = typename M::Floats;
   constexpr PackedFormat f = kFormat<kType>;
   constexpr uint32_t kChunkBlocks = f.chunk_inputs / kInputBlock;
@@ -285,7 +281,7 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   const std::byte* header[kTiles];
   for (int t = 0; t < kTiles; ++t) {
     header[t] = job.packed + (tile + static_cast<size_t>(t)) * job.tile_bytes;
-    if constexpr (kUnpacked) tiles[t].codes = unpacked + static_cast<size_t>(t) * job.inputs * kTileOutputs;
+    if constexpr (!kPacked) tiles[t].lines = lines + static_cast<size_t>(t) * job.inputs * kTileOutputs;
   }
   Floats acc[kTiles][kRows], d[kTiles], m[kTiles];
   for (int t = 0; t < kTiles; ++t) {
@@ -294,14 +290,14 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   PartAhead part_ahead(ahead, part, (blocks + kChunkBlocks - 1) / kChunkBlocks);
   for (uint32_t begin = 0; begin < blocks; begin += kChunkBlocks) {
     const uint32_t count = blocks - begin < kChunkBlocks ? blocks - begin : kChunkBlocks;
-    if constexpr (kUnpacked) part_ahead.Step();
+    if constexpr (!kStreams) part_ahead.Step();
     for (int t = 0; t < kTiles; ++t) {
       tiles[t].header = header[t];
-      if constexpr (!kUnpacked) tiles[t].codes = header[t] + f.header_bytes;
+      if constexpr (kHasCodes) tiles[t].codes = header[t] + f.header_bytes;
       header[t] += f.chunk_bytes;
       if constexpr (f.d_count == 1) d[t] = M::LoadF16(tiles[t].header);
       if constexpr (f.d_count == 1 && f.has_min) m[t] = M::LoadF16(tiles[t].header + f.m_at);
-      if constexpr (!kUnpacked) {
+      if constexpr (kStreams) {
         for (uint32_t at = 0; at < f.header_bytes; at += 64) __builtin_prefetch(tiles[t].header + kPrefetchAhead + at);
       }
     }
@@ -309,12 +305,15 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
       for (int t = 0; t < kTiles; ++t) {
         if constexpr (f.d_count != 1) d[t] = M::LoadF16(tiles[t].header + 32 * k);
         if constexpr (f.d_count != 1 && f.has_min) m[t] = M::LoadF16(tiles[t].header + f.m_at + 32 * k);
-        if constexpr (!kUnpacked) {
+        if constexpr (kStreams) {
           for (uint32_t at = 0; at < f.block_bytes; at += 64) __builtin_prefetch(tiles[t].codes + kPrefetchAhead + at);
         }
       }
-      BlockSteps<M, kType, kUnpacked, kTiles, kRows>(tiles, k, x, d, m, acc);
-      for (int t = 0; t < kTiles; ++t) tiles[t].codes += kUnpacked ? 512 : f.block_bytes;
+      BlockSteps<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, m, acc);
+      for (int t = 0; t < kTiles; ++t) {
+        if constexpr (kHasCodes) tiles[t].codes += f.block_bytes;
+        if constexpr (!kPacked) tiles[t].lines += kInputBlock * kTileOutputs;
+      }
       for (int r = 0; r < kRows; ++r) ++x[r];
     }
   }
@@ -344,22 +343,30 @@ constexpr int LeastGroup(int rows, int at_most) {
 /// All rows in as few groups of up to kRows as there can be, their sizes as even as can be: a group of few rows takes
 /// nearly as long as one of many, since its chains wait for each other. kLeast: the smallest size that can come of it
 /// (each size is a kernel to compile). A group takes all of tiles [tile, tile_end) before the next one, so that its x
-/// comes from far away once.
-template <class M, WeightType kType, bool kUnpacked, int kTiles, int kLeast, int kRows>
-void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, const std::byte* unpacked, Ahead ahead) {
+/// comes from far away once. kUnpack: the first group leaves their lines in `lines`, for the others: it waits for its
+/// multiplications meanwhile, which unpacking has none of.
+template <class M, WeightType kType, bool kUnpack, int kTiles, int kLeast, int kRows>
+void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, std::byte* lines, Ahead ahead) {
   const uint32_t rows = job.x.rows, groups = static_cast<uint32_t>(GroupsOf(static_cast<int>(rows), kRows));
   ahead.parts = groups * ((tile_end - tile) / kTiles);
   uint32_t part = 0;
   for (uint32_t group = 0; group < groups; ++group) {
     const uint32_t row = rows * group / groups, size = rows * (group + 1) / groups - row;
-    const std::byte* lines = unpacked;
+    std::byte* at = lines;
     for (uint32_t t = tile; t < tile_end; t += kTiles) {
       Unrolled<kLeast, kRows + 1>(BP_EACH {
         constexpr int kSize = decltype(index)::value;
-        if (size == kSize) RowGroup<M, kType, kUnpacked, kTiles, kSize>(job, t, row, lines, ahead, part);
+        if (size != kSize) return;
+        if constexpr (!kUnpack) {
+          RowGroup<M, kType, Source::kPacked, kTiles, kSize>(job, t, row, at, ahead, part);
+        } else if (group == 0) {
+          RowGroup<M, kType, Source::kUnpacking, kTiles, kSize>(job, t, row, at, ahead, part);
+        } else {
+          RowGroup<M, kType, Source::kUnpacked, kTiles, kSize>(job, t, row, at, ahead, part);
+        }
       });
       ++part;
-      if constexpr (kUnpacked) lines += static_cast<size_t>(kTiles) * job.inputs * kTileOutputs;
+      if constexpr (kUnpack) at += static_cast<size_t>(kTiles) * job.inputs * kTileOutputs;
     }
   }
 }
@@ -367,25 +374,9 @@ void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, const std::byte
 // ---- Unpacking for many rows
 // -----------------------------------------------------------------------------------------
 
-/// Rows from which unpacking to scratch pays: it costs about as much as one row group spends on unpacking.
+/// Rows from which unpacking to scratch pays.
 template <class M>
-constexpr int kManyRows = 2 * M::kFewRows + 1;
-
-template <class M, WeightType kType>
-__attribute__((noinline)) void UnpackTile(const std::byte* tile, uint32_t inputs, std::byte* to) {
-  constexpr PackedFormat f = kFormat<kType>;
-  constexpr uint32_t kChunkBlocks = f.chunk_inputs / kInputBlock;
-  const uint32_t blocks = inputs / kInputBlock;
-  for (uint32_t block = 0; block < blocks; ++block) {
-    const std::byte* from = tile + static_cast<size_t>(block / kChunkBlocks) * f.chunk_bytes + f.header_bytes +
-                            static_cast<size_t>(block % kChunkBlocks) * f.block_bytes;
-    Unrolled<0, 8>(BP_EACH {
-      constexpr int kLine = decltype(index)::value;
-      M::Store(to + 64 * kLine, PackedLine<M, kType, kLine>(from));
-    });
-    to += 512;
-  }
-}
+constexpr int kManyRows = M::kFewRows + 4;
 
 template <class M, WeightType kType>
 void PackedTiles(const Job& job, uint32_t tile, uint32_t tile_end) {
@@ -396,20 +387,12 @@ template <class M, WeightType kType>
 void QuantizedTiles(const Job& job, uint32_t tile, uint32_t tile_end, std::byte* scratch) {
   constexpr int kLeast = LeastGroup(kManyRows<M>, M::kRows);
   if (job.x.rows < kManyRows<M>) return PackedTiles<M, kType>(job, tile, tile_end);
-  if constexpr (kFormat<kType>.has_bytes) {  // nothing to unpack
-    for (; tile + M::kTiles <= tile_end; tile += M::kTiles) {
-      RowGroups<M, kType, false, M::kTiles, kLeast, M::kRows>(job, tile, tile + M::kTiles, nullptr, {});
-    }
-  } else {
-    for (; tile + 2 <= tile_end; tile += 2) {
-      std::byte* to = scratch;
-      for (uint32_t t = 0; t < 2; ++t, to += static_cast<size_t>(job.inputs) * kTileOutputs) {
-        UnpackTile<M, kType>(job.packed + (tile + t) * job.tile_bytes, job.inputs, to);
-      }
-      Ahead ahead{job.next.data(), job.next.size()};
-      if (tile + 4 <= tile_end) ahead = {job.packed + (tile + 2) * job.tile_bytes, 2 * job.tile_bytes};
-      RowGroups<M, kType, true, M::kTiles, kLeast, M::kRows>(job, tile, tile + 2, scratch, ahead);
-    }
+  constexpr bool kUnpack = !kFormat<kType>.has_bytes;
+  constexpr uint32_t kStep = kUnpack ? 2 : M::kTiles;
+  for (; tile + kStep <= tile_end; tile += kStep) {
+    Ahead ahead{job.next.data(), job.next.size()};
+    if (tile + 2 * kStep <= tile_end) ahead = {job.packed + (tile + kStep) * job.tile_bytes, kStep * job.tile_bytes};
+    RowGroups<M, kType, kUnpack, M::kTiles, kLeast, M::kRows>(job, tile, tile + kStep, scratch, ahead);
   }
   PackedTiles<M, kType>(job, tile, tile_end);
 }

@@ -66,13 +66,26 @@ BP_INLINE typename M::Bytes PackedLine(const std::byte* block) {
   }
 }
 
-template <class M, WeightType kType, bool kUnpacked, int kLine>
-BP_INLINE typename M::Bytes Line(const std::byte* block) {
-  if constexpr (kUnpacked) {
-    return M::Load(block + 64 * kLine);
-  } else {
-    return PackedLine<M, kType, kLine>(block);
-  }
+/// Where a row group finds a block's lines.
+enum class Source {
+  kPacked,     // in the packed block
+  kUnpacking,  // there, and it leaves them unpacked for the groups after it
+  kUnpacked,   // where such a group left them
+};
+
+/// A tile as a row group walks it.
+struct TileCursor {
+  const std::byte* header;  // of the chunk
+  const std::byte* codes;   // of the packed block; not of kUnpacked
+  std::byte* lines;         // of the unpacked block; not of kPacked
+};
+
+template <class M, WeightType kType, Source kSource, int kLine>
+BP_INLINE typename M::Bytes Line(const TileCursor& tile) {
+  if constexpr (kSource == Source::kUnpacked) return M::Load(tile.lines + 64 * kLine);
+  const typename M::Bytes line = PackedLine<M, kType, kLine>(tile.codes);
+  if constexpr (kSource == Source::kUnpacking) M::Store(tile.lines + 64 * kLine, line);
+  return line;
 }
 
 /// Lines in the order 0 4 1 5 2 6 3 7 share the loads of nibble planes; used where all 8 make one sum.
