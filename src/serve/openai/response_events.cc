@@ -6,6 +6,11 @@
 #include "serve/generation.h"
 
 namespace bedplate::openai {
+namespace {
+
+constexpr std::string_view kPing = ": ping\n\n";
+
+}  // namespace
 
 std::string_view FirstEvent(std::string_view text) {
   const size_t end = text.find("\n\n");
@@ -110,13 +115,15 @@ void EventTail::Wake() {
 void EventTail::Pump() {
   const auto client = client_.lock();
   if (!client || !log_ || ended_) return;
-  if (!std::exchange(streaming_, true)) {
-    client->StartStream(StreamHead({{"content-type", "text/event-stream; charset=utf-8"}}));
-  }
-  while (!client->blocked()) {  // OnWritable comes back here
+  bool head_waits = !std::exchange(streaming_, true);
+  if (head_waits) client->StartStream(StreamHead({{"content-type", "text/event-stream; charset=utf-8"}}));
+  // A head goes out with what is sent after it. Until then it counts as unsent, by which the client may seem blocked;
+  // so something is sent with it whatever blocked() says.
+  while (head_waits || !client->blocked()) {  // OnWritable comes back here
     const EventLog::Next next = log_->At(next_);
     if (next.event.has_value()) {
       client->Send(*next.event);
+      head_waits = false;
       ++next_;
       said_something_ = true;
       continue;
@@ -124,6 +131,8 @@ void EventTail::Pump() {
     if (next.ended) {
       ended_ = true;
       client->Finish();
+    } else if (head_waits) {
+      client->Send(kPing);
     }
     return;
   }
@@ -143,7 +152,7 @@ void EventTail::OnWritable() {
 void EventTail::OnTick() {
   const auto client = client_.lock();
   if (!client || !streaming_ || ended_ || std::exchange(said_something_, false) || client->blocked()) return;
-  client->Send(": ping\n\n");
+  client->Send(kPing);
 }
 
 }  // namespace bedplate::openai

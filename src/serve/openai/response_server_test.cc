@@ -44,6 +44,7 @@ class ResponseServer : public testing::Test {
     served_.reset();
     ServerOptions options = QuietOptions();
     options.objects = store == nullptr ? store_.get() : store;
+    options.write_queue_bytes = write_queue_bytes_;
     served_ = std::make_unique<Served>(mode, std::move(options), std::make_unique<AnyKey>());
   }
   RawAnswer Post(std::string_view path, std::string_view body, std::string_view key = "a") {
@@ -65,6 +66,7 @@ class ResponseServer : public testing::Test {
                             FakeEngine::Finished(submitted.request, 2)});
   }
 
+  size_t write_queue_bytes_ = ServerOptions{}.write_queue_bytes;
   const std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<Served> served_;
 };
@@ -198,6 +200,27 @@ TEST_F(ResponseServer, AStreamInTheBackgroundCanBeFollowedAgain) {
   const std::string rest = Get(Cat("/v1/responses/", id, "?stream=true&starting_after=4")).body;
   EXPECT_TRUE(whole.ends_with(rest));
   EXPECT_NE(rest.substr(0, rest.find('}')).find("\"sequence_number\":5,"), std::string::npos) << rest;
+}
+
+// As servers are that keep books: nothing is taken while something is unsent, and a head is that, too.
+TEST_F(ResponseServer, AStreamInTheBackgroundIsToldWhereEachWriteIsAwaited) {
+  write_queue_bytes_ = 0;
+  Start(FakeEngine::Mode::kHold);
+  RawClient client(served_->port());
+  ASSERT_TRUE(client.Send(
+      PostText("/v1/responses", Body(R"("input":"Hi","background":true,"stream":true)"), "Authorization: a\r\n")));
+  const auto head = client.ReadUntil("event: response.queued\n");
+  ASSERT_TRUE(head.has_value());
+  const std::string id = head->substr(head->find("\"id\":\"resp_") + 6, 5 + 32);
+  const auto submitted = engine().WaitFor(0);
+  RawClient follower(served_->port());
+  ASSERT_TRUE(
+      follower.Send(GetText(Cat("/v1/responses/", id, "?stream=true&starting_after=1"), "Authorization: a\r\n")));
+  EXPECT_TRUE(follower.ReadUntil("\r\n\r\n").has_value()) << "a head, where there is no event yet";
+  submitted.events->Push({FakeEngine::Read(submitted.request)});
+  TellTheRest(submitted);
+  EXPECT_TRUE(client.ReadUntil("event: response.completed\n").has_value());
+  EXPECT_TRUE(follower.ReadUntil("event: response.completed\n").has_value());
 }
 
 TEST_F(ResponseServer, CancellingFreesTheEngine) {
