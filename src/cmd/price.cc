@@ -26,6 +26,15 @@ void AppendText(std::string_view name, const std::string& value, Json::Object& a
   if (!value.empty()) arguments.emplace_back(std::string(name), value);
 }
 
+/// What was used this month and is charged to nobody.
+void PrintUnpriced(const Json& unpriced) {
+  if (unpriced.as_array().empty()) return;
+  fmt::print("\nUnpriced this month, so that it costs nothing:\n");
+  PrintTable(unpriced,
+             {{"TENANT", "tenant"}, {"MODEL", "model"}, {"METER", "meter"}, {"TOKENS", "tokens", ColumnKind::kNumber}});
+  fmt::print("A price that is added now counts for requests from now on.\n");
+}
+
 Status RunPrice(const PriceOptions& options) {
   Json::Object arguments;
   AppendText("tenant", options.tenant, arguments);
@@ -56,6 +65,7 @@ Status RunPrice(const PriceOptions& options) {
                                                                    {"PER", "per", ColumnKind::kNumber},
                                                                    {"FROM", "from_at", ColumnKind::kTime},
                                                                    {"TO", "to_at", ColumnKind::kTime}});
+  if (!adds) PrintUnpriced(*done.Find("unpriced"));
   return Status::Ok();
 }
 
@@ -80,6 +90,9 @@ void AddPriceCommand(Program& program) {
   command.Add("--json", &options->json, "print JSON");
   command.Footer(
       "A price is never changed: another one is added, and holds from its beginning on.\n"
+      "Cached tokens without a price of their own cost what the prompt's do, reasoning what the output's does. Tokens "
+      "of "
+      "the\nprompt or the output without a price cost nothing: `list` and `bedplate usage` call them unpriced.\n"
       "Examples:\n"
       "  bedplate price add --model smollm2-135m --meter output --amount 0.60\n"
       "  bedplate price add --tenant acme --meter prompt --amount 0.05 --from 2027-01-01 --to 2027-02-01\n"

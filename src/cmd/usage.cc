@@ -28,6 +28,7 @@ constexpr TableColumn kPromptColumn{"PROMPT", "prompt_tokens", ColumnKind::kNumb
     kCachedColumn{"CACHED", "cached_tokens", ColumnKind::kNumber},
     kOutputColumn{"OUTPUT", "output_tokens", ColumnKind::kNumber},
     kReasoningColumn{"REASONING", "reasoning_tokens", ColumnKind::kNumber},
+    kUnpricedColumn{"UNPRICED", "unpriced_tokens", ColumnKind::kNumber},
     kCostColumn{"DOLLARS", "cost", ColumnKind::kNumber};
 
 // Titles of the names that lines can be grouped by.
@@ -46,6 +47,14 @@ Result<Json::Object> ArgumentsFrom(const UsageOptions& options) {
   return arguments;
 }
 
+int64_t UnpricedIn(const Json& object) {
+  return object.Find("unpriced_tokens")->as_int();
+}
+
+bool AnyUnpriced(const Json& data) {
+  return std::ranges::any_of(data.as_array(), [](const Json& line) { return UnpricedIn(line) != 0; });
+}
+
 Status ListRequests(const UsageOptions& options, Json::Object arguments) {
   arguments.emplace_back("limit", static_cast<int64_t>(options.limit));
   BP_ASSIGN_OR_RETURN(const Json done, DoInOffice(options.store, "request.list", arguments));
@@ -53,17 +62,19 @@ Status ListRequests(const UsageOptions& options, Json::Object arguments) {
     PrintJson(done);
     return Status::Ok();
   }
-  PrintTable(*done.Find("data"), {{"TIME", "time_at", ColumnKind::kTime},
-                                  {"REQUEST", "request"},
-                                  {"TENANT", "tenant"},
-                                  {"PROJECT", "project"},
-                                  {"KEY", "key"},
-                                  {"MODEL", "model"},
-                                  kPromptColumn,
-                                  kCachedColumn,
-                                  kOutputColumn,
-                                  kReasoningColumn,
-                                  kCostColumn});
+  std::vector<TableColumn> columns = {{"TIME", "time_at", ColumnKind::kTime},
+                                      {"REQUEST", "request"},
+                                      {"TENANT", "tenant"},
+                                      {"PROJECT", "project"},
+                                      {"KEY", "key"},
+                                      {"MODEL", "model"},
+                                      kPromptColumn,
+                                      kCachedColumn,
+                                      kOutputColumn,
+                                      kReasoningColumn};
+  if (AnyUnpriced(*done.Find("data"))) columns.push_back(kUnpricedColumn);
+  columns.push_back(kCostColumn);
+  PrintTable(*done.Find("data"), columns);
   return Status::Ok();
 }
 
@@ -92,6 +103,8 @@ Status RunUsage(const UsageOptions& options) {
   } else {
     columns.insert(columns.end(), {kPromptColumn, kCachedColumn, kOutputColumn, kReasoningColumn});
   }
+  const int64_t unpriced = UnpricedIn(*done.Find("total"));
+  if (unpriced != 0) columns.push_back(kUnpricedColumn);
   columns.push_back(kCostColumn);
   fmt::print("From {} to {}\n", UtcTimeText(done.Find("from_at")->as_int()), UtcTimeText(done.Find("to_at")->as_int()));
   if (done.Find("data")->as_array().empty()) {
@@ -100,6 +113,9 @@ Status RunUsage(const UsageOptions& options) {
   }
   PrintTable(*done.Find("data"), columns);
   fmt::print("In all ${}\n", done.Find("total")->Find("cost")->as_string());
+  if (unpriced != 0) {
+    fmt::print("{} tokens had no price and are in no cost: `bedplate price list` says which.\n", unpriced);
+  }
   return Status::Ok();
 }
 

@@ -213,7 +213,10 @@ Result<std::optional<Sha256::Digest>> HashAt(Database& database, std::string_vie
 
 Result<int64_t> LastTotal(Database& database, AccountId payer, int64_t price_number) {
   const std::string id = IdBytes(payer.value);
-  Statement last(database, "SELECT total_after FROM charges WHERE payer = ? AND price = ? ORDER BY usage DESC LIMIT 1");
+  // Two meters of one event may be charged at it; the later one has the sum.
+  Statement last(
+      database,
+      "SELECT total_after FROM charges WHERE payer = ? AND price = ? ORDER BY usage DESC, meter DESC LIMIT 1");
   BP_ASSIGN_OR_RETURN(const bool row, last.Blob(id).Int(price_number).Step());
   return row ? last.IntAt(0) : 0;
 }

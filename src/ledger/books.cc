@@ -306,13 +306,16 @@ Result<std::vector<Charge>> Books::Rate(const UsageEvent& event, AccountId payer
   for (size_t i = 0; i < kMeters; ++i) {
     const auto meter = static_cast<Meter>(i + 1);
     const int64_t quantity = event.quantities[i];
-    const PriceList::Numbered* const price = prices_.Find({.tenant = event.tenant,
-                                                           .model = event.model,
-                                                           .tier = event.tier,
-                                                           .meter = meter,
-                                                           .at_unix_us = event.occurred_unix_us});
+    const PriceList::Numbered* const price = prices_.FindCharged({.tenant = event.tenant,
+                                                                  .model = event.model,
+                                                                  .tier = event.tier,
+                                                                  .meter = meter,
+                                                                  .at_unix_us = event.occurred_unix_us});
     if (quantity == 0 || price == nullptr) continue;
-    BP_ASSIGN_OR_RETURN(const int64_t total, TotalOf({payer, price->number}));
+    BP_ASSIGN_OR_RETURN(int64_t total, TotalOf({payer, price->number}));
+    for (const Charge& before : charges) {  // of the meter that this one's price is of
+      if (before.price_number == price->number) total = before.total_after;
+    }
     BP_ASSIGN_OR_RETURN(const Picodollars amount, ChargeOf(price->price, total, quantity));
     charges.push_back({.meter = meter,
                        .price_number = price->number,

@@ -74,8 +74,8 @@ class Books {
   Result<Outcome> AddPrice(const Price& price);
   /// Claims the event's number, rates it, and charges it to the payer, all together or nothing: by posting the reserve
   /// if it is still open, and what that doesn't cover by a transfer of its own. Transfers' ids are made from the
-  /// event's key. Meters without a price cost nothing. Without a settlement nobody is charged. `also` is written with
-  /// it: transfers in other units, such as those of token budgets.
+  /// event's key. What has no price (FindCharged) costs nothing. Without a settlement nobody is charged. `also` is
+  /// written with it: transfers in other units, such as those of token budgets.
   Result<RecordedUsage> RecordUsage(const UsageEvent& event, const std::optional<Settlement>& settlement,
                                     std::span<const Transfer> also = {});
   /// Ends the open period at `end`, which lies after the last one's end and not in the future (kInvalidArgument).

@@ -286,7 +286,10 @@ class History {
   void Charge(const UsageEvent& event, const Settlement& settlement, int64_t number) {
     Int128 owed = 0;
     for (size_t meter = 0; meter < kMeters; ++meter) {
-      const size_t price = PriceOf(event, meter);
+      size_t price = PriceOf(event, meter);
+      // Cached tokens without a price of their own cost what the prompt's do, reasoning what the output's does.
+      constexpr size_t kStandIn[] = {0, 0, 2, 2, 4};
+      if (price == model_.prices.size()) price = PriceOf(event, kStandIn[meter]);
       if (price == model_.prices.size() || event.quantities[meter] == 0) continue;
       size_t payer = 0;
       while (model_.accounts[payer].Id() != settlement.payer) ++payer;
@@ -323,7 +326,7 @@ class History {
     Touched(charge);
   }
   /// Which of the model's prices holds; their number where none does.
-  [[nodiscard]] size_t PriceOf(const UsageEvent& event, size_t meter) const {
+  [[nodiscard]] size_t PriceOf(const UsageEvent& event, size_t meter) const {  // of that meter alone
     size_t best = model_.prices.size();
     for (size_t i = 0; i < model_.prices.size(); ++i) {
       const Price& price = model_.prices[i];

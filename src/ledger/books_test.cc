@@ -226,6 +226,37 @@ TEST_F(BooksTest, UsageIsChargedOnceWhateverIsToldTwice) {
   ExpectVerified();
 }
 
+TEST_F(BooksTest, CachedTokensAndReasoningAreNotFreeForWantOfAPrice) {
+  OpenAccounts();
+  ASSERT_TRUE(books_->AddPrice({.model = "m", .meter = Meter::kPrompt, .amount = {10}, .per = 3}).ok());
+  ASSERT_TRUE(books_->AddPrice({.model = "m", .meter = Meter::kOutput, .amount = {100}, .per = 7}).ok());
+  const Settlement settlement{.payer = payer_.Id(), .earner = earner_.Id()};
+  const auto use = [&](int64_t sequence, std::array<int64_t, kMeters> quantities) {
+    UsageEvent event = Event(sequence, 0, 0);
+    event.quantities = quantities;
+    return books_->RecordUsage(event, settlement)->usage;
+  };
+  const BookedUsage first = use(1, {1, 1, 1, 1, 5});
+  ASSERT_EQ(first.charges.size(), 4u) << "a fifth has no price";
+  const auto expect = [](const Charge& charge, Meter meter, int64_t price, int64_t total, int64_t amount) {
+    EXPECT_EQ(charge.meter, meter);
+    EXPECT_EQ(charge.price_number, price);
+    EXPECT_EQ(charge.total_after, total) << "of both";
+    EXPECT_TRUE(charge.amount.value == amount) << MeterName(meter);
+  };
+  expect(first.charges[0], Meter::kPrompt, 1, 1, 3);
+  expect(first.charges[1], Meter::kCached, 1, 2, 3);
+  expect(first.charges[2], Meter::kOutput, 2, 1, 14);
+  expect(first.charges[3], Meter::kReasoning, 2, 2, 14);
+  Reopen();
+  expect(use(2, {0, 1, 0, 0, 0}).charges.at(0), Meter::kCached, 1, 3, 4);
+  expect(use(3, {0, 0, 5, 0, 0}).charges.at(0), Meter::kOutput, 2, 7, 72);
+  EXPECT_TRUE(Of(payer_).debits_posted == 110) << "3 at 10/3 and 7 at 100/7: nothing is lost to rounding";
+  ASSERT_TRUE(books_->AddPrice({.model = "m", .meter = Meter::kCached, .amount = {1}, .per = 1}).ok());
+  expect(use(4, {0, 1, 0, 0, 0}).charges.at(0), Meter::kCached, 3, 1, 1);
+  ExpectVerified();
+}
+
 TEST_F(BooksTest, SettlingPostsTheReserve) {
   OpenAccounts();
   ASSERT_TRUE(books_->AddPrice({.model = "m", .meter = Meter::kOutput, .amount = {10}, .per = 1}).ok());

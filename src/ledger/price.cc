@@ -43,6 +43,20 @@ std::optional<Meter> ParseMeter(std::string_view name) {
   return static_cast<Meter>(at - std::begin(kMeterNames) + 1);
 }
 
+std::optional<Meter> MeterStoodInFor(Meter meter) {
+  switch (meter) {
+    case Meter::kCached:
+      return Meter::kPrompt;
+    case Meter::kReasoning:
+      return Meter::kOutput;
+    case Meter::kPrompt:
+    case Meter::kOutput:
+    case Meter::kAcceleratorMs:
+      break;
+  }
+  return std::nullopt;
+}
+
 Status CheckShape(const Price& price) {
   const auto wrong = [&](std::string_view what) { return Status::InvalidArgument(Cat(Words(price), " ", what)); };
   if (price.meter < Meter::kPrompt || price.meter > Meter::kAcceleratorMs) return wrong("is of no known meter");
@@ -142,6 +156,14 @@ const PriceList::Numbered* PriceList::Find(const Asked& asked) const {
     }
   }
   return best;
+}
+
+const PriceList::Numbered* PriceList::FindCharged(Asked asked) const {
+  const Numbered* const own = Find(asked);
+  const std::optional<Meter> other = MeterStoodInFor(asked.meter);
+  if (own != nullptr || !other) return own;
+  asked.meter = *other;
+  return Find(asked);
 }
 
 const PriceList::Numbered* PriceList::FindNumber(int64_t number) const {

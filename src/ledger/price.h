@@ -7,6 +7,8 @@
 /// so the charges of any events, in whatever order and pieces, sum to floor(P * Q / D), and each is what it would be
 /// without rounding to within one pico-dollar.
 ///
+/// Several meters may be charged at one price (MeterStoodInFor): they share its running total.
+///
 /// A price without an end holds until the next one of the same thing begins, and again when one that has an end is
 /// over: a standing price is changed by adding another, and an offer for a month needs nothing put back.
 ///
@@ -32,6 +34,9 @@ inline constexpr size_t kMeters = 5;
 inline constexpr std::string_view kMeterNames[] = {"prompt", "cached", "output", "reasoning", "accelerator-ms"};
 std::string_view MeterName(Meter meter);
 std::optional<Meter> ParseMeter(std::string_view name);
+/// Whose price tokens of this meter are charged at where they have none of their own: cached ones are of the prompt,
+/// reasoning is of the output. So a price that was forgotten makes nothing free.
+std::optional<Meter> MeterStoodInFor(Meter meter);
 
 struct Price {
   std::string tenant = {};  // whose; empty: everybody's who has none of its own
@@ -72,6 +77,9 @@ class PriceList {
     Meter meter = Meter::kPrompt;
     int64_t at_unix_us = 0;
   };
+  /// What it is charged at: the closest of its own meter, else the closest of the meter that stands in for it. nullptr:
+  /// there is neither, and it costs nothing.
+  [[nodiscard]] const Numbered* FindCharged(Asked asked) const;
   /// The closest: of the tenant before everybody's, then of the model before any, then of the tier before any; of
   /// several, the one that began last. nullptr: there is none.
   [[nodiscard]] const Numbered* Find(const Asked& asked) const;

@@ -192,6 +192,27 @@ TEST(Prices, TheClosestIsFound) {
   EXPECT_EQ(find("acme", "m", "flex", 500), 5);
   EXPECT_EQ(find("acme", "m", "flex", 1000), 0);
   EXPECT_EQ(list.Find({.meter = Meter::kOutput}), nullptr);
+}
+
+TEST(Prices, WhatHasNoneOfItsOwnIsChargedAtThatOfWhatItIsAPartOf) {
+  PriceList list;
+  list.Add(1, {.model = "m", .meter = Meter::kPrompt, .to_unix_us = 1000});
+  list.Add(2, {.model = "m", .meter = Meter::kOutput, .to_unix_us = 1000});
+  list.Add(3, {.tenant = "acme", .meter = Meter::kCached, .from_unix_us = 500, .to_unix_us = 1000});
+  const auto charged = [&](Meter meter, int64_t at, std::string_view model = "m") -> int64_t {
+    const auto* const price = list.FindCharged({.tenant = "acme", .model = model, .meter = meter, .at_unix_us = at});
+    return price == nullptr ? 0 : price->number;
+  };
+  EXPECT_EQ(charged(Meter::kPrompt, 5), 1);
+  EXPECT_EQ(charged(Meter::kCached, 499), 1);
+  EXPECT_EQ(charged(Meter::kCached, 500), 3) << "its own, even where the other is closer";
+  EXPECT_EQ(charged(Meter::kReasoning, 5), 2);
+  EXPECT_EQ(charged(Meter::kAcceleratorMs, 5), 0) << "a part of nothing";
+  EXPECT_EQ(charged(Meter::kCached, 1000), 0);
+  EXPECT_EQ(charged(Meter::kReasoning, 5, "other"), 0);
+}
+
+TEST(Prices, MetersHaveNames) {
   EXPECT_EQ(ParseMeter("accelerator-ms"), Meter::kAcceleratorMs);
   EXPECT_EQ(ParseMeter(MeterName(Meter::kCached)), Meter::kCached);
   EXPECT_FALSE(ParseMeter("tokens").has_value());

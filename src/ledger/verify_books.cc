@@ -234,7 +234,8 @@ class Verifier {
       if (charge == nullptr || charge->meter != meter) continue;
       ++next;
       const PriceList::Numbered* const price = prices_.FindNumber(charge->price_number);
-      if (price == nullptr || price->price.meter != meter || charge->quantity != quantity) return false;
+      if (price == nullptr || charge->quantity != quantity) return false;
+      if (price->price.meter != meter && price->price.meter != MeterStoodInFor(meter)) return false;
       int64_t& total = totals_[{*usage.payer, price->number}];
       const Result<Picodollars> amount = ChargeOf(price->price, total, quantity);
       if (!amount.ok() || *amount != charge->amount || charge->total_after != total + quantity) return false;

@@ -248,22 +248,24 @@ class AdminTold {
                        R"("disabled_at":"integer|null","spent?":"string","held?":"string","leased?":"string",)"
                        R"("left?":"string","period_from_at?":"integer","period_to_at?":"integer|null"})");
     AddExact("BudgetList", R"({"object":"=list","data":["#Budget"]})");
-    AddExact("PriceList", R"({"object":"=list","data":["#Price"]})");
+    AddExact("PriceList", R"({"object":"=list","data":["#Price"],"unpriced":[{"object":"=unpriced",)"
+                          R"("tenant":"string","model":"string","meter":"string","tokens":"integer"}]})");
     AddExact("UsageTotal", R"({"requests?":"integer","prompt_tokens?":"integer","cached_tokens?":"integer",)"
                            R"("output_tokens?":"integer","reasoning_tokens?":"integer","accelerator_ms?":"integer",)"
-                           R"("cost":"string"})");
+                           R"("unpriced_tokens":"integer","cost":"string"})");
     AddExact("UsageReport",
              R"({"object":"=list","from_at":"integer","to_at":"integer","bucket":"string","data":[{"object":"=usage",)"
              R"("from_at":"integer","to_at":"integer","tenant?":"string","project?":"string","key?":"string",)"
              R"("model?":"string","tier?":"string","end_user?":"string","meter?":"string","quantity?":"integer",)"
              R"("requests":"integer","prompt_tokens?":"integer","cached_tokens?":"integer",)"
              R"("output_tokens?":"integer","reasoning_tokens?":"integer","accelerator_ms?":"integer",)"
-             R"("cost":"string"}],"total":"#UsageTotal"})");
-    AddExact("RequestList",
-             Cat(R"({"object":"=list","data":[{"object":"=request","number":"integer","request":"string",)"
-                 R"("time_at":"integer","tenant":"string","project":"string","key":"string","model":"string",)"
-                 R"("tier":"string","end_user":"string",)",
-                 kTokenMembers, R"(,"cost":"string|null"}],"next_before":"integer|null"})"));
+             R"("unpriced_tokens":"integer","cost":"string"}],"total":"#UsageTotal"})");
+    AddExact(
+        "RequestList",
+        Cat(R"({"object":"=list","data":[{"object":"=request","number":"integer","request":"string",)"
+            R"("time_at":"integer","tenant":"string","project":"string","key":"string","model":"string",)"
+            R"("tier":"string","end_user":"string",)",
+            kTokenMembers, R"(,"unpriced_tokens":"integer","cost":"string|null"}],"next_before":"integer|null"})"));
     AddExact("RequestTrace", R"({"usage":["any"],"transfers":["any"]})");
   }
   std::string_view Kept(std::string text) { return texts_.emplace_back(std::move(text)); }

@@ -88,11 +88,11 @@ TEST_F(Organization, UsageIsChosenAndGrouped) {
 TEST_F(Organization, CostsAreWhatWasCharged) {
   const std::string range = Cat("start_time=", kFirst, "&end_time=", kFirst + kDay);
   const auto all = Ask("GET", Cat("/v1/organization/costs?", range), owner_);
-  // 1,007 of the prompt at a ten millionth of a dollar, 53 of the output at six.
-  EXPECT_NE(all.body.find(R"("amount":{"value":0.0001325,"currency":"usd"},"line_item":null)"), std::string::npos)
+  // 1,207 of the prompt, cached or not, at a ten millionth of a dollar, 63 of the output, reasoning or not, at six.
+  EXPECT_NE(all.body.find(R"("amount":{"value":0.0001585,"currency":"usd"},"line_item":null)"), std::string::npos)
       << all.body;
   const Json items = Page("costs", Cat(range, "&group_by[]=line_item&group_by[]=project_id"));
-  ASSERT_EQ(Results(items, 0).size(), 4U);
+  ASSERT_EQ(Results(items, 0).size(), 6U);
   const Json& first = Results(items, 0)[0];
   EXPECT_EQ(first.Find("project_id")->as_string(), "default");
   EXPECT_EQ(first.Find("line_item")->as_string(), "large, prompt");

@@ -81,12 +81,17 @@ export interface Budget {
   period_to_at?: number | null;
 }
 
+/// This month's tokens that had no price.
+export interface Unpriced { tenant: string; model: string; meter: string; tokens: number }
+export interface PriceList { data: Price[]; unpriced: Unpriced[] }
+
 export interface Used {
   requests: number;
   prompt_tokens: number;
   cached_tokens: number;
   output_tokens: number;
   reasoning_tokens: number;
+  unpriced_tokens: number;
   cost: string;
 }
 export interface UsageLine extends Used {
@@ -111,6 +116,7 @@ export interface UsedRequest {
   cached_tokens: number;
   output_tokens: number;
   reasoning_tokens: number;
+  unpriced_tokens: number;
   cost: string | null;
 }
 export interface RequestList { data: UsedRequest[]; next_before: number | null }

@@ -16,11 +16,11 @@ CostBound::CostBound(const PriceList& prices, std::string_view tenant, std::stri
   for (size_t m = 0; m < kMeters; ++m) {
     for (size_t moment = 0; moment < kMoments; ++moment) {
       const PriceList::Numbered* const found =
-          prices.Find({.tenant = tenant,
-                       .model = model,
-                       .tier = tier,
-                       .meter = static_cast<Meter>(m + 1),
-                       .at_unix_us = at_unix_us + static_cast<int64_t>(moment) * kSecondUs});
+          prices.FindCharged({.tenant = tenant,
+                              .model = model,
+                              .tier = tier,
+                              .meter = static_cast<Meter>(m + 1),
+                              .at_unix_us = at_unix_us + static_cast<int64_t>(moment) * kSecondUs});
       if (found != nullptr) rates_[m][moment] = {.amount = found->price.amount.value, .per = found->price.per};
     }
   }

@@ -18,8 +18,10 @@ Result<Json> Office::Do(const Caller& caller, std::string_view verb, const Json&
   switch (row->verb) {
     case TenantVerb::kPriceAdd:
       return AddPrice(actor, read);
-    case TenantVerb::kPriceList:
-      return ListPrices(actor, read);
+    case TenantVerb::kPriceList: {
+      BP_ASSIGN_OR_RETURN(const Actor reader, tenants_.ActorOf(caller, RowOf(TenantVerb::kUsageReport)));
+      return ListPrices(actor, reader, read);
+    }
     case TenantVerb::kUsageReport:
       return ReportUsageTo(actor, read);
     case TenantVerb::kRequestList:

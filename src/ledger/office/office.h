@@ -47,7 +47,10 @@ class Office {
   Result<Json> DoBudgets(const Caller& caller, const VerbRow& row, const Json& arguments);
   Status AddFigures(std::vector<Json::Object*> budgets);
   Result<Json> AddPrice(const Actor& actor, const Arguments& arguments);
-  Result<Json> ListPrices(const Actor& actor, const Arguments& arguments);
+  /// reader: the same caller, as far as they see usage.
+  Result<Json> ListPrices(const Actor& actor, const Actor& reader, const Arguments& arguments);
+  /// The month's tokens that had no price; empty names: of all.
+  Result<Json::Array> ListUnpriced(const Actor& actor, const std::string& tenant, const std::string& model) const;
   Result<Json> ReportUsageTo(const Actor& actor, const Arguments& arguments);
   Result<Json> ListRequests(const Actor& actor, const Arguments& arguments);
   Result<Json> ShowRequest(const Actor& actor, const Arguments& arguments);

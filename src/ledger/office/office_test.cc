@@ -119,7 +119,8 @@ TEST_F(OfficeTest, UsageIsSummedByNamesAndTime) {
   EXPECT_EQ(IntOf(line, "cached_tokens"), 20);
   EXPECT_EQ(IntOf(line, "output_tokens"), 116);
   EXPECT_EQ(IntOf(line, "reasoning_tokens"), 5);
-  EXPECT_EQ(TextOf(line, "cost"), "0.001441") << "1,108 at a millionth of a dollar, 111 at three";
+  EXPECT_EQ(TextOf(line, "cost"), "0.001476") << "1,128 at a millionth of a dollar, 116 at three";
+  EXPECT_EQ(IntOf(line, "unpriced_tokens"), 0);
 
   const Json daily = Did(kLocal, "usage.report", {{"from", 0}, {"bucket", "day"}, {"group_by", "model,tenant"}});
   ASSERT_EQ(DataOf(daily).size(), 3U);
@@ -127,18 +128,57 @@ TEST_F(OfficeTest, UsageIsSummedByNamesAndTime) {
   EXPECT_EQ(IntOf(DataOf(daily)[0], "to_at"), 86'400);
   EXPECT_EQ(TextOf(DataOf(daily)[0], "model"), "small");
   EXPECT_EQ(IntOf(DataOf(daily)[0], "requests"), 2);
-  EXPECT_EQ(TextOf(*daily.Find("total"), "cost"), "0.001441");
+  EXPECT_EQ(TextOf(*daily.Find("total"), "cost"), "0.001476");
 
   const Json meters =
       Did(kLocal, "usage.report", {{"from", 0}, {"group_by", Json::Array{"meter"}}, {"tenant", "acme"}});
-  ASSERT_EQ(DataOf(meters).size(), 2U);
+  ASSERT_EQ(DataOf(meters).size(), 4U);
   EXPECT_EQ(TextOf(DataOf(meters)[0], "meter"), "prompt");
   EXPECT_EQ(IntOf(DataOf(meters)[0], "quantity"), 1101);
-  EXPECT_EQ(TextOf(DataOf(meters)[1], "cost"), "0.000333");
+  EXPECT_EQ(TextOf(DataOf(meters)[1], "cost"), "0.00002");
+  EXPECT_EQ(TextOf(DataOf(meters)[2], "cost"), "0.000333");
 
   EXPECT_EQ(DidNot(kLocal, "usage.report", {{"group_by", "colour"}}).param(), "group_by");
   EXPECT_EQ(DidNot(kLocal, "usage.report", {{"bucket", "week"}}).param(), "bucket");
   EXPECT_EQ(DidNot(kLocal, "usage.report", {{"from", 10}, {"to", 10}}).param(), "from");
+}
+
+TEST_F(OfficeTest, WhatHasNoPriceIsSaidToHaveNone) {
+  const std::string member = NewCaller({{"tenant", "acme"}, {"project", "search"}, {"role", "member"}});
+  Did(kLocal, "price.add", {{"model", "small"}, {"meter", "prompt"}, {"amount", "1"}, {"from", 0}});
+  Use("acme", "search", member, "small", {100, 20, 10, 5, 7});
+  Use("acme", "search", "k2", "large", {1000, 0, 3, 0, 0});
+  Use("host", "default", "k3", "small", {4, 0, 0, 0, 0});
+  const Json models = Did(kLocal, "usage.report", {{"from", 0}, {"group_by", "model"}});
+  EXPECT_EQ(IntOf(DataOf(models)[0], "unpriced_tokens"), 1003) << "large: all";
+  EXPECT_EQ(TextOf(DataOf(models)[0], "cost"), "0.00");
+  EXPECT_EQ(IntOf(DataOf(models)[1], "unpriced_tokens"), 15) << "small: its output";
+  EXPECT_EQ(IntOf(*models.Find("total"), "unpriced_tokens"), 1018);
+  const Json meters = Did(kLocal, "usage.report", {{"from", 0}, {"group_by", "meter"}, {"model", "small"}});
+  ASSERT_EQ(DataOf(meters).size(), 5U);
+  EXPECT_EQ(IntOf(DataOf(meters)[1], "unpriced_tokens"), 0) << "cached";
+  EXPECT_EQ(IntOf(DataOf(meters)[3], "unpriced_tokens"), 5) << "reasoning";
+  const Json requests = Did(kLocal, "request.list", {{"from", 0}});
+  EXPECT_TRUE(DataOf(requests)[1].Find("cost")->is_null());
+  EXPECT_EQ(IntOf(DataOf(requests)[1], "unpriced_tokens"), 1003);
+  EXPECT_EQ(IntOf(DataOf(requests)[2], "unpriced_tokens"), 15);
+
+  const auto unpriced = [&](const Caller& caller, Json::Object arguments) {
+    const Json listed = Did(caller, "price.list", std::move(arguments));
+    std::string told;
+    for (const Json& one : listed.Find("unpriced")->as_array()) {
+      told += Cat(TextOf(one, "tenant"), " ", TextOf(one, "model"), " ", TextOf(one, "meter"), " ",
+                  IntOf(one, "tokens"), "; ");
+    }
+    return told;
+  };
+  EXPECT_EQ(unpriced(kLocal, {}),
+            "acme large prompt 1000; acme large output 3; acme small output 10; acme small reasoning 5; ");
+  EXPECT_EQ(unpriced(kLocal, {{"model", "large"}}), "acme large prompt 1000; acme large output 3; ");
+  EXPECT_EQ(unpriced(kLocal, {{"tenant", "host"}}), "");
+  EXPECT_EQ(unpriced(Caller::Key(member), {}), "acme small output 10; acme small reasoning 5; ") << "its own";
+  clock_.Advance(std::chrono::hours(31 * 24));
+  EXPECT_EQ(unpriced(kLocal, {}), "") << "of the month alone";
 }
 
 TEST_F(OfficeTest, EachRoleSeesItsPart) {

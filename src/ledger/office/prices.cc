@@ -72,7 +72,7 @@ Result<Json> Office::AddPrice(const Actor& actor, const Arguments& arguments) {
   return PriceJson(added);
 }
 
-Result<Json> Office::ListPrices(const Actor& actor, const Arguments& arguments) {
+Result<Json> Office::ListPrices(const Actor& actor, const Actor& reader, const Arguments& arguments) {
   BP_ASSIGN_OR_RETURN(const std::string tenant, arguments.Text("tenant", ""));
   BP_ASSIGN_OR_RETURN(const std::string model, arguments.Text("model", ""));
   BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead());
@@ -85,7 +85,8 @@ Result<Json> Office::ListPrices(const Actor& actor, const Arguments& arguments) 
     if (seen && wanted) data.push_back(PriceJson({.number = number, .price = price}));
     return Status::Ok();
   }));
-  return Json(Json::Object{{"object", "list"}, {"data", std::move(data)}});
+  BP_ASSIGN_OR_RETURN(Json::Array unpriced, ListUnpriced(reader, tenant, model));
+  return Json(Json::Object{{"object", "list"}, {"data", std::move(data)}, {"unpriced", std::move(unpriced)}});
 }
 
 }  // namespace bedplate

@@ -77,6 +77,7 @@ Json LineJson(const UsageQuery& query, const UsageLine& line) {
   }
   out.emplace_back("requests", line.requests);
   if (!line.meter) AppendTokens(line.quantities, out);
+  out.emplace_back("unpriced_tokens", line.unpriced_tokens);
   out.emplace_back("cost", DollarsText(line.cost));
   return Json(std::move(out));
 }
@@ -90,6 +91,7 @@ Json RequestJson(const UsedRequest& used) {
     out.emplace_back(std::string(UsageFieldName(static_cast<UsageField>(i))), used.names[i]);
   }
   AppendTokens(used.quantities, out);
+  out.emplace_back("unpriced_tokens", used.unpriced_tokens);
   out.emplace_back("cost", used.has_price ? Json(DollarsText(used.cost)) : Json());
   return Json(std::move(out));
 }
@@ -145,6 +147,7 @@ Result<Json> Office::ReportUsageTo(const Actor& actor, const Arguments& argument
     data.push_back(LineJson(query, line));
     total.requests += line.requests;
     for (size_t i = 0; i < kMeters; ++i) total.quantities[i] += line.quantities[i];
+    total.unpriced_tokens += line.unpriced_tokens;
     total.cost = total.cost + line.cost;
   }
   Json::Object out{{"object", "list"},
@@ -157,9 +160,32 @@ Result<Json> Office::ReportUsageTo(const Actor& actor, const Arguments& argument
     sum.emplace_back("requests", total.requests);
     AppendTokens(total.quantities, sum);
   }
+  sum.emplace_back("unpriced_tokens", total.unpriced_tokens);
   sum.emplace_back("cost", DollarsText(total.cost));
   out.emplace_back("total", std::move(sum));
   return Json(std::move(out));
+}
+
+Result<Json::Array> Office::ListUnpriced(const Actor& actor, const std::string& tenant,
+                                         const std::string& model) const {
+  UsageQuery query{.by = {UsageField::kTenant, UsageField::kModel}, .by_meter = true};
+  query.to_unix_us = (clock_.UnixSeconds() + 1) * kSecondUs;
+  query.from_unix_us = BucketBegin(Bucket::kMonth, query.to_unix_us - 1);
+  BP_RETURN_IF_ERROR(Narrow(actor, query));
+  if (!model.empty()) query.only[static_cast<size_t>(UsageField::kModel)] = {model};
+  BP_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenToRead());
+  BP_ASSIGN_OR_RETURN(const std::vector<UsageLine> lines, ReportUsage(*database, query));
+  Json::Array unpriced;
+  for (const UsageLine& line : lines) {
+    const std::string& of = line.names[static_cast<size_t>(UsageField::kTenant)];
+    if (line.unpriced_tokens == 0 || (!tenant.empty() && of != tenant)) continue;
+    unpriced.push_back(Json::Object{{"object", "unpriced"},
+                                    {"tenant", of},
+                                    {"model", line.names[static_cast<size_t>(UsageField::kModel)]},
+                                    {"meter", std::string(MeterName(*line.meter))},
+                                    {"tokens", line.unpriced_tokens}});
+  }
+  return unpriced;
 }
 
 Result<Json> Office::ListRequests(const Actor& actor, const Arguments& arguments) {

@@ -89,13 +89,23 @@ Status ReadCharge(const Statement& row, ReadEvent& event) {
   return Status::Ok();
 }
 
+int64_t UnpricedTokens(const ReadEvent& event, Meter meter) {
+  const size_t index = static_cast<size_t>(meter) - 1;
+  return meter == Meter::kAcceleratorMs || event.charges[index] ? 0 : event.used.quantities[index];
+}
+
 /// The rows of one event come one after another. False from the visit ends it.
 Status VisitEvents(Statement& select, const UsageQuery& query, const std::function<bool(const ReadEvent&)>& visit) {
   ReadEvent event;
   for (;;) {
     BP_ASSIGN_OR_RETURN(const bool found, select.Step());
     const bool next = !found || select.IntAt(0) != event.used.number;
-    if (next && event.used.number != 0 && IsWanted(event.used, query) && !visit(event)) return Status::Ok();
+    if (next && event.used.number != 0) {
+      for (size_t i = 0; i < kMeters; ++i) {
+        event.used.unpriced_tokens += UnpricedTokens(event, static_cast<Meter>(i + 1));
+      }
+      if (IsWanted(event.used, query) && !visit(event)) return Status::Ok();
+    }
     if (!found) return Status::Ok();
     if (next) {
       event = {};
@@ -148,11 +158,12 @@ Result<std::vector<UsageLine>> ReportUsage(Database& database, const UsageQuery&
   };
   const auto add_meter = [&](const ReadEvent& event, size_t meter) {
     const std::optional<Picodollars> charge = event.charges[meter - 1];
-    if (!charge) return;
+    if (!charge && event.used.quantities[meter - 1] == 0) return;
     UsageLine& line = line_of(event, meter);
     ++line.requests;
     line.quantities[meter - 1] += event.used.quantities[meter - 1];
-    line.cost = line.cost + *charge;
+    line.unpriced_tokens += UnpricedTokens(event, static_cast<Meter>(meter));
+    line.cost = line.cost + charge.value_or(Picodollars{});
   };
   const auto add = [&](const ReadEvent& event) {
     if (query.by_meter) {
@@ -161,6 +172,7 @@ Result<std::vector<UsageLine>> ReportUsage(Database& database, const UsageQuery&
       UsageLine& line = line_of(event, 0);
       ++line.requests;
       for (size_t i = 0; i < kMeters; ++i) line.quantities[i] += event.used.quantities[i];
+      line.unpriced_tokens += event.used.unpriced_tokens;
       line.cost = line.cost + event.used.cost;
     }
     return lines.size() <= query.lines_max;

@@ -45,7 +45,7 @@ struct UsageQuery {
   std::vector<UsageField> by = {};
   /// By UsageField: the values that count; none: all.
   std::array<std::vector<std::string>, kUsageFields> only = {};
-  bool by_meter = false;  // a line for each meter that was charged
+  bool by_meter = false;  // a line for each meter that was used
   size_t lines_max = 100'000;
 };
 
@@ -53,8 +53,9 @@ struct UsageLine {
   int64_t from_unix_us = 0;                          // of its bucket, or of the query
   std::array<std::string, kUsageFields> names = {};  // of the fields that were asked for
   std::optional<Meter> meter = {};                   // with by_meter
-  int64_t requests = 0;                              // with by_meter: those that were charged by it
+  int64_t requests = 0;                              // with by_meter: those that used it
   std::array<int64_t, kMeters> quantities = {};      // by Meter less 1
+  int64_t unpriced_tokens = 0;                       // of them, that had no price and so aren't in the cost
   Picodollars cost = {};
   bool operator==(const UsageLine&) const = default;
 };
@@ -69,6 +70,7 @@ struct UsedRequest {
   std::array<std::string, kUsageFields> names = {};
   std::array<int64_t, kMeters> quantities = {};
   int64_t occurred_unix_us = 0;
+  int64_t unpriced_tokens = 0;
   Picodollars cost = {};
   bool has_price = false;  // something of it was charged
 };

@@ -206,7 +206,13 @@ Result<Json::Array> LinesOf(Office& office, const Caller& caller, const PageQuer
     arguments.emplace_back(name, std::move(all));
   }
   BP_ASSIGN_OR_RETURN(const Json report, office.Do(caller, "usage.report", arguments));
-  return report.Find("data")->as_array();
+  Json::Array lines = report.Find("data")->as_array();
+  if (by_line_item) {  // what had no price was not charged
+    std::erase_if(lines, [](const Json& line) {
+      return line.Find("unpriced_tokens")->as_int() == line.Find("quantity")->as_int();
+    });
+  }
+  return lines;
 }
 
 std::string_view TextOf(const Json& line, std::string_view member) {

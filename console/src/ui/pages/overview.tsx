@@ -8,7 +8,7 @@ import { may_use_models, session, seesTenants } from "../../state/session.ts";
 import { addressOf } from "../view.ts";
 import { Chart, type ChartData } from "./chart.tsx";
 import { Empty, Money, PageFrame, Shown, useLoaded } from "./frame.tsx";
-import { groupsOf } from "./usage.tsx";
+import { groupsOf, Unpriced } from "./usage.tsx";
 
 const kLiveMs = 3000;
 const kTopMax = 6;
@@ -125,6 +125,7 @@ export function OverviewPage() {
                   note={live === null ? "the server does not say" : `${live.running} running, ${live.waiting} waiting`} />
               )}
             </dl>
+            <Unpriced tokens={value.month.total.unpriced_tokens} />
             {value.days.data.length === 0
               ? <Empty icon="chart-column" title="Nothing has been used in the last 30 days">
                 <p>{may_use_models.value ? <>Send a request with your key, or <a href="#/">ask a model something here</a>: what it costs shows up on this page.</> : "What requests cost shows up on this page as soon as there are some."}</p>

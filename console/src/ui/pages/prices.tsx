@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { read, write, type Price, type Tenant } from "../../api/admin.ts";
+import { read, write, type Price, type PriceList, type Tenant, type Unpriced } from "../../api/admin.ts";
 import { failureOf, type Failure } from "../../api/errors.ts";
 import { count } from "../../format/count.ts";
 import { dollarsFrom, parseDollars, roundMoney } from "../../format/money.ts";
@@ -124,10 +124,27 @@ export function useTenants(wanted: boolean): Loaded<Tenant[]> {
   return useLoaded(wanted && may("tenant.list") ? "tenants" : null, async (signal) => (await read<{ data: Tenant[] }>("/admin/v1/tenants", {}, signal)).data);
 }
 
+function UnpricedTable({ unpriced }: { unpriced: Unpriced[] }) {
+  return (
+    <section class="card">
+      <h2>Unpriced this month</h2>
+      <p class="note">Used, and in no cost. A price that is added now counts for requests from now on.</p>
+      <div class="table" tabIndex={0} role="region" aria-label="Unpriced">
+        <table>
+          <thead><tr><th scope="col">For what</th><th scope="col">Model</th><th scope="col">Tenant</th><th scope="col" class="number">Tokens</th></tr></thead>
+          <tbody>
+            {unpriced.map((one) => <tr key={`${one.tenant} ${one.model} ${one.meter}`}><th scope="row">{meterText(one.meter)}</th><td>{one.model}</td><td>{one.tenant}</td><td class="number">{count(one.tokens)}</td></tr>)}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
 const kStates = { now: "Now", later: "Later", over: "Over" } as const;
 
 export function PricesPage() {
-  const prices = useLoaded("prices", async (signal) => (await read<{ data: Price[] }>("/admin/v1/prices", {}, signal)).data);
+  const prices = useLoaded("prices", (signal) => read<PriceList>("/admin/v1/prices", {}, signal));
   const adds = may("price.add");
   const tenants = useTenants(adds);
   const adding = useSignal(false);
@@ -138,7 +155,7 @@ export function PricesPage() {
       actions={adds && <button type="button" class="button primary" onClick={() => { adding.value = true; }}><Icon name="plus" size={16} />Add a price</button>}>
       {adding.value && <AddPrice tenants={tenants.value ?? []} onClose={() => { adding.value = false; }} onDone={() => { adding.value = false; prices.again(); }} />}
       <Shown from={prices}>
-        {(list) => list.length === 0
+        {({ data: list, unpriced }) => <>{list.length === 0
           ? <Empty icon="tag" title="There are no prices yet">
             <p>{adds ? "Until there are, usage is counted and costs nothing. Add one for prompt tokens and one for output tokens to begin with." : "Usage is counted, and costs nothing."}</p>
           </Empty>
@@ -160,6 +177,8 @@ export function PricesPage() {
               </tbody>
             </table>
           </div>}
+          {unpriced.length !== 0 && <UnpricedTable unpriced={unpriced} />}
+        </>}
       </Shown>
     </PageFrame>
   );

@@ -53,7 +53,7 @@ function Row({ used, digits, tenants, projects, keys }: { used: UsedRequest; dig
       <td>{used.model}</td>
       <td class="number">{count(used.prompt_tokens)}</td>
       <td class="number">{count(used.output_tokens)}</td>
-      <td class="number">{used.cost === null ? <span class="soft">no price</span> : <Money amount={dollarsFrom(used.cost)} digits={digits} />}</td>
+      <td class="number">{used.cost === null ? <span class="soft">no price</span> : <><Money amount={dollarsFrom(used.cost)} digits={digits} />{used.unpriced_tokens !== 0 && <span class="soft" title={`${count(used.unpriced_tokens)} of its tokens have no price`}> + unpriced</span>}</>}</td>
     </tr>
   );
 }

@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import { read, type UsageLine, type UsageReport } from "../../api/admin.ts";
-import { count } from "../../format/count.ts";
+import { count, countOf } from "../../format/count.ts";
 import { csv } from "../../format/csv.ts";
 import { digitsFor, dollarsFrom, money, roundMoney } from "../../format/money.ts";
 import { bucketMark, bucketsIn, bucketText, dayField, kDay, timeText, type Bucket } from "../../format/time.ts";
@@ -68,10 +68,10 @@ function markOf(measure: Measure): (value: bigint) => string {
 }
 
 function downloadCsv(lines: UsageLine[], by: Filter, from: number, to: number): void {
-  const head = ["from (UTC)", "to (UTC)", by, ...(by === "key" ? ["key name"] : []), "requests", "prompt tokens", "of them cached", "output tokens", "of them reasoning", "cost (USD)"];
+  const head = ["from (UTC)", "to (UTC)", by, ...(by === "key" ? ["key name"] : []), "requests", "prompt tokens", "of them cached", "output tokens", "of them reasoning", "unpriced tokens", "cost (USD)"];
   const rows = lines.map((line) => [
     new Date(line.from_at * 1000).toISOString(), new Date(line.to_at * 1000).toISOString(), line[by] ?? "", ...(by === "key" ? [keyName(line.key ?? "")] : []),
-    line.requests, line.prompt_tokens, line.cached_tokens, line.output_tokens, line.reasoning_tokens, line.cost,
+    line.requests, line.prompt_tokens, line.cached_tokens, line.output_tokens, line.reasoning_tokens, line.unpriced_tokens, line.cost,
   ]);
   download(`bedplate-usage-by-${by}-${dayField(from)}-${dayField(to - kDay)}.csv`, "text/csv", csv([head, ...rows]));
 }
@@ -101,6 +101,12 @@ function GroupTable({ groups, report, by, hidden }: { groups: Group[]; report: U
       </table>
     </div>
   );
+}
+
+/// Said beside a cost that some of what was used is not in.
+export function Unpriced({ tokens }: { tokens: number }) {
+  if (tokens === 0) return null;
+  return <p class="warned"><Icon name="circle-alert" size={17} /><span>{countOf(tokens, "token")} without a price, in no cost here. <a href={addressOf("prices")}>Prices</a> says which.</span></p>;
 }
 
 /// What the chart draws, as numbers: a row for each bar, a column for each colour.
@@ -165,6 +171,7 @@ export function UsagePage() {
             <p>Requests to a model appear here as soon as they have ended. Choose a longer time, or <a href="#/">ask a model something</a>.</p>
           </Empty>
           : <>
+            <Unpriced tokens={value.total.unpriced_tokens} />
             <div class="usage-top">
               <section class="card" aria-label="Chart"><Chart data={data} onHover={setHovered} /></section>
               <GroupTable groups={groups} report={value} by={by} hidden={groups.length === 1} />
