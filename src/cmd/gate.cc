@@ -49,7 +49,13 @@ Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& sto
                       ServerMetering::Open(*gate.admission_, writer, files, clock, gate.budgets_.get()));
   BP_RETURN_IF_ERROR(gate.budgets_->Start());
   gate.office_ = std::make_unique<Office>(
-      *gate.tenants_, Office::BooksKept{.writer = &writer, .file = files.books, .budgets = gate.budgets_.get()}, clock);
+      *gate.tenants_,
+      Office::BooksKept{.writer = &writer,
+                        .file = files.books,
+                        .budgets = gate.budgets_.get(),
+                        .unbooked_before = [metering = gate.metering_.get()](
+                                               int64_t unix_us) { return metering->UnbookedBefore(unix_us); }},
+      clock);
   const auto state = gate.tenants_->state();
   LogInfo("the data folder's tenants are served",
           {{"tenants", Cat(state->tenants.size())}, {"keys", Cat(state->keys.size())}});

@@ -1,4 +1,5 @@
-// bedplate ledger: checks the books, shows what a request cost and why, and exports them for other programs.
+// bedplate ledger: checks the books, shows what a request cost and why, exports them for other programs, and closes
+// periods.
 #include <fmt/chrono.h>
 
 #include <algorithm>
@@ -10,6 +11,9 @@
 #include "cmd/ledger_files.h"
 #include "cmd/ledger_verify.h"
 #include "cmd/table.h"
+#include "cmd/tenant_access.h"
+#include "cmd/tenant_print.h"
+#include "cmd/time_text.h"
 #include "ledger/book_rows.h"
 #include "ledger/export_books.h"
 #include "ledger/reports/ledger_json.h"
@@ -22,7 +26,8 @@ struct LedgerOptions {
   std::string action;
   std::string id;
   std::string format = "ledger";
-  LedgerVerifyOptions verify;  // and what all three share
+  std::string end;
+  LedgerVerifyOptions verify;  // and what all share
 };
 
 Result<std::unique_ptr<Database>> OpenToRead(const LedgerFiles& files) {
@@ -95,22 +100,69 @@ Status RunExport(const LedgerOptions& options) {
   return Status::Ok();
 }
 
+Status RunClose(const LedgerOptions& options) {
+  Json::Object arguments;
+  BP_RETURN_IF_ERROR(AppendTime("--end", options.end, "end", arguments));
+  BP_ASSIGN_OR_RETURN(const Json closed, DoInOffice(options.verify.store, "period.close", arguments));
+  if (options.verify.json) {
+    PrintJson(closed);
+    return Status::Ok();
+  }
+  PrintTable(*closed.Find("trial_balance"), {{"ACCOUNT", "account"},
+                                             {"UNIT", "unit"},
+                                             {"DEBITS", "debits", ColumnKind::kNumber},
+                                             {"CREDITS", "credits", ColumnKind::kNumber}});
+  fmt::print(
+      "Period {} is closed: what was booked before {} doesn't change any more. What comes late is booked after it, as "
+      "a "
+      "correction.\n",
+      closed.Find("number")->as_int(), UtcTimeText(closed.Find("end_at")->as_int()));
+  return Status::Ok();
+}
+
+Status RunPeriods(const LedgerOptions& options) {
+  BP_ASSIGN_OR_RETURN(const Json listed, DoInOffice(options.verify.store, "period.list", Json(Json::Object{})));
+  if (options.verify.json) {
+    PrintJson(listed);
+    return Status::Ok();
+  }
+  if (listed.Find("data")->as_array().empty()) {
+    fmt::print("No period is closed.\n");
+    return Status::Ok();
+  }
+  PrintTable(*listed.Find("data"), {{"NUMBER", "number", ColumnKind::kNumber},
+                                    {"FROM", "from_at", ColumnKind::kTime},
+                                    {"END", "end_at", ColumnKind::kTime},
+                                    {"TRANSFERS", "transfers", ColumnKind::kNumber},
+                                    {"CLOSED BY", "closed_by"},
+                                    {"CLOSED", "closed_at", ColumnKind::kTime}});
+  return Status::Ok();
+}
+
+Status RunLedger(const LedgerOptions& options) {
+  if (options.action == "verify") return VerifyLedger(options.verify);
+  if (options.action == "show") return RunShow(options);
+  if (options.action == "export") return RunExport(options);
+  return options.action == "close" ? RunClose(options) : RunPeriods(options);
+}
+
 }  // namespace
 
 void AddLedgerCommand(Program& program) {
   auto options = std::make_shared<LedgerOptions>();
-  CommandLine command = program.Add("ledger", "Check the books, show what a request cost, export them", [options] {
-    if (options->action == "verify") return VerifyLedger(options->verify);
-    return options->action == "show" ? RunShow(*options) : RunExport(*options);
-  });
-  command.Add("ACTION", &options->action,
-              "verify: check every row, chain and balance, and the audit of tenants; show: trace one request to its "
-              "transfers; export: print the "
-              "transfers as plain-text accounting",
-              {.required = true, .choices = {"verify", "show", "export"}});
+  CommandLine command = program.Add("ledger", "Check the books, show what a request cost, export them, close periods",
+                                    [options] { return RunLedger(*options); });
+  command.Add(
+      "ACTION", &options->action,
+      "verify: check every row, chain and balance, and the audit of tenants; show: trace one request to its "
+      "transfers; export: print the "
+      "transfers as plain-text accounting; close: end the open period, for good; periods: those that are closed",
+      {.required = true, .choices = {"verify", "show", "export", "close", "periods"}});
   command.Add("ID", &options->id, "show: a request's id, a transfer's (32 hex digits), or PRODUCER/EPOCH/NUMBER");
   command.Add("--format", &options->format, "export: for which program",
               {.choices = {"ledger", "hledger", "beancount"}});
+  command.Add("--end", &options->end,
+              "close: 2027-02-01 or 2027-02-01T12:00:00Z, not included; default: this month's beginning");
   command.Add("--head", &options->verify.store.ledger_head,
               "verify: the file of the heads that were kept outside the data folder; default: beside the folder, under "
               "its name and .ledger-head",
@@ -121,12 +173,15 @@ void AddLedgerCommand(Program& program) {
               {.setting = "secret_file"});
   command.Add("--without-head", &options->verify.without_head,
               "verify: compare no head: what lost its end is not seen");
-  command.Add("--json", &options->verify.json, "verify, show: print one JSON object; amounts are decimal strings");
+  command.Add("--json", &options->verify.json, "print one JSON object; amounts are decimal strings");
   command.Footer(
-      "Reads ledger.sqlite3 and, to verify, tenants.sqlite3 in the data folder, also while a server writes them.\n"
+      "Reads ledger.sqlite3 and, to verify, tenants.sqlite3 in the data folder, also while a server writes them. To "
+      "close "
+      "is\ndone by the server, where one runs.\n"
       "Examples:\n"
       "  bedplate ledger verify\n"
       "  bedplate ledger show req_8f14e45f\n"
+      "  bedplate ledger close --end 2027-02-01\n"
       "  bedplate ledger export --format beancount > books.beancount && bean-check books.beancount\n"
       "  bedplate ledger export | ledger -f - balance");
 }

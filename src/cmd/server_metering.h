@@ -29,6 +29,8 @@ class ServerMetering {
   ServerMetering& operator=(const ServerMetering&) = delete;
 
   [[nodiscard]] Admission& admission() { return *admission_; }
+  /// How many requests that began before the time run, or aren't booked yet.
+  [[nodiscard]] size_t UnbookedBefore(int64_t unix_us) const { return recorder_->TakenBefore(unix_us); }
   /// What waits, how late it is, which slots are taken, what was refused.
   void AppendMetrics(std::string& page) const;
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/cat.h"
+#include "base/utc_time.h"
 
 namespace bedplate {
 namespace {
@@ -431,14 +432,25 @@ Result<size_t> Books::ExpireDue() {
   return due.size();
 }
 
-Result<PeriodClose> Books::ClosePeriod(int64_t end_unix_us, const std::string& closer) {
+Status Books::CheckClose(int64_t end_unix_us) const {
   if (end_unix_us <= open_from_unix_us_) {
-    return Status::InvalidArgument(
-        Cat("the open period begins at ", open_from_unix_us_, " us; ", end_unix_us, " does not end it"));
+    return Status(StatusCode::kConflict, Cat("the books are closed up to ", UtcText(open_from_unix_us_ / kSecondUs),
+                                             " already, and stay so; a period that is still open ends after that"))
+        .WithReason("already_closed");
   }
-  if (end_unix_us > clock_.UnixSeconds() * 1'000'000) {
-    return Status::InvalidArgument(Cat("the period's end, ", end_unix_us, " us, lies in the future"));
+  const int64_t now = clock_.UnixSeconds();
+  if (end_unix_us > now * kSecondUs) {
+    return Status::InvalidArgument(Cat("the period is not over: its end, ", UtcText(end_unix_us / kSecondUs),
+                                       ", lies in the future (it is ", UtcText(now),
+                                       "); close it then, or name an earlier end"))
+        .WithReason("period_not_over")
+        .WithParam("end");
   }
+  return Status::Ok();
+}
+
+Result<PeriodClose> Books::ClosePeriod(int64_t end_unix_us, const std::string& closer) {
+  BP_RETURN_IF_ERROR(CheckClose(end_unix_us));
   PeriodClose close;
   BP_RETURN_IF_ERROR(Alone([&]() -> Status {
     BP_ASSIGN_OR_RETURN(close, CloseInGroup(end_unix_us, closer));

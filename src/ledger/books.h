@@ -78,7 +78,10 @@ class Books {
   /// written with it: transfers in other units, such as those of token budgets.
   Result<RecordedUsage> RecordUsage(const UsageEvent& event, const std::optional<Settlement>& settlement,
                                     std::span<const Transfer> also = {});
-  /// Ends the open period at `end`, which lies after the last one's end and not in the future (kInvalidArgument).
+  /// Whether the open period may end then: after the last one's end (kConflict, reason "already_closed") and not in the
+  /// future (kInvalidArgument, reason "period_not_over").
+  [[nodiscard]] Status CheckClose(int64_t end_unix_us) const;
+  /// Ends the open period, where CheckClose allows it.
   Result<PeriodClose> ClosePeriod(int64_t end_unix_us, const std::string& closer);
 
   /// Expires the open reserves whose time is over; how many.

@@ -324,13 +324,13 @@ TEST_F(BooksTest, ClosedPeriodsDoNotChange) {
   clock_.Advance(std::chrono::seconds(100));
   ASSERT_TRUE(books_->Write(at(1, 10, 1)).ok());
   ASSERT_TRUE(books_->Write(at(2, 60, 20)).ok()) << "of the next period, written before the close";
-  EXPECT_EQ(books_->ClosePeriod(500 * kSecondUs, "ada").status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(books_->ClosePeriod(500 * kSecondUs, "ada").status().reason(), "period_not_over");
   const auto first = books_->ClosePeriod(50 * kSecondUs, "ada");
   ASSERT_TRUE(first.ok()) << first.status().message();
   ASSERT_EQ(first->trial_balance.size(), 2u);
   for (const auto& line : first->trial_balance) EXPECT_TRUE(line.debits + line.credits == 1);
-  EXPECT_EQ(books_->ClosePeriod(50 * kSecondUs, "ada").status().code(), StatusCode::kInvalidArgument);
-  EXPECT_EQ(books_->ClosePeriod(40 * kSecondUs, "ada").status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(books_->ClosePeriod(50 * kSecondUs, "ada").status().reason(), "already_closed");
+  EXPECT_EQ(books_->ClosePeriod(40 * kSecondUs, "ada").status().reason(), "already_closed");
   Reopen();
   ASSERT_TRUE(books_->Write(at(3, 11, 300)).ok());
   const auto late = *FindTransfer(books_->database(), IdOf(3));

@@ -42,6 +42,8 @@ constexpr std::string_view kNewBudgetExamples[] = {
 constexpr std::string_view kBudgetChange[] = {R"({"tenant":"acme","amount":"300"})",
                                               R"({"tenant":"acme","disabled":true})"};
 
+constexpr std::string_view kNewCloseExamples[] = {R"({"end":1735689600})", "{}"};
+
 /// Tokens as the APIs count them, and money as exact decimals.
 constexpr std::string_view kTokenMembers =
     R"("prompt_tokens":"integer","cached_tokens":"integer","output_tokens":"integer","reasoning_tokens":"integer",)"
@@ -107,6 +109,13 @@ ToldVerb Told(TenantVerb verb) {
       return {"Requests that were charged; the newest first.", "RequestList"};
     case kRequestShow:
       return {"One request: its usage, its charges and its transfers.", "RequestTrace"};
+    case kPeriodClose:
+      return {
+          "Closes the books up to a time: what is booked before it doesn't change any more, and what comes late is a "
+          "correction of the next period.",
+          "ClosedPeriod", kNewCloseExamples};
+    case kPeriodList:
+      return {"The periods that are closed.", "PeriodList"};
     case kSecretsRotate:
       return {"Adds a version to the secret file, and encrypts with it what was encrypted with others.",
               "SecretVersionList"};
@@ -250,6 +259,14 @@ class AdminTold {
     AddExact("BudgetList", R"({"object":"=list","data":["#Budget"]})");
     AddExact("PriceList", R"({"object":"=list","data":["#Price"],"unpriced":[{"object":"=unpriced",)"
                           R"("tenant":"string","model":"string","meter":"string","tokens":"integer"}]})");
+    constexpr std::string_view kPeriodMembers =
+        R"("object":"=period","number":"integer","from_at":"integer|null","end_at":"integer","closed_by":"string",)"
+        R"("closed_at":"integer","transfers":"integer","transfers_sha256":"string")";
+    AddExact("ClosedPeriod", Cat("{", kPeriodMembers,
+                                 R"(,"trial_balance":[{"account":"string","unit":"string","debits":"string",)"
+                                 R"("credits":"string"}]})"));
+    AddExact("PeriodList",
+             Cat(R"({"object":"=list","data":[{)", kPeriodMembers, R"(}],"open_from_at":"integer|null"})"));
     AddExact("UsageTotal", R"({"requests?":"integer","prompt_tokens?":"integer","cached_tokens?":"integer",)"
                            R"("output_tokens?":"integer","reasoning_tokens?":"integer","accelerator_ms?":"integer",)"
                            R"("unpriced_tokens":"integer","cost":"string"})");

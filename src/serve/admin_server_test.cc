@@ -136,6 +136,8 @@ TEST_F(AdminServer, NoRouteCrossesTenants) {
         if (from == to || (from == "host" && role == Role::kOwner)) continue;
         const std::string before = everything();
         for (const VerbRow& row : VerbRows()) {
+          // Of no tenant: the operator's billing may close them, its auditor list them (office_test.cc).
+          if (from == "host" && row.name.starts_with("period.")) continue;
           std::string path(row.route);
           const std::string subject = row.subject == "id"       ? targets.at(Role::kMember)
                                       : row.subject == "tenant" ? to
@@ -163,7 +165,8 @@ TEST_F(AdminServer, NoRouteCrossesTenants) {
       }
     }
   }
-  EXPECT_EQ(asked, (3 * 5 * 2 - 2) * VerbRows().size());
+  constexpr size_t kOfPeriods = 2 * 4 * 2;  // of the host's other roles, which nobody asked
+  EXPECT_EQ(asked, (3 * 5 * 2 - 2) * VerbRows().size() - kOfPeriods);
 }
 
 TEST_F(AdminServer, AKeyThatIsRevokedIsRefusedOnAnOpenConnectionToo) {

@@ -211,6 +211,8 @@ def matrix(place, check):
             continue
         before = everything()
         for verb, method, pattern, subject in routes():
+            if home == "host" and verb.startswith("period."):
+                continue  # of no tenant: its billing may close them, its auditor list them
             named = {"id": ids[to, "member"], "tenant": to, "request": requests[to], "": ""}.get(subject, f"only-{to}")
             path, body = pattern.replace("*", named), {}
             of_one = ("project.list", "project.create", "key.list", "key.create", "usage.report", "request.list", "price.add")

@@ -1,5 +1,6 @@
 #include "ledger/metering/flight_recorder.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/cat.h"
@@ -24,7 +25,11 @@ Result<std::unique_ptr<FlightRecorder>> FlightRecorder::Open(const std::filesyst
 }
 
 FlightRecorder::FlightRecorder(std::unique_ptr<FlightFile> file, FlightRecorderOptions options)
-    : file_(std::move(file)), options_(options), taken_((file_->slots() + kSlotsAWord - 1) / kSlotsAWord) {
+    : file_(std::move(file)),
+      options_(options),
+      taken_((file_->slots() + kSlotsAWord - 1) / kSlotsAWord),
+      began_(file_->slots()) {
+  for (std::atomic<int64_t>& began : began_) began.store(kFree);
   // What the last word has beyond the slots is never free.
   const uint32_t rest = file_->slots() % kSlotsAWord;
   if (rest != 0) taken_.back().store(~uint64_t{0} << rest);
@@ -53,6 +58,7 @@ Status FlightRecorder::ReadSlots() {
     FlightSlotContent content = ReadFlightSlot(cell, std::span(bytes).first<kDescriptorBytes>());
     taken_[i / kSlotsAWord].fetch_or(uint64_t{1} << i % kSlotsAWord);
     if (content.kind == FlightSlotContent::Kind::kTaken) {
+      began_[i].store(content.descriptor.started_unix_us);
       found_.push_back(
           {.slot = Slot(this, i, state->claim), .descriptor = std::move(content.descriptor), .usage = content.usage});
     } else if (content.kind == FlightSlotContent::Kind::kOverwritten) {
@@ -107,6 +113,7 @@ std::optional<FlightRecorder::Slot> FlightRecorder::TryClaim(FlightDescriptor de
   const uint64_t claim = static_cast<uint64_t>(descriptor.epoch) << kClaimNumberBits | number;
   WriteDescriptor(descriptor, claim, file_->DescriptorOf(*slot));
   Store(*slot, claim, {});
+  began_[*slot].store(descriptor.started_unix_us, std::memory_order_relaxed);
   return Slot(this, *slot, claim);
 }
 
@@ -116,8 +123,14 @@ void FlightRecorder::Store(uint32_t slot, uint64_t claim, const FlightUsage& usa
 }
 
 void FlightRecorder::Free(uint32_t slot) {
+  began_[slot].store(kFree, std::memory_order_relaxed);
   Store(slot, 0, {});
   taken_[slot / kSlotsAWord].fetch_and(~(uint64_t{1} << slot % kSlotsAWord), std::memory_order_release);
+}
+
+size_t FlightRecorder::TakenBefore(int64_t unix_us) const {
+  return static_cast<size_t>(std::ranges::count_if(
+      began_, [&](const std::atomic<int64_t>& began) { return began.load(std::memory_order_relaxed) < unix_us; }));
 }
 
 FlightRecorder::Health FlightRecorder::health() const {

@@ -83,6 +83,9 @@ class FlightRecorder {
   /// The descriptor's epoch becomes this one's. Its shape is right.
   std::optional<Slot> TryClaim(FlightDescriptor descriptor);
 
+  /// Slots that are taken by requests that began before the time: by those that run, or whose charge isn't durable yet.
+  [[nodiscard]] size_t TakenBefore(int64_t unix_us) const;
+
   struct Health {
     uint32_t slots = 0, taken = 0;
     uint32_t damaged = 0;  // that were found at the start
@@ -91,6 +94,7 @@ class FlightRecorder {
   [[nodiscard]] Health health() const;
 
  private:
+  static constexpr int64_t kFree = INT64_MAX;
   FlightRecorder(std::unique_ptr<FlightFile> file, FlightRecorderOptions options);
   Status ReadSlots();
   void PutAside(const std::string& damaged, const std::vector<uint32_t>& slots);
@@ -106,6 +110,7 @@ class FlightRecorder {
 
   std::vector<FlightCell> cells_;             // by slot; whoever claimed it has it
   std::vector<std::atomic<uint64_t>> taken_;  // a bit a slot
+  std::vector<std::atomic<int64_t>> began_;   // by slot; kFree where it isn't taken by a request
   std::atomic<uint64_t> claims_{0};           // of this epoch
   std::atomic<bool> changed_{false};          // since the last sync
 

@@ -74,6 +74,8 @@ TEST_F(FlightRecorderTest, FindsWhatAnEarlierOneLeft) {
     given_up->Store({.sequence = 1, .prompt_tokens = 3});
     left->Store({.sequence = 2, .prompt_tokens = 4, .output_tokens = 5});
     EXPECT_EQ(recorder->health().taken, 2u);
+    EXPECT_EQ(recorder->TakenBefore(Asks("").started_unix_us), 0u);
+    EXPECT_EQ(recorder->TakenBefore(Asks("").started_unix_us + 1), 2u);
     left->Leave();
   }
   for (int64_t epoch = 2; epoch < 4; ++epoch) {  // found again until it is freed
@@ -85,11 +87,13 @@ TEST_F(FlightRecorderTest, FindsWhatAnEarlierOneLeft) {
     EXPECT_EQ(found[0].descriptor.epoch, 1);
     EXPECT_EQ(found[0].usage, (FlightUsage{.sequence = 2, .prompt_tokens = 4, .output_tokens = 5}));
     EXPECT_EQ(recorder->health().taken, 1u);
+    EXPECT_EQ(recorder->TakenBefore(Asks("").started_unix_us + 1), 1u);
     if (epoch == 2) found[0].slot.Leave();
   }
   const auto recorder = Opened();
   EXPECT_TRUE(recorder->TakeFound().empty());
   EXPECT_EQ(recorder->health().taken, 0u);
+  EXPECT_EQ(recorder->TakenBefore(INT64_MAX), 0u);
 }
 
 TEST_F(FlightRecorderTest, GivesEachSlotOnceAndThenNone) {

@@ -28,6 +28,10 @@ Result<Json> Office::Do(const Caller& caller, std::string_view verb, const Json&
       return ListRequests(actor, read);
     case TenantVerb::kRequestShow:
       return ShowRequest(actor, read);
+    case TenantVerb::kPeriodClose:
+      return ClosePeriod(actor, read);
+    case TenantVerb::kPeriodList:
+      return ListPeriods();
     default:
       return Status::Internal("a verb of the books that nobody does");
   }

@@ -1,19 +1,21 @@
 #pragma once
 /// What commands, the control socket and the admin API do with tenants and with the books: every verb of the table
 /// (tenancy/roles.h) goes through Do(), whoever asks. Tenants and keys are done by Tenants, and so is what budgets are;
-/// here are what is spent of them, prices, usage and requests.
+/// here are what is spent of them, prices, usage, requests and the closing of periods.
 ///
 ///   Office office(*tenants, {.writer = &writer, .file = data / "ledger.sqlite3"}, clock);
 ///   office.Do(Caller::Key(id), "usage.report", Json::Object{{"bucket", "day"}, {"group_by", "model"}});
 ///
-/// What a caller sees of usage is what their role reaches: the tenant's, the project's, or their key's own. A price has
-/// its row in the audit before it has one in the books.
+/// What a caller sees of usage is what their role reaches: the tenant's, the project's, or their key's own. A price and
+/// a close have their rows in the audit before they have them in the books.
 ///
 /// Threads: any. Reading opens the file anew beside its writer; writing waits for the disk.
-/// Errors:  those of Tenants::Do; kNotFound, reason "no_books", where none are kept; "request_not_found"; those of
-///          books.h and reports/usage_report.h.
+/// Errors:  those of Tenants::Do; kNotFound, reason "no_books", where none are kept; "request_not_found"; closing:
+/// kConflict,
+///          reasons "requests_run" and "open_holds"; those of books.h and reports/usage_report.h.
 
 #include <filesystem>
+#include <functional>
 #include <string_view>
 
 #include "base/clock.h"
@@ -33,6 +35,8 @@ class Office {
     BookWriter* writer = nullptr;  // null: none are
     std::filesystem::path file = {};
     LeasedBudgets* budgets = nullptr;  // that requests meet; null: no requests run
+    /// How many requests that began before a time (microseconds) run or aren't booked yet; none: no requests run.
+    std::function<size_t(int64_t)> unbooked_before = {};
   };
   /// All of them outlive this.
   Office(Tenants& tenants, BooksKept books, const Clock& clock)
@@ -54,6 +58,9 @@ class Office {
   Result<Json> ReportUsageTo(const Actor& actor, const Arguments& arguments);
   Result<Json> ListRequests(const Actor& actor, const Arguments& arguments);
   Result<Json> ShowRequest(const Actor& actor, const Arguments& arguments);
+
+  Result<Json> ClosePeriod(const Actor& actor, const Arguments& arguments);
+  Result<Json> ListPeriods();
 
   [[nodiscard]] Result<std::unique_ptr<Database>> OpenToRead() const;
   /// The time and the names that the arguments ask for, within what the actor reaches.

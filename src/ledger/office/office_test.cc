@@ -233,6 +233,93 @@ TEST_F(OfficeTest, RequestsAreListedInPages) {
   EXPECT_TRUE(second.Find("next_before")->is_null());
 }
 
+TEST_F(OfficeTest, APeriodIsClosedOnceItIsOverAndNothingOfItIsUnderWay) {
+  int64_t running_since = INT64_MAX;  // microseconds
+  office_ = std::make_unique<Office>(
+      *tenants_,
+      Office::BooksKept{.writer = writer_.get(),
+                        .file = files_.ledger(),
+                        .unbooked_before = [&](int64_t unix_us) -> size_t { return running_since < unix_us ? 1 : 0; }},
+      clock_);
+  Did(kLocal, "price.add", {{"meter", "prompt"}, {"amount", "1"}, {"from", 0}});
+  clock_.Advance(std::chrono::hours(24));
+  Use("acme", "search", "k", "m", {1000, 0, 0, 0, 0});
+  Use("host", "default", "k", "m", {5, 0, 0, 0, 0});
+  const int64_t end = clock_.UnixSeconds();
+  const auto rows_of_audit = [&] { return DataOf(Did(kLocal, "audit.list", {{"limit", 100}})).size(); };
+  const size_t before = rows_of_audit();
+  EXPECT_EQ(DidNot(kLocal, "period.close", {{"end", end + 1}}).reason(), "period_not_over");
+  EXPECT_EQ(DidNot(kLocal, "period.close", {{"end", end + 1}}).param(), "end");
+  running_since = end * 1'000'000 - 1;
+  EXPECT_EQ(DidNot(kLocal, "period.close", {{"end", end}}).reason(), "requests_run");
+  running_since = end * 1'000'000;
+  const Transfer held = Reserve(1, MoneyAccount("Assets:Receivable:acme"), MoneyAccount("Income:Usage"), 7);
+  ASSERT_TRUE(writer_->Write([&](Books& books) { return books.Write(held).status(); }).ok());
+  const Status refused = DidNot(kLocal, "period.close", {{"end", end}});
+  EXPECT_EQ(refused.reason(), "open_holds");
+  EXPECT_NE(refused.message().find(IdText(held.id.value)), std::string::npos) << refused.message();
+  EXPECT_EQ(rows_of_audit(), before) << "no row of what could not be";
+  const Transfer given_back = Resolve(2, held, std::nullopt);
+  ASSERT_TRUE(writer_->Write([&](Books& books) { return books.Write(given_back).status(); }).ok());
+
+  const Json closed = Did(kLocal, "period.close", {{"end", end}});
+  EXPECT_EQ(IntOf(closed, "number"), 1);
+  EXPECT_TRUE(closed.Find("from_at")->is_null());
+  const Json::Array& lines = closed.Find("trial_balance")->as_array();
+  ASSERT_EQ(lines.size(), 3U);
+  for (const Json& line : lines) {
+    if (TextOf(line, "account") == "Income:Usage") EXPECT_EQ(TextOf(line, "credits"), "0.001005");
+  }
+  EXPECT_EQ(rows_of_audit(), before + 1);
+  EXPECT_EQ(TextOf(DataOf(Did(kLocal, "audit.list", {{"limit", 1}}))[0], "verb"), "period.close");
+  EXPECT_EQ(DidNot(kLocal, "period.close", {{"end", end}}).reason(), "already_closed");
+
+  const UsageEvent event{.key = {"gateway", 1, ++used_},
+                         .request = "req_late",
+                         .tenant = "acme",
+                         .project = "search",
+                         .model = "m",
+                         .quantities = {30, 0, 0, 0, 0},
+                         .occurred_unix_us = end * 1'000'000 - 1};
+  ASSERT_TRUE(RecordAndCharge(*writer_, event).ok());
+  const Json late = Did(kLocal, "request.show", {{"request", "req_late"}});
+  const Json& transfer = late.Find("transfers")->as_array().at(0);
+  EXPECT_TRUE(transfer.Find("correction")->as_bool());
+  EXPECT_EQ(IntOf(transfer, "booked_at_us"), end * 1'000'000);
+  clock_.Advance(std::chrono::seconds(1));
+  running_since = INT64_MAX;
+  const Json second = Did(kLocal, "period.close", {{"end", end + 1}});
+  EXPECT_EQ(IntOf(second, "from_at"), end);
+  const Json listed = Did(kLocal, "period.list", {});
+  ASSERT_EQ(DataOf(listed).size(), 2U);
+  EXPECT_EQ(IntOf(DataOf(listed)[1], "from_at"), end);
+  EXPECT_EQ(IntOf(listed, "open_from_at"), end + 1);
+}
+
+TEST_F(OfficeTest, PeriodsAreTheOperatorsAndTheMonthIsWhereNoneIsNamed) {
+  const auto may = [&](const std::string& tenant, const std::string& role, std::string_view verb) {
+    const std::string key = NewCaller({{"tenant", tenant}, {"role", role}});
+    const auto done = office_->Do(Caller::Key(key), verb, Json(Json::Object{}));
+    if (!done.ok() && done.status().reason() != "already_closed") {
+      EXPECT_EQ(done.status().reason(), "role_not_allowed") << done.status().message();
+      return false;
+    }
+    return true;
+  };
+  clock_.Advance(std::chrono::hours(24 * 40));
+  for (const std::string role : {"owner", "billing", "admin", "member", "auditor"}) {
+    const bool reads = role == "owner" || role == "billing" || role == "auditor";
+    EXPECT_EQ(may("host", role, "period.list"), reads) << role;
+    EXPECT_EQ(may("host", role, "period.close"), reads && role != "auditor") << role;
+    EXPECT_FALSE(may("acme", role, "period.list")) << role;
+    EXPECT_FALSE(may("acme", role, "period.close")) << role;
+  }
+  const Json listed = Did(kLocal, "period.list", {});
+  ASSERT_EQ(DataOf(listed).size(), 1U);
+  EXPECT_EQ(IntOf(DataOf(listed)[0], "end_at"),
+            BucketBegin(Bucket::kMonth, clock_.UnixSeconds() * 1'000'000) / 1'000'000);
+}
+
 TEST_F(OfficeTest, ABudgetIsMetOnceItIsMadeAndShowsWhatIsSpentAndHeld) {
   LeasedBudgets budgets(
       [&] {

@@ -12,7 +12,7 @@ constexpr Reach kNo = Reach::kNone, kKey = Reach::kKey, kProject = Reach::kProje
                 kAll = Reach::kEverywhere;
 using enum TenantVerb;
 
-// kAll: of the operator's owners alone (ReachOf).
+// kAll: of the operator's alone (ReachOf).
 constexpr VerbRow kRows[] = {
     //                                                                                    owner billing admin member
     //                                                                                    auditor
@@ -46,6 +46,8 @@ constexpr VerbRow kRows[] = {
     {kUsageReport,    "usage.report",    "GET",  "/admin/v1/usage",              "",       kTenant, kTenant, kProject, kKey, kTenant},
     {kRequestList,    "request.list",    "GET",  "/admin/v1/requests",           "",       kTenant, kTenant, kProject, kKey, kTenant},
     {kRequestShow,    "request.show",    "GET",  "/admin/v1/requests/*",         "request", kTenant, kTenant, kProject, kKey, kTenant},
+    {kPeriodClose,    "period.close",    "POST", "/admin/v1/periods",            "",       kAll,    kAll,    kNo,      kNo,  kNo},
+    {kPeriodList,     "period.list",     "GET",  "/admin/v1/periods",            "",       kAll,    kAll,    kNo,      kNo,  kAll},
     // clang-format on
 };
 
@@ -95,7 +97,7 @@ Reach ReachOf(TenantVerb verb, Role role, bool of_operator) {
     }
     return Reach::kNone;
   }();
-  return reach == Reach::kEverywhere ? Reach::kNone : reach;
+  return reach == Reach::kEverywhere && !of_operator ? Reach::kNone : reach;
 }
 
 // An admin makes no auditor, who would see more than an admin does.

@@ -60,6 +60,8 @@ enum class TenantVerb : uint8_t {
   kUsageReport,
   kRequestList,
   kRequestShow,
+  kPeriodClose,
+  kPeriodList,
 };
 
 struct VerbRow {

@@ -161,6 +161,12 @@ constexpr Argument kRequestFilters[] = {
     kUsedBy,
     {.name = "before", .kind = kInteger, .about = "Of lower numbers alone.", .min = 1, .max = INT64_MAX},
     {.name = "limit", .kind = kInteger, .about = "Left out: 100.", .min = 1, .max = 1000}};
+constexpr Argument kNewClose[] = {
+    {.name = "end",
+     .kind = kInteger,
+     .about = "Unix seconds, UTC, not included, and over. Left out: the beginning of the present month.",
+     .min = 1,
+     .max = kLatestTime}};
 constexpr Argument kThisRequest[] = {{.name = "request", .about = "The request's id.", .needed = true}};
 
 }  // namespace
@@ -169,6 +175,7 @@ VerbArguments ArgumentsOf(TenantVerb verb) {
   using enum TenantVerb;
   switch (verb) {
     case kTenantList:
+    case kPeriodList:
     case kSecretsList:
     case kSecretsRotate:
       return {};
@@ -219,6 +226,8 @@ VerbArguments ArgumentsOf(TenantVerb verb) {
       return {kRequestFilters};
     case kRequestShow:
       return {kThisRequest};
+    case kPeriodClose:
+      return {kNewClose};
   }
   CheckFailed("a verb of the table", __FILE__, __LINE__);
 }
