@@ -13,11 +13,8 @@ import argparse
 import concurrent.futures
 import http.client
 import json
-import os
 import pathlib
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +22,8 @@ import time
 from decimal import Decimal
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from bedplate_process import BINARY, MODEL, Server, metric_of, model_path  # noqa: E402
+from bedplate_process import MODEL, metric_of  # noqa: E402
+from tenants_place import TenantsPlace  # noqa: E402
 
 TASK = "Count from 1 to 1000, separated by spaces."  # greedily, it doesn't end by itself for long
 TURNS = [{"role": "user", "content": TASK}]
@@ -79,44 +77,11 @@ class Checks:
         return right
 
 
-class Place:
-    """A data folder with tenants, a server on it, and who asks."""
-
-    def __init__(self, folder):
-        self.data, self.secret_file = pathlib.Path(folder) / "data", pathlib.Path(folder) / "secrets.toml"
-        self.model, self.server = model_path(), None
-        self.owner = json.loads(self.command("tenant", "init", "host", "--json"))["key"]
-
-    def command(self, *arguments):
-        env = os.environ | {"BEDPLATE_DATA": str(self.data), "BEDPLATE_SECRET_FILE": str(self.secret_file)}
-        done = subprocess.run([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
-        assert done.returncode == 0, f"bedplate {' '.join(map(str, arguments))}: {done.stdout} {done.stderr.decode()}"
-        return done.stdout.decode()
+class Place(TenantsPlace):
+    """With what budgets need."""
 
     def start(self):
-        self.server = Server("--secret-file", self.secret_file, "--sequences", "16", model=self.model, data=self.data)
-        self.server.wait_ready()
-
-    def kill(self):
-        self.server.process.send_signal(signal.SIGKILL)
-        self.server.process.wait()
-
-    def ask(self, key, method, path, body=None, leave_after=None):
-        """(status, fields, text); leave_after: bytes of the answer, after which the client is gone."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=120)
-        fields = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), fields)
-            answer = connection.getresponse()
-            data = answer.read(leave_after) if leave_after else answer.read()
-            return answer.status, answer.headers, data.decode(errors="replace")
-        finally:
-            connection.close()
-
-    def admin(self, method, path, body=None):
-        status, _, text = self.ask(self.owner, method, path, body)
-        assert status == 200, f"{method} {path}: {status} {text}"
-        return json.loads(text)
+        super().start("--sequences", "16")
 
     def key_of(self, tenant):
         """A new tenant, and a key of its."""

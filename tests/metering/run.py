@@ -17,13 +17,10 @@ import argparse
 import concurrent.futures
 import contextlib
 import json
-import os
 import pathlib
 import random
-import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
@@ -31,8 +28,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from asked import KINDS, QUESTIONS, Answer, chat, request_bytes  # noqa: E402
-from bedplate_process import BINARY, MODEL, Server, metric_of, model_path  # noqa: E402
+from bedplate_process import MODEL, metric_of  # noqa: E402
 from recording_proxy import SMALL_BUFFER, RecordingProxy  # noqa: E402
+from tenants_place import TenantsPlace  # noqa: E402
 
 CLIENTS = 10
 LENGTHS = [1, 4, 12, 40]  # tokens at most
@@ -63,55 +61,14 @@ class Reference:
         return self.total_of(most)
 
 
-class Place:
-    """A data folder with tenants, and the server on it."""
-
+class Place(TenantsPlace):
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.data, self.secret_file = self.folder / "data", self.folder / "config/secrets.toml"
-        self.model = model_path()
-        made = self.command("tenant", "init", "host", "--json", "--secret-file", self.secret_file)
-        self.key = json.loads(made)["key"]
-        self.server, self.starts = None, 0
-
-    def command(self, *arguments):
-        env = os.environ | {"BEDPLATE_DATA": str(self.data), "BEDPLATE_SECRET_FILE": str(self.secret_file)}
-        done = subprocess.run([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
-        assert done.returncode == 0, f"bedplate {' '.join(map(str, arguments))}: {done.stdout} {done.stderr.decode()}"
-        return done.stdout.decode()
+        super().__init__(folder)
+        self.starts = 0
 
     def start(self, ready=True):
         self.starts += 1
-        arguments = ("--secret-file", self.secret_file, "--speculation", "off", "--sequences", "8")
-        self.server = Server(*arguments, model=self.model, data=self.data)
-        if ready:
-            self.server.wait_ready()
-
-    def kill(self):
-        self.server.process.send_signal(signal.SIGKILL)
-        self.server.process.wait()
-
-    def ask(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        lines = f"Authorization: Bearer {self.key}\r\nContent-Type: application/json\r\nConnection: close"
-        request = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\nContent-Length: {len(data or b'')}\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", self.server.port), timeout=120) as connection:
-            connection.sendall(request.encode() + (data or b""))
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        head, _, text = answer.partition(b"\r\n\r\n")
-        assert b" 200 " in head.split(b"\r\n")[0], answer.decode()
-        return text.decode()
-
-    def wait_for_books(self):
-        """What was left or submitted is in the books."""
-        deadline = time.monotonic() + 20
-        while True:
-            page = self.ask("GET", "/metrics")
-            waiting = metric_of(page, "bedplate_ledger_waiting") + metric_of(page, "bedplate_metering_slots_taken")
-            if waiting == 0:
-                return page
-            assert time.monotonic() < deadline, "the books are behind:\n" + page
-            time.sleep(0.01)
+        super().start("--speculation", "off", "--sequences", "8", ready=ready)
 
     def usage(self):
         """By request: (prompt, output) tokens, each once."""
@@ -128,7 +85,7 @@ def reference(place, whose, question):
     if whose == "chat":
         body = chat(question, max(LENGTHS), False, logprobs=True)
     path = "/v1/chat/completions" if whose == "chat" else "/v1/completions"
-    answer = json.loads(place.ask("POST", path, body))
+    answer = json.loads(place.owner_text("POST", path, body))
     told = answer["choices"][0]["logprobs"]
     if whose == "chat":
         tokens = [bytes(token["bytes"]) for token in told["content"]]
@@ -183,7 +140,7 @@ class Load:
 
     def _ask(self, request, request_id):
         sent = request_bytes(
-            request.kind, request.question, request.most, self.place.key, request_id, request.slow
+            request.kind, request.question, request.most, self.place.owner, request_id, request.slow
         )
         with socket.socket() as connection:
             if request.slow:
