@@ -19,6 +19,10 @@ double Median(const std::vector<double>& sorted) {
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+double SpeedOf(const Timing& timing) {
+  return static_cast<double>(timing.tokens) / timing.seconds;
+}
+
 Result<Measurement> MeasureSteadily(const Workload& workload, Contestant& contestant, const SeriesOptions& options) {
   for (uint32_t attempt = 0;; ++attempt) {
     const double before = options.read_speed();
@@ -26,7 +30,7 @@ Result<Measurement> MeasureSteadily(const Workload& workload, Contestant& contes
     const double after = options.read_speed();
     const bool noisy = std::abs(before - after) > options.probe_difference_max * std::max(before, after);
     if (noisy && attempt < options.repeats_max) continue;
-    return Measurement{static_cast<double>(timing.tokens) / timing.seconds, (before + after) / 2, noisy};
+    return Measurement{SpeedOf(timing), (before + after) / 2, noisy};
   }
 }
 
@@ -34,13 +38,14 @@ double Speed(const Series& series) {
   return series.rounds.empty() ? 0 : series.rounds.front().tokens_per_second;
 }
 
-void SitOut(std::vector<Series>& all, double share_min) {
-  for (Series& one : all) {
+/// speeds: of each series' last turn; 0: it can't. Those clearly slower than their engine's best need no more turns.
+void SitOut(const std::vector<double>& speeds, double share_min, std::vector<Series>& all) {
+  for (size_t i = 0; i < all.size(); ++i) {
     double best = 0;
-    for (const Series& other : all) {
-      if (other.engine == one.engine) best = std::max(best, Speed(other));
+    for (size_t other = 0; other < all.size(); ++other) {
+      if (all[other].engine == all[i].engine) best = std::max(best, speeds[other]);
     }
-    one.sat_out = one.refusal.empty() && Speed(one) < share_min * best;
+    if (all[i].refusal.empty() && speeds[i] < share_min * best) all[i].sat_out = true;
   }
 }
 
@@ -65,12 +70,18 @@ bool Series::noisy() const {
 std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<std::unique_ptr<Contestant>>& contestants,
                                   const SeriesOptions& options) {
   std::vector<Series> all;
+  std::vector<double> speeds;
   for (const auto& contestant : contestants) {
     Series series{.engine = contestant->engine(), .setting = contestant->setting(), .rounds = {}, .refusal = {}};
     // Touches weights and pages once, and computes what a decode starts from.
     const Result<Timing> first = contestant->Run(workload);
     if (!first.ok()) series.refusal = first.status().message();
+    speeds.push_back(first.ok() ? SpeedOf(*first) : 0);
     all.push_back(std::move(series));
+  }
+  SitOut(speeds, options.first_share_min, all);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].sat_out) all[i].rounds.push_back({speeds[i], options.read_speed(), false});
   }
   for (uint32_t round = 0; round < options.rounds; ++round) {
     for (size_t i = 0; i < contestants.size(); ++i) {
@@ -84,7 +95,9 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
         all[i].rounds.clear();
       }
     }
-    if (round == 0) SitOut(all, options.setting_share_min);
+    if (round != 0) continue;
+    for (size_t i = 0; i < all.size(); ++i) speeds[i] = Speed(all[i]);
+    SitOut(speeds, options.setting_share_min, all);
   }
   return all;
 }

@@ -21,7 +21,7 @@ struct Series {
   std::string engine, setting;
   std::vector<Measurement> rounds;
   std::string refusal;   // why it can't; rounds is then empty
-  bool sat_out = false;  // a slow setting, measured once
+  bool sat_out = false;  // a slow setting, measured once, be it in the run that isn't recorded of others
   [[nodiscard]] double median() const;
   [[nodiscard]] double low() const;
   [[nodiscard]] double high() const;
@@ -33,13 +33,15 @@ struct SeriesOptions {
   uint32_t rounds = 5;
   uint32_t repeats_max = 3;            // of one measurement
   double probe_difference_max = 0.10;  // (larger - smaller) / larger
+  double first_share_min = 0.5;        // of the engine's best in the unrecorded run; below it, that run is all
   double setting_share_min = 0.8;      // of the engine's best in the first round; a setting below it sits the rest out
   std::function<double()> read_speed;  // bytes/s, now
   std::function<void()> on_turn = [] {};  // before each contestant's turn, whether it takes it or not
 };
 
 /// One unrecorded run each, then the rounds: contestant by contestant, again and again. One series for each, in order.
-/// An engine's best setting is there in all rounds; those clearly slower than it only in the first.
+/// An engine's best setting is there in all rounds; those clearly slower than it only in the first, or not even there:
+/// with three rivals of four settings the slow ones took most of the time.
 std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<std::unique_ptr<Contestant>>& contestants,
                                   const SeriesOptions& options);
 

@@ -66,6 +66,23 @@ TEST(Series, SlowSettingsSitOutButNotSlowEngines) {
   EXPECT_FALSE(all[3].sat_out);
 }
 
+TEST(Series, AFirstRunOfHalfTheSpeedIsTheLast) {
+  std::string log;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{9}));
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{1}));
+  contestants.push_back(std::make_unique<Fake>("C", &log, std::vector<double>{2.5, 1}));
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{2.5, 1}));
+  const std::vector<Series> all = MeasureInTurn(kDecode, contestants, {.rounds = 2, .read_speed = [] { return 5e9; }});
+  EXPECT_EQ(log,
+            "ABCB"
+            "ABC"
+            "ABC");
+  EXPECT_TRUE(all[3].sat_out);
+  EXPECT_EQ(all[3].median(), 8);
+  EXPECT_EQ(all[3].read_bytes_per_second(), 5e9);
+}
+
 TEST(Series, RepeatsWhatTheMachinesMoodSpoilt) {
   std::string log;
   std::vector<std::unique_ptr<Contestant>> contestants;
