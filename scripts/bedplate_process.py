@@ -78,13 +78,13 @@ def make_keys(path, limits):
 class Server:
     """`bedplate serve MODEL` on a free port of 127.0.0.1. As a context manager it is stopped at the end.
 
-    With "--tls" it needs a data folder, whose certificate is trusted."""
+    With "--tls" it needs a data folder, whose certificate is trusted. env: more of the environment."""
 
-    def __init__(self, *arguments, model=MODEL, data=None, port=None):
+    def __init__(self, *arguments, model=MODEL, data=None, port=None, env=None):
         self.port = port or free_port()
         self._certificate = pathlib.Path(data) / "tls/cert.pem" if "--tls" in arguments else None
         self._log = tempfile.TemporaryFile()
-        env = os.environ | ({"BEDPLATE_DATA": str(data)} if data else {})
+        env = os.environ | ({"BEDPLATE_DATA": str(data)} if data else {}) | (env or {})
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [BINARY, "serve", str(model), "--listen", f"127.0.0.1:{self.port}", *map(str, arguments)],
