@@ -1,15 +1,29 @@
 #include "base/sha256.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
 
 #include "base/ascii.h"
 
 namespace bedplate {
+namespace {
+
+constexpr size_t kBlockBytes = 64;
+
+// Looked up once: OpenSSL 3 otherwise looks it up by its name, under locks, each time that a sum begins.
+const EVP_MD* Algorithm() {
+  static const EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return found;
+}
+
+}  // namespace
 
 struct Sha256::State {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), EVP_MD_CTX_free};
-  bool ok = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+  bool ok = context != nullptr && Algorithm() != nullptr && EVP_DigestInit_ex(context.get(), Algorithm(), nullptr) == 1;
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {}
@@ -57,13 +71,32 @@ std::optional<std::string> Sha256HexOf(std::string_view bytes) {
   return hash.Hex();
 }
 
+// RFC 2104, by hand: OpenSSL's own looks up two algorithms and makes three contexts for each.
 std::optional<Sha256::Digest> HmacSha256(std::string_view key, std::string_view message) {
-  Sha256::Digest digest{};
-  unsigned length = 0;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
-  const bool ok = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, message.size(), digest.data(),
-                       &length) != nullptr;
-  if (!ok || length != digest.size()) return std::nullopt;
+  Sha256 hash;
+  std::array<unsigned char, kBlockBytes> inner{}, outer{};
+  if (key.size() > kBlockBytes) {
+    hash.Add(key.data(), key.size());
+    const std::optional<Sha256::Digest> short_key = hash.Take();
+    if (!short_key) return std::nullopt;
+    std::ranges::copy(*short_key, inner.begin());
+  } else {
+    std::ranges::copy(key, inner.begin());
+  }
+  for (size_t i = 0; i < kBlockBytes; ++i) {
+    outer[i] = inner[i] ^ 0x5c;
+    inner[i] ^= 0x36;
+  }
+  hash.Add(inner.data(), inner.size());
+  hash.Add(message.data(), message.size());
+  std::optional<Sha256::Digest> digest = hash.Take();
+  if (digest) {
+    hash.Add(outer.data(), outer.size());
+    hash.Add(digest->data(), digest->size());
+    digest = hash.Take();
+  }
+  OPENSSL_cleanse(inner.data(), inner.size());
+  OPENSSL_cleanse(outer.data(), outer.size());
   return digest;
 }
 

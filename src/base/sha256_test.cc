@@ -1,7 +1,9 @@
-// Method: the examples of FIPS 180-2, whole and in pieces; of RFC 4231 for HMAC.
+// Method: the examples of FIPS 180-2, whole and in pieces; of RFC 4231 for HMAC, and OpenSSL's own.
 #include "base/sha256.h"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <string>
@@ -60,6 +62,21 @@ TEST(HmacSha256, IsTheRfcs) {
   EXPECT_EQ(first_byte(std::string(20, '\x0b'), "Hi There"), 0xb0);
   EXPECT_EQ(first_byte("Jefe", "what do ya want for nothing?"), 0x5b);
   EXPECT_EQ(first_byte(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"), 0x60);
+}
+
+TEST(HmacSha256, EqualsOpenSslsAroundTheBlock) {
+  for (const size_t key_size : {0u, 1u, 32u, 63u, 64u, 65u, 200u}) {
+    for (const size_t size : {0u, 1u, 63u, 64u, 65u, 1000u}) {
+      std::string key, message;
+      for (size_t i = 0; i < key_size; ++i) key += static_cast<char>(i * 37 + 11);
+      for (size_t i = 0; i < size; ++i) message += static_cast<char>(i * 91 + 5);
+      Sha256::Digest expected{};
+      const auto* const bytes = reinterpret_cast<const unsigned char*>(message.data());
+      ASSERT_NE(HMAC(EVP_sha256(), key.data(), static_cast<int>(key_size), bytes, size, expected.data(), nullptr),
+                nullptr);
+      EXPECT_EQ(HmacSha256(key, message), expected) << key_size << " " << size;
+    }
+  }
 }
 
 }  // namespace
