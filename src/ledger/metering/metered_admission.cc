@@ -27,15 +27,18 @@ FlightUsage Flown(int64_t sequence, const Usage& usage) {
 /// does.
 struct MeteredAdmission::Flight {
   std::optional<FlightRecorder::Slot> slot;
-  FlightDescriptor descriptor;
   std::shared_ptr<BudgetHold> hold = {};  // shared with the engine, which asks it for tokens; none without budgets
 };
 
 class MeteredAdmission::MeteredPermit final : public Permit {
  public:
   MeteredPermit(MeteredAdmission& owner, std::unique_ptr<Permit> inner, BookWriter::Place place,
-                std::shared_ptr<Flight> flight)
-      : owner_(owner), inner_(std::move(inner)), place_(std::move(place)), flight_(std::move(flight)) {}
+                std::shared_ptr<Flight> flight, FlightDescriptor descriptor)
+      : owner_(owner),
+        inner_(std::move(inner)),
+        place_(std::move(place)),
+        flight_(std::move(flight)),
+        descriptor_(std::move(descriptor)) {}
   MeteredPermit(const MeteredPermit&) = delete;
   MeteredPermit& operator=(const MeteredPermit&) = delete;
   ~MeteredPermit() override {
@@ -67,14 +70,16 @@ class MeteredAdmission::MeteredPermit final : public Permit {
   }
   void Book() {
     settled_ = true;
-    if (flight_->hold) flight_->hold->Settle(EventOf(owner_.options_.producer, flight_->descriptor, noted_));
-    owner_.Submit(std::move(place_), std::move(flight_), noted_);
+    auto event = std::make_shared<const UsageEvent>(EventOf(owner_.options_.producer, std::move(descriptor_), noted_));
+    if (flight_->hold) flight_->hold->Settle(*event);
+    owner_.Submit(std::move(place_), std::move(flight_), std::move(event));
   }
 
   MeteredAdmission& owner_;
   const std::unique_ptr<Permit> inner_;
   BookWriter::Place place_;
   std::shared_ptr<Flight> flight_;
+  FlightDescriptor descriptor_;  // the event's, once it is booked
   FlightUsage noted_;
   bool settled_ = false;
 };
@@ -106,10 +111,9 @@ Status MeteredAdmission::PostFound() {
     counts_->recovered.fetch_add(1);
     LogInfo("a request that was cut is booked",
             {{"request", found.descriptor.request}, {"output_tokens", Cat(found.usage.output_tokens)}});
-    const FlightUsage usage = found.usage;
-    auto flight =
-        std::make_shared<Flight>(Flight{.slot = std::move(found.slot), .descriptor = std::move(found.descriptor)});
-    Submit(*std::move(place), std::move(flight), usage);
+    auto event =
+        std::make_shared<const UsageEvent>(EventOf(options_.producer, std::move(found.descriptor), found.usage));
+    Submit(*std::move(place), std::make_shared<Flight>(Flight{.slot = std::move(found.slot)}), std::move(event));
   }
   return Status::Ok();
 }
@@ -145,13 +149,13 @@ Admitted MeteredAdmission::Admit(const Principal& principal, const Estimate& est
   BP_CHECK(CheckShape(descriptor).ok());  // names are shorter where they are made
   std::optional<FlightRecorder::Slot> slot = recorder_.TryClaim(descriptor);
   if (!slot) return Busy(kSlotRetryMs);
-  auto flight = std::make_shared<Flight>(
-      Flight{.slot = *std::move(slot), .descriptor = std::move(descriptor), .hold = std::move(hold)});
-  return std::make_unique<MeteredPermit>(*this, std::move(*inner), *std::move(place), std::move(flight));
+  auto flight = std::make_shared<Flight>(Flight{.slot = *std::move(slot), .hold = std::move(hold)});
+  return std::make_unique<MeteredPermit>(*this, std::move(*inner), *std::move(place), std::move(flight),
+                                         std::move(descriptor));
 }
 
-void MeteredAdmission::Submit(BookWriter::Place place, std::shared_ptr<Flight> flight, const FlightUsage& usage) {
-  auto event = std::make_shared<const UsageEvent>(EventOf(options_.producer, flight->descriptor, usage));
+void MeteredAdmission::Submit(BookWriter::Place place, std::shared_ptr<Flight> flight,
+                              std::shared_ptr<const UsageEvent> event) {
   writer_.Submit(std::move(place),
                  {.write = [event, flight, budgets = options_.budgets](
                                Books& books) { return BookUsage(books, *event, budgets, flight->hold.get()); },

@@ -68,7 +68,7 @@ class MeteredAdmission final : public Admission {
                    MeteringOptions options);
   Status PostFound();
   [[nodiscard]] Refusal Busy(uint32_t retry_after_ms);
-  void Submit(BookWriter::Place place, std::shared_ptr<Flight> flight, const FlightUsage& usage);
+  void Submit(BookWriter::Place place, std::shared_ptr<Flight> flight, std::shared_ptr<const UsageEvent> event);
 
   Admission& inner_;
   BookWriter& writer_;

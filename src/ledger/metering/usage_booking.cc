@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/ascii.h"
 #include "base/cat.h"
@@ -30,16 +31,16 @@ Result<bool> IsOfSameRequest(Books& books, const UsageEvent& event) {
 
 }  // namespace
 
-UsageEvent EventOf(std::string_view producer, const FlightDescriptor& descriptor, const FlightUsage& usage) {
+UsageEvent EventOf(std::string_view producer, FlightDescriptor descriptor, const FlightUsage& usage) {
   UsageEvent event{.key = {std::string(producer), descriptor.epoch, usage.sequence},
-                   .request = descriptor.request,
-                   .tenant = descriptor.tenant,
-                   .project = descriptor.project,
-                   .api_key = descriptor.api_key,
-                   .model = descriptor.model,
-                   .tier = descriptor.tier,
-                   .end_user = descriptor.end_user,
-                   .tags = descriptor.tags,
+                   .request = std::move(descriptor.request),
+                   .tenant = std::move(descriptor.tenant),
+                   .project = std::move(descriptor.project),
+                   .api_key = std::move(descriptor.api_key),
+                   .model = std::move(descriptor.model),
+                   .tier = std::move(descriptor.tier),
+                   .end_user = std::move(descriptor.end_user),
+                   .tags = std::move(descriptor.tags),
                    .occurred_unix_us = descriptor.started_unix_us};
   const auto set = [&](Meter meter, int64_t tokens) { event.quantities[static_cast<size_t>(meter) - 1] = tokens; };
   const uint32_t cached = std::min(usage.cached_tokens, usage.prompt_tokens);

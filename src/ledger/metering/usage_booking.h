@@ -13,7 +13,7 @@ namespace bedplate {
 
 /// The tokens are split so that none is charged twice: cached ones are not among the prompt's, reasoning not among the
 /// output's.
-UsageEvent EventOf(std::string_view producer, const FlightDescriptor& descriptor, const FlightUsage& usage);
+UsageEvent EventOf(std::string_view producer, FlightDescriptor descriptor, const FlightUsage& usage);
 
 /// "Assets:Receivable:TENANT:PROJECT", debited.
 Account ReceivableAccount(std::string_view tenant, std::string_view project);

@@ -3,7 +3,6 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/cat.h"
 #include "ledger/credentials.h"
@@ -19,17 +18,6 @@ bool Matches(const KeySecret& secret, const SecretFile& secrets, std::string_vie
          CRYPTO_memcmp(secret.kept.data(), hash->data(), hash->size()) == 0;
 }
 
-// Of the id alone: a key's cache stays its own through rotations, and no later key has its id.
-uint64_t SaltOfTenantKey(const TenantKey& key) {
-  Sha256 hash;
-  const std::string text = Cat("bedplate prefix cache\n", key.tenant, "\n", key.project, "\n", key.id);
-  hash.Add(text.data(), text.size());
-  const auto digest = hash.Take();
-  uint64_t salt = 0;
-  if (digest) std::memcpy(&salt, digest->data(), sizeof salt);
-  return salt;
-}
-
 Principal PrincipalOf(const TenantState& state, const TenantKey& key) {
   const bool models = (key.scopes & kScopeModels) != 0 && MayUseModels(key.role);
   const bool metrics = (key.scopes & kScopeMetrics) != 0 && MayReadMetrics(key.role, state.OfOperator(key));
@@ -39,7 +27,7 @@ Principal PrincipalOf(const TenantState& state, const TenantKey& key) {
           .key = key.id,
           .models = key.models,
           .caps = key.caps,
-          .cache_salt = SaltOfTenantKey(key),
+          .cache_salt = key.cache_salt,
           .may_use_models = models,
           .may_read_metrics = metrics,
           .weight = tenant == nullptr ? 1 : tenant->weight};

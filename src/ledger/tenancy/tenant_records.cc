@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/cat.h"
+#include "base/sha256.h"
 
 namespace bedplate {
 namespace {
@@ -60,6 +62,17 @@ Json::Array TextsJson(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
 }
 
+// Of the id alone: a key's cache stays its own through rotations, and no later key has its id.
+uint64_t SaltOfTenantKey(const TenantKey& key) {
+  Sha256 hash;
+  const std::string text = Cat("bedplate prefix cache\n", key.tenant, "\n", key.project, "\n", key.id);
+  hash.Add(text.data(), text.size());
+  const auto digest = hash.Take();
+  uint64_t salt = 0;
+  if (digest) std::memcpy(&salt, digest->data(), sizeof salt);
+  return salt;
+}
+
 }  // namespace
 
 std::vector<std::string> ScopeNames(uint8_t scopes) {
@@ -111,6 +124,7 @@ bool TenantState::IsEnabled(const TenantKey& key) const {
 }
 
 void TenantState::Put(TenantKey key) {
+  key.cache_salt = SaltOfTenantKey(key);
   const auto shared = std::make_shared<const TenantKey>(std::move(key));
   if (const KeyPointer before = FindKey(shared->id)) {
     for (const KeySecret& secret : before->secrets) access_keys.erase(secret.access_key_id);

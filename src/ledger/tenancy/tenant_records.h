@@ -78,6 +78,7 @@ struct TenantKey {
   std::optional<int64_t> expires;
   std::optional<int64_t> revoked;  // for good: it has no secrets then
   std::vector<KeySecret> secrets;  // the newest last
+  uint64_t cache_salt = 0;         // Principal::cache_salt, set by TenantState::Put
   [[nodiscard]] bool ExpiredAt(int64_t now) const { return expires && now >= *expires; }
 };
 
