@@ -57,7 +57,7 @@ void BookWriter::GiveBack() {
   --places_;
 }
 
-void BookWriter::Submit(Place place, Entry entry) {
+void BookWriter::Add(Place place, Entry entry, bool hurry) {
   BP_CHECK(place.writer_ == this);
   std::unique_lock lock(mutex_);
   if (stopped_) {
@@ -68,8 +68,10 @@ void BookWriter::Submit(Place place, Entry entry) {
   }
   place.writer_ = nullptr;  // the entry's now, until it is done
   queue_.push_back({std::move(entry), clock_.Now()});
+  hurry_ = hurry_ || hurry;
+  const bool wake = hurry || queue_.size() == options_.group_entries_max;
   lock.unlock();
-  changed_.notify_all();
+  if (wake) changed_.notify_all();
 }
 
 Status BookWriter::Write(std::function<Status(Books& books)> write) {
@@ -81,11 +83,15 @@ Status BookWriter::Write(Place place, std::function<Status(Books& books)> write)
   std::mutex mutex;
   std::condition_variable told;
   std::optional<Status> answer;
-  Submit(std::move(place), {.write = std::move(write), .done = [&](const Status& durable) {
-                              const std::lock_guard lock(mutex);
-                              answer = durable;
-                              told.notify_all();  // under the lock: who waits may be gone right after
-                            }});
+  Add(std::move(place),
+      {.write = std::move(write),
+       .done =
+           [&](const Status& durable) {
+             const std::lock_guard lock(mutex);
+             answer = durable;
+             told.notify_all();  // under the lock: who waits may be gone right after
+           }},
+      /*hurry=*/true);
   std::unique_lock lock(mutex);
   told.wait(lock, [&] { return answer.has_value(); });
   return *answer;
@@ -118,9 +124,13 @@ void BookWriter::Run() noexcept {
 /// Waits for a group's entries, or for a tick without any. False: all is written and the end was asked for.
 bool BookWriter::TakeGroup() {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, kTick, [&] { return ending_ || !queue_.empty(); });
+  const auto full = [&] { return ending_ || queue_.size() >= options_.group_entries_max; };
+  const Duration look = places_ > 0 ? options_.group_wait : Duration(kTick);
+  // Who wakes it is followed by others, as it would be at its next look.
+  if (changed_.wait_for(lock, look, [&] { return hurry_ || full(); }))
+    changed_.wait_for(lock, options_.group_wait, full);
+  hurry_ = false;
   if (queue_.empty()) return !ending_;
-  changed_.wait_for(lock, options_.group_wait, [&] { return ending_ || queue_.size() >= options_.group_entries_max; });
   const size_t size = std::min(queue_.size(), options_.group_entries_max);
   group_since_ = queue_.front().since;
   for (size_t i = 0; i < size; ++i) {
