@@ -10,12 +10,14 @@
 #include <cstring>
 
 #include "base/cat.h"
+#include "base/check.h"
 #include "base/file.h"
 #include "base/log.h"
 
 namespace bedplate {
 namespace {
 
+constexpr int kPopulateWrite = 23;   // MADV_POPULATE_WRITE, which older headers lack
 constexpr size_t kPageBytes = 4096;  // a header, and what descriptors begin at
 constexpr uint32_t kSlotsMax = 1 << 20;
 
@@ -192,11 +194,23 @@ Result<std::vector<std::byte>> FlightFile::ReadDescriptor(uint32_t slot) const {
   return Read(DescriptorOffset(slot), kDescriptorBytes);
 }
 
-Status FlightFile::Sync() const {
+Status FlightFile::Sync(uint32_t first, uint32_t count) const {
+  const size_t cells = kPageBytes + size_t{first} * kCellBytes;
+  BP_CHECK(cells % kPageBytes == 0);
   // Descriptors first: a cell that is newer than its descriptor has lost whose it is.
-  const size_t from = DescriptorOffset(0);
-  const bool synced = ::msync(map_ + from, Bytes() - from, MS_SYNC) == 0 && ::msync(map_, from, MS_SYNC) == 0;
+  const bool synced = ::msync(map_ + DescriptorOffset(first), size_t{count} * kDescriptorBytes, MS_SYNC) == 0 &&
+                      ::msync(map_ + cells, WholePages(size_t{count} * kCellBytes), MS_SYNC) == 0;
   return synced ? Status::Ok() : Failed("synced", errno);
+}
+
+void FlightFile::MakeCellsReady(uint32_t first, uint32_t count) const {
+  const size_t cells = kPageBytes + size_t{first} * kCellBytes;
+  BP_CHECK(cells % kPageBytes == 0);
+  (void)::madvise(map_ + cells, WholePages(size_t{count} * kCellBytes), kPopulateWrite);
+}
+
+void FlightFile::MakeDescriptorReady(uint32_t slot) const {
+  (void)::madvise(map_ + DescriptorOffset(slot), kPageBytes, kPopulateWrite);  // few need more than their first page
 }
 
 Result<std::string> FlightFile::KeepAside(std::string_view bytes) const {

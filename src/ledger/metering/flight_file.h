@@ -37,8 +37,12 @@ class FlightFile {
   /// All cells, one after another, by reading the file: where the disk fails that is an error, not a signal.
   [[nodiscard]] Result<std::vector<std::byte>> ReadCells() const;
   [[nodiscard]] Result<std::vector<std::byte>> ReadDescriptor(uint32_t slot) const;
-  /// Waits until all that was stored before is on the disk.
-  [[nodiscard]] Status Sync() const;
+  /// Waits until all that was stored before in these slots is on the disk. first: a multiple of 64.
+  [[nodiscard]] Status Sync(uint32_t first, uint32_t count) const;
+  /// A sync leaves pages write-protected, and whoever stores there next pays tens of microseconds for it. These make
+  /// them writable again, where the system can (Linux 5.14); otherwise a store takes longer, and nothing else changes.
+  void MakeCellsReady(uint32_t first, uint32_t count) const;  // first: as for Sync
+  void MakeDescriptorReady(uint32_t slot) const;
   /// Keeps the bytes in a new file beside this one; its name.
   [[nodiscard]] Result<std::string> KeepAside(std::string_view bytes) const;
 

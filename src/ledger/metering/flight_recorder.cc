@@ -28,7 +28,9 @@ FlightRecorder::FlightRecorder(std::unique_ptr<FlightFile> file, FlightRecorderO
     : file_(std::move(file)),
       options_(options),
       taken_((file_->slots() + kSlotsAWord - 1) / kSlotsAWord),
-      began_(file_->slots()) {
+      began_(file_->slots()),
+      used_(taken_.size()),
+      half_words_((taken_.size() + 1) / 2) {
   for (std::atomic<int64_t>& began : began_) began.store(kFree);
   // What the last word has beyond the slots is never free.
   const uint32_t rest = file_->slots() % kSlotsAWord;
@@ -89,9 +91,11 @@ void FlightRecorder::PutAside(const std::string& damaged, const std::vector<uint
   }
 }
 
-/// The lowest free slot, so that what is stored lies together.
+/// The lowest free slot of the half that isn't synced, so that what is stored lies together; else any.
 std::optional<uint32_t> FlightRecorder::TryTake() {
-  for (size_t word = 0; word < taken_.size(); ++word) {
+  const size_t first = first_word_.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < taken_.size(); ++i) {
+    const size_t word = (first + i) % taken_.size();
     uint64_t taken = taken_[word].load(std::memory_order_relaxed);
     while (taken != ~uint64_t{0}) {
       const int bit = std::countr_one(taken);
@@ -111,6 +115,7 @@ std::optional<FlightRecorder::Slot> FlightRecorder::TryClaim(FlightDescriptor de
   const uint64_t number = claims_.fetch_add(1, std::memory_order_relaxed) + 1;
   BP_CHECK(number >> kClaimNumberBits == 0);
   const uint64_t claim = static_cast<uint64_t>(descriptor.epoch) << kClaimNumberBits | number;
+  used_[*slot / kSlotsAWord].fetch_or(uint64_t{1} << *slot % kSlotsAWord, std::memory_order_relaxed);
   WriteDescriptor(descriptor, claim, file_->DescriptorOf(*slot));
   Store(*slot, claim, {});
   began_[*slot].store(descriptor.started_unix_us, std::memory_order_relaxed);
@@ -119,7 +124,7 @@ std::optional<FlightRecorder::Slot> FlightRecorder::TryClaim(FlightDescriptor de
 
 void FlightRecorder::Store(uint32_t slot, uint64_t claim, const FlightUsage& usage) {
   cells_[slot].Store(claim, usage);
-  changed_.store(true, std::memory_order_relaxed);
+  changed_[slot / kSlotsAWord < half_words_ ? 0 : 1].store(true, std::memory_order_relaxed);
 }
 
 void FlightRecorder::Free(uint32_t slot) {
@@ -146,16 +151,38 @@ FlightRecorder::Health FlightRecorder::health() const {
   return health;
 }
 
+/// What was claimed lately will be again, and what runs is stored again: not at the price of a page fault each time.
+void FlightRecorder::MakeReady(size_t word) {
+  const auto first = static_cast<uint32_t>(word * kSlotsAWord);
+  uint64_t used = used_[word].exchange(0, std::memory_order_relaxed);
+  if ((used | taken_[word].load(std::memory_order_relaxed)) == 0) return;
+  file_->MakeCellsReady(first, std::min(kSlotsAWord, file_->slots() - first));
+  for (; used != 0; used &= used - 1) file_->MakeDescriptorReady(first + static_cast<uint32_t>(std::countr_zero(used)));
+}
+
+Status FlightRecorder::SyncHalf(size_t half) {
+  const size_t begin = half * half_words_, end = half == 0 ? half_words_ : taken_.size();
+  if (!changed_[half].exchange(false, std::memory_order_relaxed)) return Status::Ok();
+  first_word_.store(half == 0 ? half_words_ : 0, std::memory_order_relaxed);
+  const auto first = static_cast<uint32_t>(begin * kSlotsAWord);
+  const auto behind = std::min(static_cast<uint32_t>(end * kSlotsAWord), file_->slots());
+  const Status synced = file_->Sync(first, behind - first);
+  if (!synced.ok()) changed_[half].store(true, std::memory_order_relaxed);
+  for (size_t word = begin; word < end; ++word) MakeReady(word);
+  first_word_.store(0, std::memory_order_relaxed);
+  return synced;
+}
+
 void FlightRecorder::RunSync() noexcept {
   try {
     std::unique_lock lock(mutex_);
     for (bool ends = false; !ends;) {
       ends = told_.wait_for(lock, options_.sync_interval, [this] { return ending_; });
-      if (!changed_.exchange(false, std::memory_order_relaxed)) continue;
+      if (!changed_[0].load(std::memory_order_relaxed) && !changed_[1].load(std::memory_order_relaxed)) continue;
       lock.unlock();
-      const Status synced = file_->Sync();
+      Status synced = SyncHalf(0);
+      if (synced.ok()) synced = SyncHalf(1);
       lock.lock();
-      if (!synced.ok()) changed_.store(true, std::memory_order_relaxed);
       if (!synced.ok() && sync_.ok()) LogError("the flight recorder is not synced", {{"error", synced.message()}});
       sync_ = synced;
     }

@@ -17,6 +17,7 @@
 /// Threads:   any; a slot is one caller's at a time. TryClaim and Store take no lock and don't wait. The recorder
 ///            outlives its slots.
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
@@ -101,6 +102,8 @@ class FlightRecorder {
   std::optional<uint32_t> TryTake();
   void Store(uint32_t slot, uint64_t claim, const FlightUsage& usage);
   void Free(uint32_t slot);
+  Status SyncHalf(size_t half);
+  void MakeReady(size_t word);
   void RunSync() noexcept;
 
   const std::unique_ptr<FlightFile> file_;
@@ -111,8 +114,12 @@ class FlightRecorder {
   std::vector<FlightCell> cells_;             // by slot; whoever claimed it has it
   std::vector<std::atomic<uint64_t>> taken_;  // a bit a slot
   std::vector<std::atomic<int64_t>> began_;   // by slot; kFree where it isn't taken by a request
+  std::vector<std::atomic<uint64_t>> used_;   // a bit a slot: claimed since the last sync
   std::atomic<uint64_t> claims_{0};           // of this epoch
-  std::atomic<bool> changed_{false};          // since the last sync
+  // A half is synced while claims go to the other: a store to a page on its way to the disk takes tens of microseconds.
+  const size_t half_words_;
+  std::atomic<size_t> first_word_{0};              // where claims look first
+  std::array<std::atomic<bool>, 2> changed_ = {};  // since its last sync
 
   mutable std::mutex mutex_;  // guards the rest
   std::condition_variable told_;
