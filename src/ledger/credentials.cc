@@ -18,6 +18,10 @@ Status ExpiredKey() {
   return Unauthenticated("this key has expired", "expired_key");
 }
 
+Status DisabledKey() {
+  return Unauthenticated("this key's tenant or project is disabled: ask who runs this server", "account_deactivated");
+}
+
 Status UnknownAccessKey() {
   return Unauthenticated("no access key of this server has that id", "unknown_access_key");
 }

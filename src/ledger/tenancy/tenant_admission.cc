@@ -46,7 +46,8 @@ Result<Principal> TenantAdmission::Authenticate(std::string_view credentials) {
   const bool known = std::ranges::any_of(key->secrets, [&](const KeySecret& secret) {
     return !secret.EndedAt(now) && Matches(secret, *state->secrets, text);
   });
-  if (!known || !state->IsEnabled(*key)) return IncorrectKey();
+  if (!known) return IncorrectKey();
+  if (!state->IsEnabled(*key)) return DisabledKey();
   if (key->ExpiredAt(now)) return ExpiredKey();
   return PrincipalOf(*state, *key);
 }

@@ -27,17 +27,32 @@ AuditRow AuditRowAt(const Statement& row) {
 }  // namespace
 
 Result<ChainHead> LastAuditHead(Database& database) {
-  BP_ASSIGN_OR_RETURN(ChainHead head, EmptyChain(kAuditChain));
-  Statement last(database, "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1");
-  BP_ASSIGN_OR_RETURN(const bool row, last.Step());
-  if (!row) return head;
-  const std::string_view hash = last.ViewAt(1);
-  if (last.IntAt(0) < 1 || hash.size() != head.hash.size()) {
-    return Status::DataLoss("the store of tenants: the audit's last row is damaged");
+  int64_t number = 0;
+  {
+    Statement last(database, "SELECT number FROM audit ORDER BY number DESC LIMIT 1");
+    BP_ASSIGN_OR_RETURN(const bool row, last.Step());
+    if (row) number = last.IntAt(0);
+    if (row && number < 1) return Status::DataLoss("the store of tenants: the audit's last row is damaged");
   }
-  head.rows = static_cast<uint64_t>(last.IntAt(0));
+  BP_ASSIGN_OR_RETURN(const std::optional<ChainHead> head, AuditHeadAt(database, static_cast<uint64_t>(number)));
+  if (!head) return Status::DataLoss("the store of tenants: the audit's last row is damaged");
+  return *head;
+}
+
+Result<std::optional<ChainHead>> AuditHeadAt(Database& database, uint64_t rows) {
+  BP_ASSIGN_OR_RETURN(ChainHead head, EmptyChain(kAuditChain));
+  if (rows == 0) return std::optional(head);
+  Statement at(database, "SELECT hash FROM audit WHERE number = ?");
+  at.Int(static_cast<int64_t>(rows));
+  BP_ASSIGN_OR_RETURN(const bool row, at.Step());
+  if (!row) return std::optional<ChainHead>();
+  const std::string_view hash = at.ViewAt(0);
+  if (hash.size() != head.hash.size()) {
+    return Status::DataLoss(Cat("the store of tenants: row ", rows, " of the audit is damaged"));
+  }
+  head.rows = rows;
   std::copy(hash.begin(), hash.end(), head.hash.begin());
-  return head;
+  return std::optional(head);
 }
 
 Status WriteAuditRow(Database& database, AuditRow row, ChainHead& head) {

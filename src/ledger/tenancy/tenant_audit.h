@@ -44,6 +44,8 @@ struct AuditRow {
 
 /// The head that the last row says. Checks no more than that row's form.
 Result<ChainHead> LastAuditHead(Database& database);
+/// The head up to the row of that number. None where there is no such row.
+Result<std::optional<ChainHead>> AuditHeadAt(Database& database, uint64_t rows);
 /// Gives the row the next number after the head, which becomes its.
 Status WriteAuditRow(Database& database, AuditRow row, ChainHead& head);
 /// The newest first. before: with lower numbers than that; tenant: of that one alone, where it isn't empty.

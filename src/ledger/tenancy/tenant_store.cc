@@ -101,7 +101,26 @@ Result<std::unique_ptr<TenantStore>> TenantStore::Open(const std::filesystem::pa
     return Status::NotFound(
         Cat("there are no tenants in ", path.parent_path().string(), "; `bedplate tenant init` makes the first one"));
   }
-  return OpenAt(path, std::move(heads));
+  BP_ASSIGN_OR_RETURN(std::unique_ptr<TenantStore> store, OpenAt(path, std::move(heads)));
+  BP_RETURN_IF_ERROR(store->CheckKeptHead());
+  return store;
+}
+
+// What lies before the row that the kept head is of is for `ledger verify`.
+Status TenantStore::CheckKeptHead() {
+  if (heads_.empty()) return Status::Ok();
+  const Result<ChainHead> kept = ReadAuditHead(heads_);
+  if (kept.status().code() == StatusCode::kNotFound) return Status::Ok();
+  if (!kept.ok()) return kept.status();
+  BP_ASSIGN_OR_RETURN(const std::optional<ChainHead> there, AuditHeadAt(*database_, kept->rows));
+  if (there == *kept) return Status::Ok();
+  return Status::DataLoss(Cat("the store of tenants ", database_->path().string(), " has ", head_.rows,
+                              " rows of the audit", there ? ", of which one is not what it was" : "",
+                              "; the head that was kept in ", heads_.string(), " is of row ", kept->rows,
+                              ". Its end was lost, or an older copy was put in its place, and keys that were revoked "
+                              "since would be good again: restore the newest copy. Where this is the newest there is, "
+                              "move the file of the head away, and revoke them anew"))
+      .WithReason("behind_kept_head");
 }
 
 Result<std::unique_ptr<TenantStore>> TenantStore::OpenAt(const std::filesystem::path& path,

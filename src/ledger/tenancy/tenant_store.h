@@ -57,6 +57,7 @@ class TenantStore {
   static Result<std::unique_ptr<TenantStore>> OpenAt(const std::filesystem::path& path, std::filesystem::path heads);
   Status WriteTenant(const Tenant& tenant);
   Status WriteProject(const Project& project);
+  Status CheckKeptHead();
   Status WriteKey(const TenantKey& key);
   Status WriteBudget(const Budget& budget);
   Status LoadKeys(TenantState& state);

@@ -32,6 +32,15 @@ bool Tenants::AreIn(const std::filesystem::path& data_folder) {
   return std::filesystem::exists(data_folder / TenantStore::kFileName, error);
 }
 
+std::optional<std::filesystem::path> Tenants::TraceIn(const std::filesystem::path& data_folder) {
+  std::error_code error;
+  for (const std::string& name :
+       {std::string(TenantStore::kFileName) + ".lock", std::string("ledger.sqlite3"), std::string("flight-recorder")}) {
+    if (std::filesystem::exists(data_folder / name, error)) return data_folder / name;
+  }
+  return std::nullopt;
+}
+
 Tenants::Tenants(Options options, std::unique_ptr<TenantStore> store, TenantState state, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),

@@ -43,9 +43,12 @@ class Tenants {
   /// The store, the secret file (where there is none yet), the operator's tenant and its first key, an owner's, which
   /// the answer shows. kConflict where there are tenants already.
   static Result<Json> Init(const Options& options, const std::string& tenant, const Caller& caller, const Clock& clock);
-  /// kNotFound where there are none. clock outlives this.
+  /// kNotFound where there are none; kDataLoss, reason "behind_kept_head", where the audit lacks rows that the kept
+  /// head knows of, or has others: keys that were revoked would be good again. clock outlives this.
   static Result<std::unique_ptr<Tenants>> Open(Options options, const Clock& clock);
   static bool AreIn(const std::filesystem::path& data_folder);
+  /// A file that shows that there were tenants, for whoever finds none: a folder that has lost them is none without.
+  static std::optional<std::filesystem::path> TraceIn(const std::filesystem::path& data_folder);
   static std::filesystem::path StorePath(const Options& options);
   /// Where the audit's head is kept: beside the secret file, outside the data folder.
   static std::filesystem::path HeadsPath(const Options& options);
