@@ -23,6 +23,7 @@
 #include "base/status.h"
 #include "ledger/book_writer.h"
 #include "ledger/budgets/leased_budgets.h"
+#include "ledger/model_names.h"
 #include "ledger/reports/usage_report.h"
 #include "ledger/tenancy/tenants.h"
 
@@ -37,6 +38,7 @@ class Office {
     LeasedBudgets* budgets = nullptr;  // that requests meet; null: no requests run
     /// How many requests that began before a time (microseconds) run or aren't booked yet; none: no requests run.
     std::function<size_t(int64_t)> unbooked_before = {};
+    ModelNames models = {};            // an argument may name a model by any of them
   };
   /// All of them outlive this.
   Office(Tenants& tenants, BooksKept books, const Clock& clock)
@@ -48,6 +50,7 @@ class Office {
   [[nodiscard]] std::shared_ptr<const TenantState> state() const { return tenants_.state(); }
 
  private:
+  [[nodiscard]] Json WithModelIds(const Json& arguments) const;
   Result<Json> DoBudgets(const Caller& caller, const VerbRow& row, const Json& arguments);
   Status AddFigures(std::vector<Json::Object*> budgets);
   Result<Json> AddPrice(const Actor& actor, const Arguments& arguments);

@@ -138,6 +138,9 @@ TEST_F(OfficeTest, UsageIsSummedByNamesAndTime) {
   EXPECT_EQ(TextOf(DataOf(meters)[1], "cost"), "0.00002");
   EXPECT_EQ(TextOf(DataOf(meters)[2], "cost"), "0.000333");
 
+  for (const auto* const verb : {"usage.report", "request.list"}) {
+    EXPECT_EQ(DidNot(kLocal, verb, {{"tenant", "acne"}}).reason(), "tenant_not_found");
+  }
   EXPECT_EQ(DidNot(kLocal, "usage.report", {{"group_by", "colour"}}).param(), "group_by");
   EXPECT_EQ(DidNot(kLocal, "usage.report", {{"bucket", "week"}}).param(), "bucket");
   EXPECT_EQ(DidNot(kLocal, "usage.report", {{"from", 10}, {"to", 10}}).param(), "from");
@@ -179,6 +182,30 @@ TEST_F(OfficeTest, WhatHasNoPriceIsSaidToHaveNone) {
   EXPECT_EQ(unpriced(Caller::Key(member), {}), "acme small output 10; acme small reasoning 5; ") << "its own";
   clock_.Advance(std::chrono::hours(31 * 24));
   EXPECT_EQ(unpriced(kLocal, {}), "") << "of the month alone";
+}
+
+// A client may send gpt-4o; usage is booked under what it stands for, so that is what a price and a budget are of.
+TEST_F(OfficeTest, AModelMayBeNamedByAnyOfItsNames) {
+  const ModelNames names{.served = {"small", "large"}, .aliases = {{"gpt-4o", "large"}}};
+  office_ = std::make_unique<Office>(
+      *tenants_, Office::BooksKept{.writer = writer_.get(), .file = files_.ledger(), .models = names}, clock_);
+  EXPECT_EQ(TextOf(Did(kLocal, "price.add", {{"meter", "output"}, {"amount", "3"}, {"model", "gpt-4o"}}), "model"),
+            "large");
+  EXPECT_EQ(DidNot(kLocal, "price.add", {{"meter", "output"}, {"amount", "4"}, {"model", "large"}}).reason(),
+            "overlap");
+  const Json budget =
+      Did(kLocal, "budget.create", {{"tenant", "acme"}, {"name", "b"}, {"amount", "1"}, {"model", "gpt-4o"}});
+  EXPECT_EQ(TextOf(budget, "model"), "large");
+  Use("acme", "search", "k2", "large", {0, 0, 1'000'000, 0, 0});
+  Use("acme", "search", "k2", "small", {0, 0, 1'000'000, 0, 0});
+  for (const Json& model : {Json("gpt-4o"), Json(Json::Array{"gpt-4o"}), Json("large")}) {
+    const Json used = Did(kLocal, "usage.report", {{"from", 0}, {"model", model}});
+    ASSERT_EQ(DataOf(used).size(), 1U);
+    EXPECT_EQ(IntOf(DataOf(used)[0], "requests"), 1);
+    EXPECT_EQ(TextOf(DataOf(used)[0], "cost"), "3.00");
+  }
+  EXPECT_EQ(DataOf(Did(kLocal, "price.list", {{"model", "gpt-4o"}})).size(), 1U);
+  EXPECT_EQ(DidNot(kLocal, "price.add", {{"meter", "output"}, {"amount", "3"}, {"model", 3}}).param(), "model");
 }
 
 TEST_F(OfficeTest, EachRoleSeesItsPart) {

@@ -96,14 +96,17 @@ Json RequestJson(const UsedRequest& used) {
   return Json(std::move(out));
 }
 
+Status NoSuch(std::string_view what, const std::string& name) {
+  return Status::NotFound(Cat("there is no ", what, " '", name.substr(0, 64), "'")).WithReason(Cat(what, "_not_found"));
+}
+
 /// What a role reaches of usage, as values that count. A value that is asked for and not reached is as if it weren't
 /// there: nothing was used by it.
 Status Narrow(const Actor& actor, UsageQuery& query) {
   const auto only = [&](UsageField field, const std::string& own) {
     std::vector<std::string>& wanted = query.only[static_cast<size_t>(field)];
     if (!wanted.empty() && std::ranges::find(wanted, own) == wanted.end()) {
-      return Status::NotFound(Cat("there is no ", UsageFieldName(field), " '", wanted.front().substr(0, 64), "'"))
-          .WithReason(Cat(UsageFieldName(field), "_not_found"));
+      return NoSuch(UsageFieldName(field), wanted.front());
     }
     wanted = {own};
     return Status::Ok();
@@ -132,6 +135,11 @@ Result<UsageQuery> Office::QueryOf(const Actor& actor, const Arguments& argument
     BP_ASSIGN_OR_RETURN(query.only[i], arguments.OneOrTexts(UsageFieldName(static_cast<UsageField>(i))));
   }
   BP_RETURN_IF_ERROR(Narrow(actor, query));
+  // A tenant that was mistyped would else look like one that used nothing.
+  const auto state = tenants_.state();
+  for (const std::string& tenant : query.only[static_cast<size_t>(UsageField::kTenant)]) {
+    if (state->FindTenant(tenant) == nullptr) return NoSuch("tenant", tenant);
+  }
   return query;
 }
 
