@@ -3,13 +3,14 @@
 #include "base/cat.h"
 #include "base/log.h"
 #include "cmd/ledger_files.h"
+#include "cmd/server_prices.h"
 #include "ledger/tenancy/control_message.h"
 #include "ledger/tenancy/tenant_admission.h"
 
 namespace bedplate {
 
 Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& store, const WebhookSettings& webhook,
-                        const Clock& clock) {
+                        const ModelNames& models, const Clock& clock) {
   BP_ASSIGN_OR_RETURN(Tenants::Options options, TenantOptions(store));
   const bool has_tenants = Tenants::AreIn(options.data_folder);
   if (has_tenants && !keys.empty()) {
@@ -18,7 +19,17 @@ Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& s
                       " has tenants, whose keys are asked for: a key file goes without them, so leave out --keys ",
                       keys.string(), ", or serve another data folder")};
   }
-  if (has_tenants) return OpenTenants(std::move(options), store, webhook, clock);
+  if (has_tenants) return OpenTenants(std::move(options), store, webhook, models, clock);
+  // Without its tenants a server would ask for no keys, and charge nobody.
+  if (const auto trace = Tenants::TraceIn(options.data_folder)) {
+    return Status::DataLoss(Cat("the tenants of the data folder ", options.data_folder.string(), " are gone: it has ",
+                                trace->filename().string(), ", but no ", TenantStore::kFileName,
+                                ". Restore that file, or serve another data folder"));
+  }
+  if (!store.secret_file.empty()) {
+    return Status::NotFound(Cat("a secret file is named, but there are no tenants in ", options.data_folder.string(),
+                                "; `bedplate tenant init` makes the first one"));
+  }
   Gate gate;
   if (keys.empty()) {
     gate.admission_ = MakeOpenAdmission();
@@ -33,7 +44,7 @@ Result<Gate> Gate::Open(const std::filesystem::path& keys, const StoreOptions& s
 }
 
 Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& store, const WebhookSettings& webhook,
-                               const Clock& clock) {
+                               const ModelNames& models, const Clock& clock) {
   Gate gate;
   gate.data_folder_ = options.data_folder;
   BP_ASSIGN_OR_RETURN(gate.tenants_, Tenants::Open(std::move(options), clock));
@@ -42,7 +53,7 @@ Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& sto
   BP_ASSIGN_OR_RETURN(gate.books_, KeptBooks::Open(files.books, files.heads, clock));
   BookWriter& writer = gate.books_->writer();
   BP_ASSIGN_OR_RETURN(gate.webhook_, BudgetWebhook::Open(webhook, clock));
-  gate.budgets_ = OpenServerBudgets(*gate.tenants_, writer, clock, gate.webhook_.get());
+  gate.budgets_ = OpenServerBudgets(*gate.tenants_, writer, clock, gate.webhook_.get(), models);
   gate.budgets_closing_.reset(gate.budgets_.get());
   // What a kill left is booked, of budgets, too, before they lease anything.
   BP_ASSIGN_OR_RETURN(gate.metering_,
@@ -54,9 +65,11 @@ Result<Gate> Gate::OpenTenants(Tenants::Options options, const StoreOptions& sto
                         .file = files.books,
                         .budgets = gate.budgets_.get(),
                         .unbooked_before = [metering = gate.metering_.get()](
-                                               int64_t unix_us) { return metering->UnbookedBefore(unix_us); }},
+                                               int64_t unix_us) { return metering->UnbookedBefore(unix_us); },
+                        .models = models},
       clock);
   const auto state = gate.tenants_->state();
+  BP_RETURN_IF_ERROR(WarnOfPrices(writer, *state, models, clock).status());
   LogInfo("the data folder's tenants are served",
           {{"tenants", Cat(state->tenants.size())}, {"keys", Cat(state->keys.size())}});
   return gate;

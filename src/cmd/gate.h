@@ -13,6 +13,7 @@
 #include "cmd/tenant_access.h"
 #include "ledger/kept_books.h"
 #include "ledger/key_admission.h"
+#include "ledger/model_names.h"
 #include "ledger/office/office.h"
 #include "ledger/tenancy/tenants.h"
 #include "request/admission.h"
@@ -23,9 +24,10 @@ namespace bedplate {
 class Gate {
  public:
   /// keys: the key file; empty: none. The data folder's tenants are found there. kConflict where there are both;
-  /// kUnavailable where another server has the tenants. clock outlives this.
+  /// kUnavailable where another server has the tenants; kDataLoss where they were there and are gone; kNotFound where
+  /// there are none and the store's options name a secret file. clock outlives this.
   static Result<Gate> Open(const std::filesystem::path& keys, const StoreOptions& store, const WebhookSettings& webhook,
-                           const Clock& clock);
+                           const ModelNames& models, const Clock& clock);
 
   [[nodiscard]] bool has_keys() const { return key_file_ != nullptr || tenants_ != nullptr; }
   /// With tenants one that keeps books of what it admits: its permits end before the gate does.
@@ -43,7 +45,7 @@ class Gate {
 
  private:
   static Result<Gate> OpenTenants(Tenants::Options options, const StoreOptions& store, const WebhookSettings& webhook,
-                                  const Clock& clock);
+                                  const ModelNames& models, const Clock& clock);
 
   std::filesystem::path path_;         // of the key file
   std::filesystem::path data_folder_;  // with tenants

@@ -181,9 +181,11 @@ Result<std::unique_ptr<ObjectStore>> OpenObjects() {
   return store;
 }
 
-void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines, const TlsChoice& tls) {
+void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& engines, const TlsChoice& tls,
+              bool has_keys) {
   const std::string url = Cat(tls.context ? "https://" : "http://", server.address().ToString());
   const std::string curl = tls.trust_path.empty() ? "curl" : Cat("curl --cacert ", tls.trust_path);
+  const char* const key = has_keys ? " -H \"Authorization: Bearer $KEY\"" : "";
   const std::string& id = engines.front()->model().id;
   for (const auto& engine : engines) {
     std::printf("Serving %s, context %u tokens\n", engine->model().id.c_str(), engine->context_tokens_max());
@@ -195,14 +197,14 @@ void Announce(const Server& server, const std::vector<std::unique_ptr<Engine>>& 
   std::printf("\nTry it:\n");
   if (engines.front()->model().chat_template) {
     std::printf(
-        "  %s %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"
+        "  %s %s/v1/chat/completions%s -H 'Content-Type: application/json' \\\n"
         "    -d '{\"model\": \"%s\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'\n\n",
-        curl.c_str(), url.c_str(), id.c_str());
+        curl.c_str(), url.c_str(), key, id.c_str());
   } else {
     std::printf(
-        "  %s %s/v1/completions -H 'Content-Type: application/json' \\\n"
+        "  %s %s/v1/completions%s -H 'Content-Type: application/json' \\\n"
         "    -d '{\"model\": \"%s\", \"prompt\": \"Once upon a time\", \"max_tokens\": 64}'\n\n",
-        curl.c_str(), url.c_str(), id.c_str());
+        curl.c_str(), url.c_str(), key, id.c_str());
   }
   std::fflush(stdout);
 }
@@ -216,7 +218,11 @@ Status Run(Options options) {
   BP_ASSIGN_OR_RETURN(server_options.listen, ParseListenAddress(options.listen));
   const SystemClock clock;
   SignalWatch::BlockSignals();
-  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.store, options.webhook, clock));
+  for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
+  BP_ASSIGN_OR_RETURN(server_options.aliases, ParseModelAliases(options.aliases, server_options.loading_models));
+  ModelNames names{.served = server_options.loading_models, .aliases = {}};
+  for (const ModelAlias& alias : server_options.aliases) names.aliases.insert_or_assign(alias.name, alias.model);
+  BP_ASSIGN_OR_RETURN(Gate gate, Gate::Open(options.keys, options.store, options.webhook, names, clock));
   if (!gate.has_keys()) SignalWatch::LeaveHangup();
   server_options.has_keys = gate.has_keys();
   server_options.office = gate.office();
@@ -234,8 +240,6 @@ Status Run(Options options) {
   if (gate.has_keys() && !tls.context && !server_options.listen.is_loopback()) {
     LogWarning("keys and prompts cross the network unencrypted; --tls or --tls-cert and --tls-key encrypt them");
   }
-  for (const std::string& name : options.models) server_options.loading_models.push_back(ModelIdOf(name));
-  BP_ASSIGN_OR_RETURN(server_options.aliases, ParseModelAliases(options.aliases, server_options.loading_models));
   options.engine.prefix_cache = !options.no_prefix_cache;
   BP_RETURN_IF_ERROR(options.cache.ReadInto(options.engine, options.models.size()));
   BP_ASSIGN_OR_RETURN(ModelLoadOptions load, options.tuning.LoadOptions());
@@ -273,7 +277,7 @@ Status Run(Options options) {
     BP_RETURN_IF_ERROR(server->AddModel(served));
   }
   signals.ServingBegins();
-  Announce(*server, engines, tls);
+  Announce(*server, engines, tls, gate.has_keys());
   server->Wait();
   return Status::Ok();
 }

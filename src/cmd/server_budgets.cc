@@ -6,10 +6,14 @@
 namespace bedplate {
 
 std::unique_ptr<LeasedBudgets> OpenServerBudgets(const Tenants& tenants, BookWriter& writer, const Clock& clock,
-                                                 BudgetAlertSink* alerts) {
-  const auto definitions = [&tenants] {
+                                                 BudgetAlertSink* alerts, ModelNames models) {
+  // A budget that was made where no server said what a further name stands for holds its model all the same.
+  const auto definitions = [&tenants, models = std::move(models)] {
     std::vector<Budget> budgets;
-    for (const auto& [names, budget] : tenants.state()->budgets) budgets.push_back(budget);
+    for (const auto& [names, budget] : tenants.state()->budgets) {
+      budgets.push_back(budget);
+      budgets.back().model = models.IdOf(budget.model);
+    }
     return budgets;
   };
   return std::make_unique<LeasedBudgets>(definitions, writer, clock, LeasedBudgetsOptions{.alerts = alerts});

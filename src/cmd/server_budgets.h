@@ -11,13 +11,14 @@
 #include "base/clock.h"
 #include "ledger/book_writer.h"
 #include "ledger/budgets/leased_budgets.h"
+#include "ledger/model_names.h"
 #include "ledger/tenancy/tenants.h"
 
 namespace bedplate {
 
 /// tenants, writer, clock and alerts outlive it; alerts may be none.
 std::unique_ptr<LeasedBudgets> OpenServerBudgets(const Tenants& tenants, BookWriter& writer, const Clock& clock,
-                                                 BudgetAlertSink* alerts);
+                                                 BudgetAlertSink* alerts, ModelNames models);
 
 /// Stops budgets at its end. It is kept where it ends before the writer does.
 struct StopBudgets {
