@@ -29,6 +29,9 @@ Status RunBudget(const BudgetOptions& options) {
   if (creates && options.amount.empty()) {
     return Status::InvalidArgument("a budget needs --amount: dollars, such as 250.00, or with --unit tokens a number");
   }
+  if (options.action == "update" && options.amount.empty() && !options.disable && !options.enable) {
+    return Status::InvalidArgument("update what? give --amount, --disable or --enable");
+  }
   if (options.disable && options.enable) return Status::InvalidArgument("--disable and --enable exclude each other");
   if (!lists) append(creates ? "name" : "budget", options.name);
   if (creates || lists) append("project", options.project);
@@ -76,21 +79,23 @@ void AddBudgetCommand(Program& program) {
   command.Add("ACTION", &options->action,
               "create, list, show, or update: another --amount, --disable, which neither refuses nor counts, --enable",
               {.required = true, .choices = {"create", "list", "show", "update"}});
-  command.Add("NAME", &options->name, "which budget; list: of all");
+  command.Add("NAME", &options->name, "which budget; list: of all", {.actions = {"create", "show", "update"}});
   command.Add("--amount", &options->amount,
-              "create, update: dollars, exact to twelve digits after the point; or tokens");
+              "create, update: dollars, exact to twelve digits after the point; or tokens",
+              {.actions = {"create", "update"}});
   command.Add("--unit", &options->unit, "create: what the amount counts; default: usd",
-              {.choices = {std::begin(kBudgetUnitNames), std::end(kBudgetUnitNames)}});
+              {.choices = {std::begin(kBudgetUnitNames), std::end(kBudgetUnitNames)}, .actions = {"create"}});
   command.Add("--period", &options->period, "create: after which it begins anew, in UTC; default: month",
-              {.choices = {std::begin(kBudgetPeriodNames), std::end(kBudgetPeriodNames)}});
+              {.choices = {std::begin(kBudgetPeriodNames), std::end(kBudgetPeriodNames)}, .actions = {"create"}});
   command.Add("--kind", &options->kind, "create: hard refuses what would go beyond it, soft tells of it; default: hard",
-              {.choices = {std::begin(kBudgetKindNames), std::end(kBudgetKindNames)}});
+              {.choices = {std::begin(kBudgetKindNames), std::end(kBudgetKindNames)}, .actions = {"create"}});
   command.Add("--tenant", &options->tenant, "whose; default: the operator's; list: all");
-  command.Add("--project", &options->project, "create: of this project alone; list: of those of projects of this name");
-  command.Add("--key", &options->key, "create: of the key of this id alone");
-  command.Add("--model", &options->model, "create: of this model alone");
-  command.Add("--disable", &options->disable, "update: for a while");
-  command.Add("--enable", &options->enable, "update: again");
+  command.Add("--project", &options->project, "create: of this project alone; list: of those of projects of this name",
+              {.actions = {"create", "list"}});
+  command.Add("--key", &options->key, "create: of the key of this id alone", {.actions = {"create"}});
+  command.Add("--model", &options->model, "create: of this model alone", {.actions = {"create"}});
+  command.Add("--disable", &options->disable, "update: for a while", {.actions = {"update"}});
+  command.Add("--enable", &options->enable, "update: again", {.actions = {"update"}});
   options->store.AddTo(command);
   command.Add("--json", &options->json, "print JSON");
   command.Footer(

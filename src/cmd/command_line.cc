@@ -137,6 +137,21 @@ std::vector<std::string> Texts(const Option& option) {
   return texts;
 }
 
+// What an action has no use for would else be taken and forgotten.
+Status CheckActions(const std::vector<Option>& options) {
+  const auto action = std::ranges::find(options, "ACTION", &Option::name);
+  if (action == options.end() || action->parsed->count() == 0) return Status::Ok();
+  const std::string& asked = action->parsed->results().front();
+  for (const Option& option : options) {
+    const std::vector<std::string_view>& known = option.rules.actions;
+    if (option.parsed->count() == 0 || known.empty() || std::ranges::find(known, asked) != known.end()) continue;
+    std::string all;
+    for (const std::string_view one : known) all += Cat(all.empty() ? "" : ", ", one);
+    return Status::InvalidArgument(Cat(option.name, " is not for ", asked, ", but for: ", all));
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 struct CommandLine::Command {
@@ -211,6 +226,7 @@ Status Program::State::AssignAll(CommandLine::Command& command, const Environmen
     const Status assigned = AssignOption(option.target, option.rules, Texts(option));
     if (!assigned.ok()) return Status::InvalidArgument(Cat(option.name, " ", assigned.message()));
   }
+  BP_RETURN_IF_ERROR(CheckActions(command.options));
   BP_ASSIGN_OR_RETURN(const Settings settings, Settings::Load(command.config, environment));
   for (const Option& option : command.options) {
     if (option.parsed->count() != 0 || option.rules.setting.empty()) continue;

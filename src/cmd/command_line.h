@@ -31,6 +31,8 @@ struct OptionRules {
   double max = std::numeric_limits<double>::infinity();
   std::vector<std::string_view> choices = {};  // of words; empty: any
   std::string_view setting = {};               // a key of settings.h that gives this option's default
+  std::vector<std::string_view> actions =
+      {};  // with any other ACTION, the command's argument, it is refused; empty: any
 };
 
 /// Describes one command; a handle on what Program owns.

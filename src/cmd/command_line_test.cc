@@ -16,6 +16,8 @@ namespace {
 
 struct CommandLineTestOptions {
   std::string model;
+  std::string action;
+  std::string amount;
   std::string memory = "none";
   std::string kind = "plain";
   uint32_t threads = 0;
@@ -51,6 +53,16 @@ class CommandLineTest : public testing::Test {
     go.Add("--streams", &options.streams, "streams", {.min = 1});
     go.Add("--json", &options.json, "json");
     go.Add("--no-prefix-cache", &options.no_prefix_cache, "no cache", {.setting = "no_prefix_cache"});
+    CommandLine run = program.Add("run", "does one of several things", [&] {
+      outcome.ran = options;
+      return result_;
+    });
+    run.Add("ACTION", &options.action, "what", {.required = true, .choices = {"create", "update", "list"}});
+    run.Add("NAME", &options.model, "of what", {.actions = {"create", "update"}});
+    run.Add("--amount", &options.amount, "how much", {.actions = {"create", "update"}});
+    run.Add("--kind", &options.kind, "kind", {.choices = {"plain", "fancy"}, .actions = {"create"}});
+    run.Add("--memory", &options.memory, "memory", {.setting = "memory", .actions = {"list"}});
+    run.Add("--json", &options.json, "json");
     arguments.insert(arguments.begin(), "bedplate");
     std::vector<const char*> argv;
     for (const std::string& argument : arguments) argv.push_back(argument.c_str());
@@ -129,6 +141,30 @@ TEST_F(CommandLineTest, WrongValuesSayWhereAndWhatIsAllowed) {
   const Outcome outcome = RunCommandLineTest({"go", "m"});
   EXPECT_EQ(outcome.status, 2);
   EXPECT_NE(outcome.errors.find("BEDPLATE_THREADS is \"many\""), std::string::npos) << outcome.errors;
+}
+
+TEST_F(CommandLineTest, WhatAnActionHasNoUseForIsRefused) {
+  environment_ = {{"BEDPLATE_MEMORY", "2GiB"}};  // a setting is for whoever has a use for it
+  for (const auto& arguments : {std::vector<std::string>{"run", "create", "x", "--kind", "fancy", "--amount", "3"},
+                                {"run", "update", "x", "--amount=3", "--json"},
+                                {"run", "list", "--memory", "1GiB"}}) {
+    EXPECT_EQ(RunCommandLineTest(arguments).status, 0);
+  }
+  const struct {
+    std::vector<std::string> arguments;
+    std::string said;
+  } cases[] = {
+      {{"run", "update", "x", "--kind", "fancy"}, "bedplate: --kind is not for update, but for: create\n"},
+      {{"run", "--amount", "3", "list"}, "bedplate: --amount is not for list, but for: create, update\n"},
+      {{"run", "list", "x"}, "bedplate: NAME is not for list, but for: create, update\n"},
+      {{"run", "create", "x", "--memory", "1GiB"}, "bedplate: --memory is not for create, but for: list\n"},
+  };
+  for (const auto& one : cases) {
+    const Outcome outcome = RunCommandLineTest(one.arguments);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_FALSE(outcome.ran);
+    EXPECT_EQ(outcome.errors, one.said);
+  }
 }
 
 TEST_F(CommandLineTest, AFailedCommandEndsWithItsReason) {

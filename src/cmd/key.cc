@@ -217,6 +217,7 @@ Status RunStoreKey(const KeyOptions& options) {
     if (options.action == "update") {
       BP_RETURN_IF_ERROR(AddDescription(options, named));
       for (const std::string& name : options.clear) named.emplace_back(name, nullptr);
+      if (named.size() == 1) return Status::InvalidArgument("update what? give --name, --models, a limit, or --clear");
     }
     arguments = std::move(named);
   }
@@ -251,27 +252,39 @@ void AddKeyCommand(Program& program) {
       "create, list, show; update: change what a key may do; rotate: give it another secret; revoke: end it; new: make "
       "an entry of a key file",
       {.required = true, .choices = {"create", "list", "show", "update", "rotate", "revoke", "new"}});
-  command.Add("ID", &options->id, "show, update, rotate, revoke: which key");
-  command.Add("--name", &options->key.name, "create, update, new: what people call it; new: as logs show it");
-  command.Add("--tenant", &options->key.tenant, "whose it is; create: default the operator's; list: default all");
-  command.Add("--project", &options->key.project, "what it is for; create: default default; list: default all");
+  command.Add("ID", &options->id, "show, update, rotate, revoke: which key",
+              {.actions = {"show", "update", "rotate", "revoke"}});
+  command.Add("--name", &options->key.name, "create, update, new: what people call it; new: as logs show it",
+              {.actions = {"create", "update", "new"}});
+  command.Add("--tenant", &options->key.tenant, "whose it is; create: default the operator's; list: default all",
+              {.actions = {"create", "list", "new"}});
+  command.Add("--project", &options->key.project, "what it is for; create: default default; list: default all",
+              {.actions = {"create", "list", "new"}});
   command.Add("--role", &options->role, "create: what it may do in its tenant",
-              {.choices = {"owner", "billing", "admin", "member", "auditor"}});
+              {.choices = {"owner", "billing", "admin", "member", "auditor"}, .actions = {"create"}});
   command.Add("--access-key", &options->key.access_key,
-              "create, new: a pair that signs requests as AWS's SDKs do, in place of a bearer key");
-  command.Add("--scopes", &options->scopes, "create, update: only these of models, metrics, admin.read, admin.write");
-  command.Add("--models", &options->models, "create, update: only these models, by id or alias");
+              "create, new: a pair that signs requests as AWS's SDKs do, in place of a bearer key",
+              {.actions = {"create", "new"}});
+  command.Add("--scopes", &options->scopes, "create, update: only these of models, metrics, admin.read, admin.write",
+              {.actions = {"create", "update"}});
+  command.Add("--models", &options->models, "create, update: only these models, by id or alias",
+              {.actions = {"create", "update"}});
   command.Add("--expires", &options->expires,
-              "create, update: a date, whose beginning in UTC it is, or 2027-01-31T12:00:00Z");
-  for (size_t i = 0; i < std::size(kLimits); ++i) command.Add(kLimits[i].option, &options->limits[i], kLimits[i].help);
+              "create, update: a date, whose beginning in UTC it is, or 2027-01-31T12:00:00Z",
+              {.actions = {"create", "update"}});
+  for (size_t i = 0; i < std::size(kLimits); ++i) {
+    command.Add(kLimits[i].option, &options->limits[i], kLimits[i].help, {.min = 1, .actions = {"create", "update"}});
+  }
   command.Add("--clear", &options->clear,
               "update: take these away: name, scopes, models, expires_at, or limits, such as "
-              "requests_per_minute");
-  command.Add("--overlap", &options->overlap, "rotate: how long the earlier secret is good, too; 0: not at all");
-  command.Add("--live", &options->live, "list: only those that are good");
+              "requests_per_minute",
+              {.actions = {"update"}});
+  command.Add("--overlap", &options->overlap, "rotate: how long the earlier secret is good, too; 0: not at all",
+              {.actions = {"rotate"}});
+  command.Add("--live", &options->live, "list: only those that are good", {.actions = {"list"}});
   options->store.AddTo(command);
   command.Add("--keys", &options->keys, "list: the keys of this key file, in place of those of the tenants",
-              {.setting = "keys"});
+              {.setting = "keys", .actions = {"list"}});
   command.Add("--json", &options->json, "print JSON");
   command.Footer(
       "Keys belong to the tenants that `bedplate tenant init` begins. A running server does it, at once; where none\n"

@@ -78,14 +78,18 @@ void AddPriceCommand(Program& program) {
   command.Add("ACTION", &options->action, "add: a price that holds from now, or --from, on; list: those there are",
               {.required = true, .choices = {"add", "list"}});
   command.Add("--meter", &options->meter, "add: what is counted: prompt (what no cache had), cached, output, reasoning",
-              {.choices = {std::begin(kMeterNames), std::end(kMeterNames)}});
-  command.Add("--amount", &options->amount, "add: dollars, exact to twelve digits after the point");
-  command.Add("--per", &options->per, "add: for so many; default: a million tokens, or an hour's milliseconds");
+              {.choices = {std::begin(kMeterNames), std::end(kMeterNames)}, .actions = {"add"}});
+  command.Add("--amount", &options->amount, "add: dollars, exact to twelve digits after the point",
+              {.actions = {"add"}});
+  command.Add("--per", &options->per, "add: for so many; default: a million tokens, or an hour's milliseconds",
+              {.min = 1, .actions = {"add"}});
   command.Add("--model", &options->model, "of which model; default: any without a price of its own");
   command.Add("--tenant", &options->tenant, "for whom; default: everybody without a price of their own");
-  command.Add("--tier", &options->tier, "add: in which service tier; default: any without a price of its own");
-  command.Add("--from", &options->from, "add: 2027-01-31 or 2027-01-31T12:00:00Z; default: now");
-  command.Add("--to", &options->to, "add: when it ends; default: when another of the same thing begins");
+  command.Add("--tier", &options->tier, "add: in which service tier; default: any without a price of its own",
+              {.actions = {"add"}});
+  command.Add("--from", &options->from, "add: 2027-01-31 or 2027-01-31T12:00:00Z; default: now", {.actions = {"add"}});
+  command.Add("--to", &options->to, "add: when it ends; default: when another of the same thing begins",
+              {.actions = {"add"}});
   options->store.AddTo(command);
   command.Add("--json", &options->json, "print JSON");
   command.Footer(

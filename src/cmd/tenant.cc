@@ -135,13 +135,16 @@ void AddTenantCommand(Program& program) {
       {.required = true,
        .choices = {"init", "create", "list", "show", "update", "disable", "enable", "audit", "secrets",
                    "rotate-secrets"}});
-  command.Add("NAME", &options->name, "the tenant; init: default operator");
+  command.Add("NAME", &options->name, "the tenant; init: default operator",
+              {.actions = {"init", "create", "show", "update", "disable", "enable"}});
   options->store.AddTo(command);
   command.Add("--weight", &options->weight,
               "create, update: its share where tenants wait for each other, against the 1 of a new one",
-              {.min = 1, .max = Tenant::kWeightMax});
-  command.Add("--limit", &options->limit, "audit: so many rows, the newest", {.min = 1, .max = 1000});
-  command.Add("--verify", &options->verify, "audit: check that no row was changed, removed, added or moved");
+              {.min = 1, .max = Tenant::kWeightMax, .actions = {"create", "update"}});
+  command.Add("--limit", &options->limit, "audit: so many rows, the newest",
+              {.min = 1, .max = 1000, .actions = {"audit"}});
+  command.Add("--verify", &options->verify, "audit: check that no row was changed, removed, added or moved",
+              {.actions = {"audit"}});
   command.Add("--json", &options->json, "print JSON");
   command.Footer(
       "A running server does it; where none runs, the command does it in the data folder.\n"
@@ -157,7 +160,7 @@ void AddProjectCommand(Program& program) {
                                     [options] { return RunProject(*options); });
   command.Add("ACTION", &options->action, "create, list, show; disable: its keys are refused until enable",
               {.required = true, .choices = {"create", "list", "show", "disable", "enable"}});
-  command.Add("NAME", &options->name, "the project");
+  command.Add("NAME", &options->name, "the project", {.actions = {"create", "show", "disable", "enable"}});
   command.Add("--tenant", &options->tenant, "whose it is; default: the operator's; list: default: all");
   options->store.AddTo(command);
   command.Add("--json", &options->json, "print JSON");

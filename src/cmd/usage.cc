@@ -17,7 +17,7 @@ struct UsageOptions {
   std::vector<std::string> by;
   std::string bucket = "none";
   std::string from, to;
-  std::string tenant, project, key, model;
+  std::string tenant, project, key, model, tier, end_user;
   bool requests = false;
   uint32_t limit = 100;
   StoreOptions store;
@@ -40,7 +40,8 @@ Result<Json::Object> ArgumentsFrom(const UsageOptions& options) {
   BP_RETURN_IF_ERROR(AppendTime("--from", options.from, "from", arguments));
   BP_RETURN_IF_ERROR(AppendTime("--to", options.to, "to", arguments));
   const std::pair<const char*, const std::string*> names[] = {
-      {"tenant", &options.tenant}, {"project", &options.project}, {"key", &options.key}, {"model", &options.model}};
+      {"tenant", &options.tenant}, {"project", &options.project}, {"key", &options.key},
+      {"model", &options.model},   {"tier", &options.tier},       {"end_user", &options.end_user}};
   for (const auto& [name, value] : names) {
     if (!value->empty()) arguments.emplace_back(name, *value);
   }
@@ -80,6 +81,9 @@ Status ListRequests(const UsageOptions& options, Json::Object arguments) {
 
 Status RunUsage(const UsageOptions& options) {
   BP_ASSIGN_OR_RETURN(Json::Object arguments, ArgumentsFrom(options));
+  if (options.requests && (!options.by.empty() || options.bucket != "none")) {
+    return Status::InvalidArgument("--requests lists each request: it goes without --by and --bucket");
+  }
   if (options.requests) return ListRequests(options, std::move(arguments));
   arguments.emplace_back("bucket", options.bucket);
   Json::Array by;
@@ -134,6 +138,8 @@ void AddUsageCommand(Program& program) {
   command.Add("--project", &options->project, "of this project alone");
   command.Add("--key", &options->key, "by the key of this id alone");
   command.Add("--model", &options->model, "of this model alone");
+  command.Add("--tier", &options->tier, "in this service tier alone");
+  command.Add("--end-user", &options->end_user, "for whom requests named so alone");
   command.Add("--requests", &options->requests, "each request, the newest first");
   command.Add("--limit", &options->limit, "--requests: so many", {.min = 1, .max = 1000});
   options->store.AddTo(command);
@@ -143,6 +149,7 @@ void AddUsageCommand(Program& program) {
       "Examples:\n"
       "  bedplate usage --by tenant --by model\n"
       "  bedplate usage --bucket day --from 2027-01-01 --to 2027-02-01 --tenant acme\n"
+      "  bedplate usage --tenant acme --by end_user\n"
       "  bedplate usage --requests --limit 20");
 }
 
