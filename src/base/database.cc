@@ -131,7 +131,7 @@ Status Database::Failure(std::string_view doing) const {
       return Status::IoError(std::move(message)).WithReason("read_only");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return Status::DataLoss(std::move(message));
+      return Status::DataLoss(message + "; restore a copy of it that is whole");
     case SQLITE_CONSTRAINT:
       return Status{StatusCode::kConflict, std::move(message)};
     case SQLITE_NOMEM:

@@ -33,7 +33,7 @@ int HttpStatusOf(const Status& status) {
     case StatusCode::kTooLarge:
       return status.reason() == kReasonHeadTooLarge ? 431 : 413;
     case StatusCode::kResourceExhausted:
-      return 429;
+      return status.reason() == "disk_full" ? 503 : 429;  // not what the client has used up
     case StatusCode::kCancelled:
       return 499;
     case StatusCode::kDeadlineExceeded:
