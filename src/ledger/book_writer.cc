@@ -23,7 +23,22 @@ Status Stopped(std::string_view why) {
   return Status::Unavailable(Cat("the ledger is no longer written: ", why)).WithReason("ledger_stopped");
 }
 
+Status BusyWriter(std::string why) {
+  return Status::Unavailable(std::move(why)).WithReason("ledger_busy").WithRetryAfterMs(1000);
+}
+
+Status Lags(const Status& file) {
+  return BusyWriter(Cat("the ledger's disk lags", file.ok() ? "" : ": ", file.message()));
+}
+
 }  // namespace
+
+/// Between one who waits for an entry, and may have left, and the writer.
+struct BookWriter::Told {
+  std::mutex mutex;  // guards the rest
+  std::condition_variable changed;
+  std::optional<Status> answer;
+};
 
 BookWriter::BookWriter(std::unique_ptr<Books> books, const Clock& clock, BookWriterOptions options)
     : clock_(clock), options_(options), books_(std::move(books)), thread_([this] { Run(); }) {}
@@ -41,13 +56,8 @@ BookWriter::~BookWriter() {
 Result<BookWriter::Place> BookWriter::TakePlace() {
   const std::lock_guard lock(mutex_);
   if (stopped_ || ending_) return Stopped(file_.ok() ? "it ends" : file_.message());
-  const bool late = LagLocked() > options_.lag_max;
-  if (places_ >= options_.places_max || late) {
-    return Status::Unavailable(late ? Cat("the ledger's disk lags", file_.ok() ? "" : ": ", file_.message())
-                                    : "the ledger has no more room for requests")
-        .WithReason("ledger_busy")
-        .WithRetryAfterMs(1000);
-  }
+  if (LagLocked() > options_.lag_max) return Lags(file_);
+  if (places_ >= options_.places_max) return BusyWriter("the ledger has no more room for requests");
   ++places_;
   return Place(this);
 }
@@ -57,7 +67,7 @@ void BookWriter::GiveBack() {
   --places_;
 }
 
-void BookWriter::Add(Place place, Entry entry, bool hurry) {
+void BookWriter::Add(Place place, Entry entry, bool hurry, std::shared_ptr<bool> withdrawn) {
   BP_CHECK(place.writer_ == this);
   std::unique_lock lock(mutex_);
   if (stopped_) {
@@ -67,7 +77,7 @@ void BookWriter::Add(Place place, Entry entry, bool hurry) {
     return;
   }
   place.writer_ = nullptr;  // the entry's now, until it is done
-  queue_.push_back({std::move(entry), clock_.Now()});
+  queue_.push_back({std::move(entry), clock_.Now(), std::move(withdrawn)});
   hurry_ = hurry_ || hurry;
   const bool wake = hurry || queue_.size() == options_.group_entries_max;
   lock.unlock();
@@ -76,25 +86,43 @@ void BookWriter::Add(Place place, Entry entry, bool hurry) {
 
 Status BookWriter::Write(std::function<Status(Books& books)> write) {
   BP_ASSIGN_OR_RETURN(Place place, TakePlace());
-  return Write(std::move(place), std::move(write));
+  const auto told = std::make_shared<Told>();
+  const auto withdrawn = std::make_shared<bool>(false);
+  const auto tell = [told](const Status& durable) {
+    const std::lock_guard lock(told->mutex);
+    told->answer = durable;
+    told->changed.notify_all();
+  };
+  Add(std::move(place), {.write = std::move(write), .done = tell}, /*hurry=*/true, withdrawn);
+  std::unique_lock lock(told->mutex);
+  const auto answered = [&] { return told->answer.has_value(); };
+  for (Duration wait = options_.lag_max; !told->changed.wait_for(lock, wait, answered); wait = kTick) {
+    lock.unlock();
+    if (std::optional<Status> lags = Withdraw(*withdrawn)) return *std::move(lags);
+    lock.lock();
+  }
+  return *told->answer;
 }
 
 Status BookWriter::Write(Place place, std::function<Status(Books& books)> write) {
-  std::mutex mutex;
-  std::condition_variable told;
-  std::optional<Status> answer;
-  Add(std::move(place),
-      {.write = std::move(write),
-       .done =
-           [&](const Status& durable) {
-             const std::lock_guard lock(mutex);
-             answer = durable;
-             told.notify_all();  // under the lock: who waits may be gone right after
-           }},
-      /*hurry=*/true);
-  std::unique_lock lock(mutex);
-  told.wait(lock, [&] { return answer.has_value(); });
-  return *answer;
+  const auto told = std::make_shared<Told>();
+  const auto tell = [told](const Status& durable) {
+    const std::lock_guard lock(told->mutex);
+    told->answer = durable;
+    told->changed.notify_all();
+  };
+  Add(std::move(place), {.write = std::move(write), .done = tell}, /*hurry=*/true);
+  std::unique_lock lock(told->mutex);
+  told->changed.wait(lock, [&] { return told->answer.has_value(); });
+  return *told->answer;
+}
+
+/// None where the disk doesn't refuse, or where the entry may be durable by the time that this returns.
+std::optional<Status> BookWriter::Withdraw(bool& withdrawn) {
+  const std::lock_guard lock(mutex_);
+  if (attempting_ || file_.ok()) return std::nullopt;
+  withdrawn = true;
+  return Lags(file_);
 }
 
 BookWriter::Health BookWriter::health() const {
@@ -141,13 +169,24 @@ bool BookWriter::TakeGroup() {
   return true;
 }
 
+/// Leaves out what was withdrawn. False: nothing is left of the group.
+bool BookWriter::BeginAttempt() {
+  const std::lock_guard lock(mutex_);
+  const size_t left_out = std::erase_if(group_, [](const Waiting& one) { return one.withdrawn && *one.withdrawn; });
+  places_ -= left_out;
+  in_group_ -= left_out;
+  if (group_.empty()) group_since_.reset();
+  attempting_ = !group_.empty();
+  return attempting_;
+}
+
 void BookWriter::WriteGroup() {
   Duration wait = options_.retry_wait;
   for (;;) {
     std::vector<Status> answers;
     // A tick without entries, and without anything that is over, writes nothing.
     const std::optional<Instant> expiry = books_->NextExpiry();
-    if (group_.empty() && (!expiry || *expiry > clock_.Now())) return books_->KeepHeads();
+    if (!BeginAttempt() && (!expiry || *expiry > clock_.Now())) return books_->KeepHeads();
     const Status committed = books_->Group([&] {
       (void)books_->ExpireDue();  // what goes wrong with it breaks the group
       for (const Waiting& waiting : group_) answers.push_back(waiting.entry.write(*books_));
@@ -166,6 +205,7 @@ void BookWriter::WriteGroup() {
 bool BookWriter::KeepTrying(const Status& failed) {
   const bool again = MayPass(failed);
   const std::lock_guard lock(mutex_);
+  attempting_ = false;
   if (file_.ok()) LogError(again ? "the ledger's disk refuses" : "the ledger stops", {{"reason", failed.message()}});
   file_ = failed;
   stopped_ = stopped_ || !again;
@@ -176,6 +216,7 @@ void BookWriter::Finish(const Status& status, const std::vector<Status>& answers
   std::vector<Waiting> done = std::exchange(group_, {});
   {
     const std::lock_guard lock(mutex_);
+    attempting_ = false;
     places_ -= done.size();
     in_group_ = 0;
     group_since_.reset();

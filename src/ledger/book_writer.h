@@ -75,9 +75,11 @@ class BookWriter {
 
   Result<Place> TakePlace();
   void Submit(Place place, Entry entry) { Add(std::move(place), std::move(entry), /*hurry=*/false); }
-  /// Takes a place, submits, and waits until it is durable: for commands and the admin API. Not from `done`.
+  /// Takes a place, submits, and waits until it is durable: for commands and the admin API. Not from `done`. While the
+  /// disk refuses it waits for lag_max, and then takes its entry back: kUnavailable, reason "ledger_busy", and nothing
+  /// of it will be written. Whoever waited for as long as the disk is full would keep a server from ending.
   Status Write(std::function<Status(Books& books)> write);
-  /// The same with a place taken before.
+  /// The same with a place taken before, and however long it takes.
   Status Write(Place place, std::function<Status(Books& books)> write);
 
   struct Health {
@@ -94,13 +96,17 @@ class BookWriter {
   struct Waiting {
     Entry entry;
     Instant since;
+    std::shared_ptr<bool> withdrawn = {};  // by who waits for it; shared with them. mutex_ guards it; none: can't be
   };
+  struct Told;
 
-  void Add(Place place, Entry entry, bool hurry);
+  void Add(Place place, Entry entry, bool hurry, std::shared_ptr<bool> withdrawn = nullptr);
   void Run() noexcept;
   bool TakeGroup();
   void WriteGroup();
   bool KeepTrying(const Status& failed);
+  bool BeginAttempt();
+  std::optional<Status> Withdraw(bool& withdrawn);
   void Finish(const Status& status, const std::vector<Status>& answers);
   void GiveBack();
   [[nodiscard]] Duration LagLocked() const;
@@ -117,6 +123,7 @@ class BookWriter {
   size_t in_group_ = 0;
   size_t places_ = 0;
   Status file_;
+  bool attempting_ = false;  // a group is being written: whether its entries will be durable isn't known
   bool stopped_ = false;
   bool ending_ = false;
   uint64_t groups_ = 0, entries_ = 0;

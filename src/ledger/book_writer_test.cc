@@ -140,6 +140,38 @@ TEST_F(BookWriterTest, AFullDiskIsWaitedForAndNothingIsLost) {
   EXPECT_TRUE(Booked() == 20);
 }
 
+// Who waits isn't kept for as long as the disk is full, and what they were told was not written isn't, later either.
+TEST_F(BookWriterTest, WhoWaitsForAFullDiskIsToldAndNothingOfItIsWritten) {
+  std::atomic<int> runs = 0, told = 0;
+  {
+    BookWriter writer(Open(), clock_,
+                      {.lag_max = std::chrono::milliseconds(50), .retry_wait = std::chrono::milliseconds(5)});
+    disk_.FailAt(1, SQLITE_FULL, false);
+    const auto write = [&](int64_t number) {
+      return writer.Write([&runs, number](Books& books) {
+        ++runs;
+        return books.Write(Single(number, kDebtor, kCreditor, 1)).status();
+      });
+    };
+    // Some are in the group that is tried again, some behind it.
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&, i] {
+        const Status lags = write(i);
+        told += lags.reason() == "ledger_busy" && lags.retry_after_ms() > 0;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(told, 8);
+    EXPECT_TRUE(Until([&] { return writer.health().places == 0; })) << "and their places are given back";
+    const int before = runs;
+    disk_.Mend();
+    EXPECT_TRUE(write(100).ok());
+    EXPECT_EQ(runs, before + 1);
+  }
+  EXPECT_TRUE(Booked() == 1);
+}
+
 TEST_F(BookWriterTest, DamageStopsItForGood) {
   BookWriter writer(Open(), clock_);
   disk_.FailAt(1, SQLITE_CORRUPT, false);
