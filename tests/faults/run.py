@@ -20,8 +20,9 @@ import packed_cache_faults  # noqa: E402
 import page_file_faults  # noqa: E402
 import pull_faults  # noqa: E402
 import serving_faults  # noqa: E402
+import tenants_faults  # noqa: E402
 
-MODULES = [books_faults, model_faults, packed_cache_faults, page_file_faults, pull_faults, serving_faults]
+MODULES = [books_faults, model_faults, packed_cache_faults, page_file_faults, pull_faults, serving_faults, tenants_faults]
 
 
 if __name__ == "__main__":
