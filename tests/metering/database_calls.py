@@ -116,7 +116,7 @@ class Place:
         self.pair = self.admin("keys", tenant="acme", access_key=True, **limits)
         self.slow = self.admin("keys", tenant="acme", requests_per_minute=1)["key"]
         self.short = self.admin("keys", tenant="acme", tokens_per_minute=2)["key"]
-        self.spent = self.admin("keys", tenant="acme", tokens_per_minute=40)["key"]
+        self.spent = self.admin("keys", tenant="acme", tokens_per_minute=2)["key"]
         self.other = self.admin("keys", tenant="acme", models=["another"])["key"]
         self.poor = self.admin("keys", tenant="poor")["key"]
         gone = self.admin("keys", tenant="acme")
@@ -126,12 +126,16 @@ class Place:
         self.admin("budgets", tenant="acme", name="tokens", amount="1000000000", unit="tokens", period="month")
         self.admin("budgets", tenant="acme", name="told", amount="0.001", kind="soft", model=MODEL, period="total")
         self.admin("budgets", tenant="poor", name="none", amount="1", unit="tokens", period="total")
-        debt = {"model": MODEL, "prompt": "Hi", "max_tokens": 400, "ignore_eos": True}  # ten minutes of its tokens
-        ask(self.server.port, Asked("", self.spent, "POST", "/v1/completions", debt))
+        ask(self.server.port, self.text("", self.spent, 40, 200))  # twenty minutes of its tokens
 
     @staticmethod
     def chat(name, key, *statuses):
         return Asked(name, key, "POST", "/v1/chat/completions", chat(QUESTIONS[0], 4, False), statuses)
+
+    @staticmethod
+    def text(name, key, most, *statuses):
+        body = {"model": MODEL, "prompt": "Hi", "max_tokens": most, "ignore_eos": True}
+        return Asked(name, key, "POST", "/v1/completions", body, statuses)
 
     def answered(self, rng):
         """One of each kind that a model answers."""
@@ -155,7 +159,7 @@ class Place:
             self.chat("a revoked key", self.gone, 401),
             self.chat("another model's key", self.other, 403),
             self.chat("above its requests a minute", self.slow, 429, 200),  # one a minute is let in
-            self.chat("above its tokens a minute", self.spent, 429),
+            self.text("above its tokens a minute", self.spent, 1, 429),
             self.chat("longer than its tokens a minute", self.short, 413),
             self.chat("above its budget", self.poor, 429),
             Asked("models", self.key, "GET", "/v1/models"),
