@@ -153,7 +153,7 @@ void Tell(benchmark::State& state, const std::vector<SeamUnderTest::Taken>& all)
     for (const SeamUnderTest::Taken& taken : all) values.push_back(of(taken));
     std::ranges::sort(values);
     for (const size_t percent : {50, 99}) {
-      state.counters[Cat(name, "p", percent, "_ns")] = static_cast<double>(values[values.size() * percent / 100]);
+      state.counters[Cat(name, "p", percent, "_ns")] = static_cast<int32_t>(values[values.size() * percent / 100]);
     }
   };
   tell("", [](const auto& taken) { return taken.admit_ns + taken.notes_ns + taken.settle_ns; });
