@@ -153,7 +153,7 @@ void BookWriter::Run() noexcept {
 bool BookWriter::TakeGroup() {
   std::unique_lock lock(mutex_);
   const auto full = [&] { return ending_ || queue_.size() >= options_.group_entries_max; };
-  const Duration look = places_ > 0 ? options_.group_wait : Duration(kTick);
+  const Duration look = places_ > 0 ? options_.look_wait : Duration(kTick);
   // Who wakes it is followed by others, as it would be at its next look.
   if (changed_.wait_for(lock, look, [&] { return hurry_ || full(); }))
     changed_.wait_for(lock, options_.group_wait, full);

@@ -1,6 +1,6 @@
 #pragma once
 /// The one thread that writes the books. Entries of many callers become groups, each one sync of the disk: a group ends
-/// about 5 ms after its first entry, or with its 512th.
+/// at most 30 ms after its first entry, or with its 512th.
 ///
 ///   BP_ASSIGN_OR_RETURN(BookWriter::Place place, writer.TakePlace());   // before the work that will have to be booked
 ///   ...
@@ -15,9 +15,8 @@
 ///           of it. `done` is called once: with what write returned, when that is durable; or with kUnavailable, reason
 ///           "ledger_stopped", when it will not be, since the books are damaged or the writer ends before the disk
 ///           takes it. Entries in one thread's order are written in it.
-/// Waking:   Submit wakes nobody, since a request would pay more for that than for all else here: while places are
-/// taken
-///           the writer looks every 5 ms, otherwise every 100. Write wakes it.
+/// Waking:   Submit wakes nobody unless it is in a hurry, since a request would pay more for that than for all else
+///           here: while places are taken the writer looks every 25 ms, otherwise every 100. Write wakes it.
 /// Ends:     what waits is written first; where the disk still refuses it is given up and told so.
 /// Threads:  any. clock outlives it. done must not wait for the writer.
 
@@ -38,7 +37,8 @@ namespace bedplate {
 struct BookWriterOptions {
   size_t places_max = 16'384;
   size_t group_entries_max = 512;
-  Duration group_wait = std::chrono::milliseconds(5);
+  Duration group_wait = std::chrono::milliseconds(5);    // for others, once somebody in a hurry has woken the writer
+  Duration look_wait = std::chrono::milliseconds(25);    // while places are taken
   Duration lag_max = std::chrono::seconds(2);            // of an entry that waits, beyond which no place is given
   Duration retry_wait = std::chrono::milliseconds(100);  // doubled up to a second
 };
@@ -74,7 +74,8 @@ class BookWriter {
   BookWriter& operator=(const BookWriter&) = delete;
 
   Result<Place> TakePlace();
-  void Submit(Place place, Entry entry) { Add(std::move(place), std::move(entry), /*hurry=*/false); }
+  /// hurry: something waits for it to be durable.
+  void Submit(Place place, Entry entry, bool hurry = false) { Add(std::move(place), std::move(entry), hurry); }
   /// Takes a place, submits, and waits until it is durable: for commands and the admin API. Not from `done`. While the
   /// disk refuses it waits for lag_max, and then takes its entry back: kUnavailable, reason "ledger_busy", and nothing
   /// of it will be written. Whoever waited for as long as the disk is full would keep a server from ending.

@@ -137,7 +137,8 @@ void BudgetLease::AskForMore(int64_t wanted) {
                     BP_ASSIGN_OR_RETURN(*leased, LeaseMore(books, wanted));
                     return Status::Ok();
                   },
-                  .done = [leased, answered](const Status& durable) { answered(durable.ok() ? *leased : 0); }});
+                  .done = [leased, answered](const Status& durable) { answered(durable.ok() ? *leased : 0); }},
+                 /*hurry=*/true);
 }
 
 TransferId BudgetLease::LeaseId(int64_t number) const {
