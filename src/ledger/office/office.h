@@ -38,7 +38,7 @@ class Office {
     LeasedBudgets* budgets = nullptr;  // that requests meet; null: no requests run
     /// How many requests that began before a time (microseconds) run or aren't booked yet; none: no requests run.
     std::function<size_t(int64_t)> unbooked_before = {};
-    ModelNames models = {};            // an argument may name a model by any of them
+    ModelNames models = {};  // an argument may name a model by any of them
   };
   /// All of them outlive this.
   Office(Tenants& tenants, BooksKept books, const Clock& clock)
