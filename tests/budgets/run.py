@@ -23,6 +23,7 @@ from decimal import Decimal
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from bedplate_process import MODEL, metric_of  # noqa: E402
+from checks import QuietChecks  # noqa: E402
 from tenants_place import TenantsPlace  # noqa: E402
 
 TASK = "Count from 1 to 1000, separated by spaces."  # greedily, it doesn't end by itself for long
@@ -62,19 +63,6 @@ def invoke(most, stream=False):
 
 
 DIALECTS = [chat, responses, completions, messages, converse, invoke]
-
-
-class Checks:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, right, what):
-        if right:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"FAILED  {what}", flush=True)
-        return right
 
 
 class Place(TenantsPlace):
@@ -266,7 +254,7 @@ def main():
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     given = options.parse_args()
     print(f"seed {given.seed}", flush=True)
-    checks = Checks()
+    checks = QuietChecks()
     with tempfile.TemporaryDirectory() as folder:
         place = Place(folder)
         try:

@@ -75,6 +75,16 @@ def small_disk_or_skip(folder, mib):
         yield disk
 
 
+def fill(disk):
+    """The file that takes what was left of a small disk, to the last byte."""
+    with contextlib.suppress(OSError), open(disk / "other", "wb", buffering=0) as other:
+        for size in (1 << 20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    other.write(bytes(size))
+    return disk / "other"
+
+
 def run(tests, wanted):
     """Runs each (name, test) whose name contains one of `wanted`, in a folder of its own; the exit status."""
     passed, failed = 0, 0

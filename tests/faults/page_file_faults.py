@@ -8,7 +8,7 @@ import threading
 import time
 
 from bedplate_process import Server, model_path
-from harness import kill, require, small_disk_or_skip, swallow, wait_for_log
+from harness import fill, kill, require, small_disk_or_skip, swallow, wait_for_log
 
 
 FROM_FILE = 'tier="file"'
@@ -135,9 +135,7 @@ def test_full_disk_stops_the_file_of_pages(folder):
     with small_disk_or_skip(folder, 320) as disk:
         with Server("--cache-disk", "40MiB", "--no-packed-cache", model=path, data=disk) as server:
             plain = long_answer(server)[0]
-            with contextlib.suppress(OSError), open(disk / "other", "wb") as other:
-                while True:
-                    other.write(bytes(1 << 20))
+            fill(disk)
             for seed in (2, 3, 4):
                 require(long_answer(server, seed)[0], "no answer on a full disk")
             wait_for_log(server, "takes no more")

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from bedplate_process import BINARY, MODEL, Server, metric_of, model_path
-from harness import Skip, kill, refused, require, small_disk_or_skip
+from harness import Skip, fill, kill, refused, require, small_disk_or_skip
 
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
 PAGE = 4096
@@ -97,14 +97,7 @@ def test_full_disk_changes_no_tenants_and_ends_no_server(folder):
         place.start()
         _, _, made = place.ask("POST", "/admin/v1/keys", {"name": "other"})
         require(place.chat()[0] == 200, "no answer")
-        filler = os.open(disk / "filler", os.O_WRONLY | os.O_CREAT)
-        for size in (1 << 20, 512):
-            try:
-                while True:
-                    os.write(filler, bytes(size))
-            except OSError:
-                pass
-        os.close(filler)
+        other = fill(disk)
         wait_for_refusal(place)
         for path in ("/admin/v1/keys", f"/admin/v1/keys/{made['id']}/revoke"):
             status, _, body = place.ask("POST", path, {})
@@ -119,7 +112,7 @@ def test_full_disk_changes_no_tenants_and_ends_no_server(folder):
             status, _, body = place.ask(method, path, body)
             require(status == 503, f"{method} {path}: {status} {body}")
         require(place.server.stop() == 0, place.server.output())
-        os.remove(disk / "filler")
+        other.unlink()
         place.start()
         deadline = time.monotonic() + 30
         while place.chat()[0] != 200:

@@ -32,6 +32,7 @@ from fractions import Fraction
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/clients")]
 from bedplate_process import MODEL  # noqa: E402
+from checks import QuietChecks  # noqa: E402
 from exchanges import INVOKED_FORMS, REASONING_TEMPLATE, WAYS, Client, Exchange, invoked_form  # noqa: E402
 from tenants_place import TenantsPlace  # noqa: E402
 
@@ -55,19 +56,6 @@ SCHEMA = json.dumps(
         "additionalProperties": False,
     }
 )
-
-
-class Checks:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, right, what):
-        if right:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"FAILED  {what}", flush=True)
-        return right
 
 
 class Asked:
@@ -354,7 +342,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--short", action="store_true", help="fewer questions and shorter answers, as ./test runs it")
     given = options.parse_args()
-    checks = Checks()
+    checks = QuietChecks()
     with tempfile.TemporaryDirectory() as folder:
         place = TenantsPlace(folder)
         try:

@@ -30,23 +30,11 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from bedplate_process import BINARY, MODEL, ROOT, Server, model_path  # noqa: E402
+from checks import QuietChecks  # noqa: E402
 
 ROLES = ["owner", "billing", "admin", "member", "auditor"]
 TENANTS = ["host", "alpha", "beta"]
 CHAT = {"model": MODEL, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}
-
-
-class Checks:
-    def __init__(self):
-        self.passed, self.failed = 0, 0
-
-    def that(self, fact, what):
-        if fact:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"FAILED  {what}")
-        return fact
 
 
 class Place:
@@ -165,15 +153,15 @@ def converse(place, pair):
 
 def first_steps(place, check):
     """Before a server runs, commands work in the data folder; then through the server, which has it alone."""
-    check.that(place.command("key", "list")[0] == 1, "a data folder without tenants has no keys to list")
+    check.check(place.command("key", "list")[0] == 1, "a data folder without tenants has no keys to list")
     inside = place.data / "secrets.toml"
     status, _ = place.command("tenant", "init", "--secret-file", str(inside))
-    check.that(status != 0 and not inside.exists(), "a secret file inside the data folder is refused")
+    check.check(status != 0 and not inside.exists(), "a secret file inside the data folder is refused")
     owner = place.do("tenant", "init", "host", shows_secret=True)
-    check.that(place.command("tenant", "init", "again")[0] == 1, "there is one first tenant")
+    check.check(place.command("tenant", "init", "again")[0] == 1, "there is one first tenant")
     for mode in (0o640, 0o604, 0o400):
         place.secret_file.chmod(mode)
-        check.that(place.command("key", "list")[0] == 1, f"a secret file of mode {mode:o} is refused")
+        check.check(place.command("key", "list")[0] == 1, f"a secret file of mode {mode:o} is refused")
     place.secret_file.chmod(0o600)
     place.start()
     second = place.folder / "second.log"
@@ -183,8 +171,8 @@ def first_steps(place, check):
             line, stdout=log, stderr=log, timeout=60, env=os.environ | {"BEDPLATE_DATA": str(place.data)}
         )
     told = second.read_text()
-    check.that(ended.returncode == 1 and "in use by another process" in told, f"a second server is refused: {told}")
-    check.that(oct((place.data / "control.sock").stat().st_mode & 0o777) == "0o600", "the socket is its owner's alone")
+    check.check(ended.returncode == 1 and "in use by another process" in told, f"a second server is refused: {told}")
+    check.check(oct((place.data / "control.sock").stat().st_mode & 0o777) == "0o600", "the socket is its owner's alone")
     return owner
 
 
@@ -232,15 +220,15 @@ def matrix(place, check):
             foreign = [to] + [ids[to, other] for other in ROLES]
             told = status == 200 and (method == "POST" or any(f'"{name}"' in json.dumps(answer) for name in foreign))
             crossed += told or status not in (200, 403, 404)
-            check.that(not told and status in (200, 403, 404), f"{role} of {home}: {method} {path}: {status} {answer}")
-        check.that(everything() == before, f"{role} of {home} changed something of {to}")
+            check.check(not told and status in (200, 403, 404), f"{role} of {home}: {method} {path}: {status} {answer}")
+        check.check(everything() == before, f"{role} of {home} changed something of {to}")
     print(f"matrix: {len(ROLES)} roles x {len(routes())} routes x {len(TENANTS)} tenants, {crossed} crossings")
     for (home, role), key in keys.items():
         models = role in ("owner", "admin", "member")
         status, _ = place.ask("POST", "/v1/chat/completions", key, CHAT)
-        check.that(status == (200 if models else 403), f"{role} of {home} uses a model: {status}")
+        check.check(status == (200 if models else 403), f"{role} of {home} uses a model: {status}")
         status, _ = place.ask("GET", "/metrics", key)
-        check.that((status == 200) == (home == "host" and role in ("owner", "auditor")), f"{role} of {home}: metrics")
+        check.check((status == 200) == (home == "host" and role in ("owner", "auditor")), f"{role} of {home}: metrics")
 
 
 def lifetimes(place, check, owner):
@@ -250,30 +238,30 @@ def lifetimes(place, check, owner):
     begun = time.monotonic()
     works = [place.ask("GET", "/v1/models", one["key"])[0] == 200 for one in (made, rotated)]
     if time.monotonic() - begun < 1:  # of a machine that stood still nothing is said
-        check.that(all(works), "both secrets are good while they overlap")
-    check.that(place.command("key", "rotate", made["id"])[0] == 1 or time.monotonic() - begun > 1, "at most two are good")
+        check.check(all(works), "both secrets are good while they overlap")
+    check.check(place.command("key", "rotate", made["id"])[0] == 1 or time.monotonic() - begun > 1, "at most two are good")
     time.sleep(2.1)
-    check.that(place.ask("GET", "/v1/models", made["key"])[0] == 401, "the earlier secret ends with the overlap")
-    check.that(place.ask("GET", "/v1/models", rotated["key"])[0] == 200, "the later one stays")
+    check.check(place.ask("GET", "/v1/models", made["key"])[0] == 401, "the earlier secret ends with the overlap")
+    check.check(place.ask("GET", "/v1/models", rotated["key"])[0] == 200, "the later one stays")
 
     pair = place.key("--access-key", "--name", "boto")
-    check.that(converse(place, pair) == 200, "a pair signs")
-    check.that(converse(place, pair | {"secret_access_key": "x" * 43}) == 403, "another secret doesn't")
+    check.check(converse(place, pair) == 200, "a pair signs")
+    check.check(converse(place, pair | {"secret_access_key": "x" * 43}) == 403, "another secret doesn't")
     versions = place.do("tenant", "rotate-secrets")["data"]
-    check.that([v["present"] for v in versions] == [False, True], f"the secret file has a new version: {versions}")
-    check.that(versions[1]["access_key_secrets"] == 1, "which the pair's secret is encrypted with")
-    check.that(converse(place, pair) == 200, "the pair signs on")
-    check.that(place.ask("GET", "/v1/models", owner["key"])[0] == 200, "and bearer keys are good")
+    check.check([v["present"] for v in versions] == [False, True], f"the secret file has a new version: {versions}")
+    check.check(versions[1]["access_key_secrets"] == 1, "which the pair's secret is encrypted with")
+    check.check(converse(place, pair) == 200, "the pair signs on")
+    check.check(place.ask("GET", "/v1/models", owner["key"])[0] == 200, "and bearer keys are good")
     soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
     short = place.key("--expires", soon)
     time.sleep(2.5)
     status, answer = place.ask("GET", "/v1/models", short["key"])
-    check.that(status == 401 and answer["error"]["code"] == "expired_key", f"a key expires: {status}")
+    check.check(status == 401 and answer["error"]["code"] == "expired_key", f"a key expires: {status}")
     status, made = place.ask(
         "POST", "/admin/v1/keys", owner["key"], {"role": "member", "models": ["other"]}, shows_secret=True
     )
     status, _ = place.ask("POST", "/v1/chat/completions", made["key"], CHAT)
-    check.that(status == 403, "a key is kept to its models")
+    check.check(status == 403, "a key is kept to its models")
 
 
 def revocations(place, check, rounds):
@@ -301,9 +289,9 @@ def revocations(place, check, rounds):
         time.sleep(0.05)
         stop.set()
         user.join()
-        check.that(last[0] <= done, "a request that began after the command had ended was let in")
+        check.check(last[0] <= done, "a request that began after the command had ended was let in")
         slowest = max(slowest, last[0] - begun)
-    check.that(slowest <= 1, f"a revoked key was let in for {slowest:.3f} s")
+    check.check(slowest <= 1, f"a revoked key was let in for {slowest:.3f} s")
     print(f"revocation: {rounds} keys in use, the last one let in {1000 * slowest:.1f} ms after the command began")
 
 
@@ -325,17 +313,17 @@ def signing_in(place, check, owner):
 
     made = place.key("--role", "owner")
     status, cookie = sign_in(made["key"], page)
-    check.that(status == 200 and cookie["Cookie"], f"a browser signs in: {status}")
-    check.that(place.ask("GET", "/admin/v1/keys", fields=cookie)[0] == 200, "the cookie stands for the key")
-    check.that(place.ask("POST", "/admin/v1/tenants", body={"name": "evil"}, fields=cookie)[0] == 403, "other sites' pages")
-    check.that(place.ask("POST", "/v1/chat/completions", body=CHAT, fields=cookie | page)[0] == 200, "it asks a model")
+    check.check(status == 200 and cookie["Cookie"], f"a browser signs in: {status}")
+    check.check(place.ask("GET", "/admin/v1/keys", fields=cookie)[0] == 200, "the cookie stands for the key")
+    check.check(place.ask("POST", "/admin/v1/tenants", body={"name": "evil"}, fields=cookie)[0] == 403, "other sites' pages")
+    check.check(place.ask("POST", "/v1/chat/completions", body=CHAT, fields=cookie | page)[0] == 200, "it asks a model")
     place.do("key", "revoke", made["id"])
-    check.that(place.ask("GET", "/v1/models", fields=cookie)[0] == 401, "a revoked key's cookie is good no more")
+    check.check(place.ask("GET", "/v1/models", fields=cookie)[0] == 401, "a revoked key's cookie is good no more")
     for key in (owner["key"][:-1], owner["key"] + "x"):
-        check.that(sign_in(key, page)[0] == 401, "a wrong key signs nobody in")
-    check.that(sign_in(owner["key"], {})[0] == 403, "only a page of ours signs in")
+        check.check(sign_in(key, page)[0] == 401, "a wrong key signs nobody in")
+    check.check(sign_in(owner["key"], {})[0] == 403, "only a page of ours signs in")
     status, cookie = sign_in(owner["key"], page)
-    check.that(place.ask("GET", "/v1/models", fields=cookie)[0] == 200, "another cookie")
+    check.check(place.ask("GET", "/v1/models", fields=cookie)[0] == 200, "another cookie")
     return cookie
 
 
@@ -355,7 +343,7 @@ def misuse(place, check, owner):
         place.ask("GET", f"/admin/v1/keys/{text}", key)
         place.ask("POST", f"/admin/v1/keys/{text}/revoke", key, {})
         place.ask("GET", f"/admin/v1/keys?tenant={text[:8]}", key)
-    check.that(place.ask("GET", "/v1/models", key[:-1])[0] == 401, "a key that was cut is none")
+    check.check(place.ask("GET", "/v1/models", key[:-1])[0] == 401, "a key that was cut is none")
 
 
 def pages(place, check, owner):
@@ -363,7 +351,7 @@ def pages(place, check, owner):
     for path in ("/", "/metrics", "/openapi.json", "/health", "/ready", "/v1/models", "/foundation-models", "/no-such-page"):
         for key in (None, owner["key"]):
             status, _ = place.ask("GET", path, key)
-            check.that(status < 500, f"GET {path}: {status}")
+            check.check(status < 500, f"GET {path}: {status}")
 
 
 def kills(place, check, rounds, seed):
@@ -395,9 +383,9 @@ def kills(place, check, rounds, seed):
         place.said.append(place.server.output())
         place.start()
     for one in good:
-        check.that(place.ask("GET", "/v1/models", one["key"])[0] == 200, f"key {one['id']} was made, and is lost")
+        check.check(place.ask("GET", "/v1/models", one["key"])[0] == 200, f"key {one['id']} was made, and is lost")
     for one in gone:
-        check.that(place.ask("GET", "/v1/models", one["key"])[0] == 401, f"key {one['id']} was revoked, and is good")
+        check.check(place.ask("GET", "/v1/models", one["key"])[0] == 401, f"key {one['id']} was revoked, and is good")
     print(f"kills: {rounds} of the server, {len(good)} keys good and {len(gone)} revoked afterwards, none otherwise")
 
 
@@ -415,10 +403,10 @@ def search(place, check):
             looked[str(path.relative_to(place.folder))] = path.read_bytes().decode("latin-1")
     for name, text in looked.items():
         found = [part for part in parts if part in text or part[:16] in text]
-        check.that(not found, f"{len(found)} of {len(parts)} secrets are in {name}")
+        check.check(not found, f"{len(found)} of {len(parts)} secrets are in {name}")
     ids = {secret[8:24] for secret in place.secrets if secret.startswith("bp_live_")}
-    check.that(any(i in looked["what commands, answers and logs said"] for i in ids), "nothing was searched")
-    check.that(any(i in looked["data/tenants.sqlite3"] for i in ids), "the store was not searched")
+    check.check(any(i in looked["what commands, answers and logs said"] for i in ids), "nothing was searched")
+    check.check(any(i in looked["data/tenants.sqlite3"] for i in ids), "the store was not searched")
     size = sum(map(len, looked.values()))
     print(f"search: {len(parts)} secrets in {len(looked)} texts of {size / 1e6:.1f} MB")
 
@@ -429,7 +417,7 @@ def main():
     options.add_argument("--seed", type=int, default=20261130)
     given = options.parse_args()
     print(f"seed {given.seed}")
-    check = Checks()
+    check = QuietChecks()
     with tempfile.TemporaryDirectory(prefix="bedplate-tenancy-") as folder:
         place = Place(folder)
         try:
@@ -441,14 +429,14 @@ def main():
             pages(place, check, owner)
             revocations(place, check, given.rounds)
             kills(place, check, given.rounds, given.seed)
-            check.that(place.ask("GET", "/v1/models", fields=cookie)[0] == 401, "a restart signs out")
-            check.that(place.do("tenant", "audit", "--verify")["verified_rows"] > 30, "the audit is whole")
-            check.that(place.do("ledger", "verify")["ok"], "ledger verify, beside the server that has the tenants")
+            check.check(place.ask("GET", "/v1/models", fields=cookie)[0] == 401, "a restart signs out")
+            check.check(place.do("tenant", "audit", "--verify")["verified_rows"] > 30, "the audit is whole")
+            check.check(place.do("ledger", "verify")["ok"], "ledger verify, beside the server that has the tenants")
             place.do("tenant", "secrets")
         finally:
             if place.server:
                 place.stop()
-        check.that(place.do("key", "list")["data"], "commands work without a server again")
+        check.check(place.do("key", "list")["data"], "commands work without a server again")
         search(place, check)
     print(f"{check.passed} passed, {check.failed} failed")
     return 1 if check.failed else 0
