@@ -177,13 +177,23 @@ Status ChildSession::Write(std::string_view line) {
   return Status::Ok();
 }
 
-Result<std::string> ChildSession::ReadLine() {
+Result<std::string> ChildSession::ReadLine(std::chrono::milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + patience;
   for (;;) {
     const size_t end = pending_.find('\n');
     if (end != std::string::npos) {
       std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);
       return line;
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    pollfd readable{output_, POLLIN, 0};
+    const int ready = left.count() <= 0 ? 0 : ::poll(&readable, 1, static_cast<int>(left.count()));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) {
+      ::kill(pid_, SIGKILL);
+      return Status(StatusCode::kDeadlineExceeded, Cat("no answer in ", patience / std::chrono::seconds(1), " s; it was stopped"));
     }
     if (!Drain(output_, [&](std::string_view text) { pending_ += text; })) return Ended();
   }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -47,7 +48,8 @@ class ChildSession {
 
   /// line without its newline. Errors: kUnavailable when the program has ended.
   Status Write(std::string_view line);
-  Result<std::string> ReadLine();
+  /// Errors: the same, and kDeadlineExceeded when there is no line in that time: the program is killed then.
+  Result<std::string> ReadLine(std::chrono::milliseconds patience = std::chrono::hours(24));
 
  private:
   ChildSession(pid_t pid, int input, int output, std::filesystem::path log)

@@ -1,6 +1,7 @@
 #pragma once
 /// Someone whose speed is measured: this program's model, or a rival in a process of its own.
 
+#include <chrono>
 #include <string>
 
 #include "base/status.h"
@@ -19,8 +20,8 @@ class Contestant {
   [[nodiscard]] const std::string& engine() const { return engine_; }    // "bedplate", "llama.cpp"
   [[nodiscard]] const std::string& setting() const { return setting_; }  // "repack=on flash=off"; may be empty
   /// Does the work once. Positions that a decode starts from are not timed, and may be kept for the next time.
-  /// Errors: why it can't.
-  virtual Result<Timing> Run(const Workload& workload) = 0;
+  /// patience: what a rival is waited for, all of it included. Errors: why it can't.
+  virtual Result<Timing> Run(const Workload& workload, std::chrono::seconds patience) = 0;
 
  protected:
   Contestant(std::string engine, std::string setting) : engine_(std::move(engine)), setting_(std::move(setting)) {}

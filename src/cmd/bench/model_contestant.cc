@@ -37,7 +37,7 @@ class ModelContestant final : public Contestant {
     return model_.Reserve(limits_, pages);
   }
 
-  Result<Timing> Run(const Workload& workload) override {
+  Result<Timing> Run(const Workload& workload, std::chrono::seconds /*patience*/) override {
     if (workload.kind == Workload::Kind::kPrefill) {
       held_depth_ = held_streams_ = 0;
       const auto start = std::chrono::steady_clock::now();

@@ -88,13 +88,13 @@ class RivalContestant final : public Contestant {
       : Contestant(std::string(rival.name), Joined(setting, " ")) {}
 
   Status Start(const std::vector<std::string>& arguments, const fs::path& log) {
-    BP_ASSIGN_OR_RETURN(child_, ChildSession::Start(arguments, {}, log));
-    const Result<Json> ready = Answer();
-    if (!ready.ok()) refusal_ = ready.status().message();
-    return Status::Ok();
+    arguments_ = arguments;
+    log_ = log;
+    return Start();
   }
 
-  Result<Timing> Run(const Workload& workload) override {
+  Result<Timing> Run(const Workload& workload, std::chrono::seconds patience) override {
+    if (child_ == nullptr) BP_RETURN_IF_ERROR(Start());
     if (!refusal_.empty()) return Status::Unimplemented(refusal_);
     std::string question;
     JsonWriter w(question);
@@ -112,7 +112,11 @@ class RivalContestant final : public Contestant {
     }
     w.EndObject();
     BP_RETURN_IF_ERROR(child_->Write(question));
-    BP_ASSIGN_OR_RETURN(const Json answer, Answer());
+    const Result<Json> answered = Answer(patience);
+    // Killed; whatever is asked of it next, it may be quick enough for.
+    if (answered.status().code() == StatusCode::kDeadlineExceeded) child_ = nullptr;
+    BP_RETURN_IF_ERROR(answered.status());
+    const Json& answer = *answered;
     const Json* const seconds = answer.Find("seconds");
     const Json* const tokens = answer.Find("tokens");
     if (seconds == nullptr || !seconds->is_number() || tokens == nullptr || !tokens->is_number() ||
@@ -123,14 +127,23 @@ class RivalContestant final : public Contestant {
   }
 
  private:
-  Result<Json> Answer() {
-    BP_ASSIGN_OR_RETURN(const std::string line, child_->ReadLine());
+  Status Start() {
+    BP_ASSIGN_OR_RETURN(child_, ChildSession::Start(arguments_, {}, log_));
+    const Result<Json> ready = Answer(std::chrono::minutes(10));
+    if (!ready.ok()) refusal_ = ready.status().message();
+    return Status::Ok();
+  }
+
+  Result<Json> Answer(std::chrono::seconds patience) {
+    BP_ASSIGN_OR_RETURN(const std::string line, child_->ReadLine(patience));
     BP_ASSIGN_OR_RETURN(Json answer, ParseJson(line));
     const Json* const refused = answer.Find("refused");
     if (refused != nullptr && refused->is_string()) return Status::Unimplemented(refused->as_string());
     return answer;
   }
 
+  std::vector<std::string> arguments_;
+  fs::path log_;
   std::unique_ptr<ChildSession> child_;
   std::string refusal_;
 };

@@ -39,6 +39,10 @@ TEST(ChildSession, AsksAndIsAnswered) {
   auto silent = ChildSession::Start({"/bin/sh", "-c", "exit 3"}, {}, log);
   ASSERT_TRUE(silent.ok());
   EXPECT_NE((*silent)->ReadLine().status().message().find(log.string()), std::string::npos);
+  auto slow = ChildSession::Start({"/bin/sh", "-c", "exec sleep 60"}, {}, log);
+  ASSERT_TRUE(slow.ok());
+  EXPECT_EQ((*slow)->ReadLine(std::chrono::milliseconds(10)).status().code(), StatusCode::kDeadlineExceeded);
+  EXPECT_EQ((*slow)->ReadLine().status().code(), StatusCode::kUnavailable);  // killed
   std::filesystem::remove(log);
 }
 

@@ -23,10 +23,11 @@ double SpeedOf(const Timing& timing) {
   return static_cast<double>(timing.tokens) / timing.seconds;
 }
 
-Result<Measurement> MeasureSteadily(const Workload& workload, Contestant& contestant, const SeriesOptions& options) {
+Result<Measurement> MeasureSteadily(const Workload& workload, Contestant& contestant, std::chrono::seconds patience,
+                                    const SeriesOptions& options) {
   for (uint32_t attempt = 0;; ++attempt) {
     const double before = options.read_speed();
-    BP_ASSIGN_OR_RETURN(const Timing timing, contestant.Run(workload));
+    BP_ASSIGN_OR_RETURN(const Timing timing, contestant.Run(workload, patience));
     const double after = options.read_speed();
     const bool noisy = std::abs(before - after) > options.probe_difference_max * std::max(before, after);
     if (noisy && attempt < options.repeats_max) continue;
@@ -38,14 +39,18 @@ double Speed(const Series& series) {
   return series.rounds.empty() ? 0 : series.rounds.front().tokens_per_second;
 }
 
-/// speeds: of each series' last turn; 0: it can't. Those clearly slower than their engine's best need no more turns.
-void SitOut(const std::vector<double>& speeds, double share_min, std::vector<Series>& all) {
-  for (size_t i = 0; i < all.size(); ++i) {
+/// speeds: of each series' last turn; 0: it can't. Those clearly slower than their engine's best, or than the best rival,
+/// need no more turns.
+void SitOut(const std::vector<double>& speeds, double engine_share_min, double rival_share_min,
+            std::vector<Series>& all) {
+  const double best_rival = *std::max_element(speeds.begin() + 1, speeds.end());
+  for (size_t i = 1; i < all.size(); ++i) {
     double best = 0;
-    for (size_t other = 0; other < all.size(); ++other) {
+    for (size_t other = 1; other < all.size(); ++other) {
       if (all[other].engine == all[i].engine) best = std::max(best, speeds[other]);
     }
-    if (all[i].refusal.empty() && speeds[i] < share_min * best) all[i].sat_out = true;
+    const double least = std::max(engine_share_min * best, rival_share_min * best_rival);
+    if (all[i].refusal.empty() && speeds[i] < least) all[i].sat_out = true;
   }
 }
 
@@ -71,15 +76,21 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
                                   const SeriesOptions& options) {
   std::vector<Series> all;
   std::vector<double> speeds;
+  std::chrono::seconds patience = options.patience_min;
   for (const auto& contestant : contestants) {
     Series series{.engine = contestant->engine(), .setting = contestant->setting(), .rounds = {}, .refusal = {}};
     // Touches weights and pages once, and computes what a decode starts from.
-    const Result<Timing> first = contestant->Run(workload);
+    const auto start = std::chrono::steady_clock::now();
+    const Result<Timing> first = contestant->Run(workload, patience);
+    if (all.empty()) {
+      const auto taken = options.patience_ratio * (std::chrono::steady_clock::now() - start);
+      patience = std::max(patience, std::chrono::ceil<std::chrono::seconds>(taken));
+    }
     if (!first.ok()) series.refusal = first.status().message();
     speeds.push_back(first.ok() ? SpeedOf(*first) : 0);
     all.push_back(std::move(series));
   }
-  SitOut(speeds, options.first_share_min, all);
+  if (all.size() > 1) SitOut(speeds, options.first_share_min, options.rival_share_min, all);
   for (size_t i = 0; i < all.size(); ++i) {
     if (all[i].sat_out) all[i].rounds.push_back({speeds[i], options.read_speed(), false});
   }
@@ -87,7 +98,7 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
     for (size_t i = 0; i < contestants.size(); ++i) {
       options.on_turn();
       if (!all[i].refusal.empty() || all[i].sat_out) continue;
-      Result<Measurement> measured = MeasureSteadily(workload, *contestants[i], options);
+      Result<Measurement> measured = MeasureSteadily(workload, *contestants[i], patience, options);
       if (measured.ok()) {
         all[i].rounds.push_back(*measured);
       } else {
@@ -95,9 +106,9 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
         all[i].rounds.clear();
       }
     }
-    if (round != 0) continue;
+    if (round != 0 || all.size() == 1) continue;
     for (size_t i = 0; i < all.size(); ++i) speeds[i] = Speed(all[i]);
-    SitOut(speeds, options.setting_share_min, all);
+    SitOut(speeds, options.setting_share_min, 0, all);
   }
   return all;
 }

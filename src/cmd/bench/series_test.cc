@@ -10,7 +10,7 @@ class Fake final : public Contestant {
  public:
   Fake(std::string engine, std::string* log, std::vector<double> seconds, std::string refusal = "")
       : Contestant(std::move(engine), ""), log_(log), seconds_(std::move(seconds)), refusal_(std::move(refusal)) {}
-  Result<Timing> Run(const Workload& workload) override {
+  Result<Timing> Run(const Workload& workload, std::chrono::seconds /*patience*/) override {
     *log_ += engine();
     if (!refusal_.empty()) return Status::Unimplemented(refusal_);
     return Timing{seconds_[runs_++ % seconds_.size()], workload.tokens_in_all()};
@@ -47,7 +47,7 @@ TEST(Series, AlternatesAndTakesMedians) {
   EXPECT_TRUE(all[2].rounds.empty());
 }
 
-TEST(Series, SlowSettingsSitOutButNotSlowEngines) {
+TEST(Series, SlowSettingsSitOut) {
   std::string log;
   std::vector<std::unique_ptr<Contestant>> contestants;
   contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{9}));
@@ -73,13 +73,16 @@ TEST(Series, AFirstRunOfHalfTheSpeedIsTheLast) {
   contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{1}));
   contestants.push_back(std::make_unique<Fake>("C", &log, std::vector<double>{2.5, 1}));
   contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{2.5, 1}));
+  contestants.push_back(std::make_unique<Fake>("D", &log, std::vector<double>{5, 1}));  // a fifth of the best rival's
   const std::vector<Series> all = MeasureInTurn(kDecode, contestants, {.rounds = 2, .read_speed = [] { return 5e9; }});
   EXPECT_EQ(log,
-            "ABCB"
+            "ABCBD"
             "ABC"
             "ABC");
   EXPECT_TRUE(all[3].sat_out);
   EXPECT_EQ(all[3].median(), 8);
+  EXPECT_TRUE(all[4].sat_out);
+  EXPECT_EQ(all[4].median(), 4);
   EXPECT_EQ(all[3].read_bytes_per_second(), 5e9);
 }
 
