@@ -193,7 +193,8 @@ Result<std::string> ChildSession::ReadLine(std::chrono::milliseconds patience) {
     if (ready < 0 && errno == EINTR) continue;
     if (ready <= 0) {
       ::kill(pid_, SIGKILL);
-      return Status(StatusCode::kDeadlineExceeded, Cat("no answer in ", patience / std::chrono::seconds(1), " s; it was stopped"));
+      return Status(StatusCode::kDeadlineExceeded,
+                    Cat("no answer in ", patience / std::chrono::seconds(1), " s; it was stopped"));
     }
     if (!Drain(output_, [&](std::string_view text) { pending_ += text; })) return Ended();
   }

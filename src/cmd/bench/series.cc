@@ -39,8 +39,8 @@ double Speed(const Series& series) {
   return series.rounds.empty() ? 0 : series.rounds.front().tokens_per_second;
 }
 
-/// speeds: of each series' last turn; 0: it can't. Those clearly slower than their engine's best, or than the best rival,
-/// need no more turns.
+/// speeds: of each series' last turn; 0: it can't. Those clearly slower than their engine's best, or than the best
+/// rival, need no more turns.
 void SitOut(const std::vector<double>& speeds, double engine_share_min, double rival_share_min,
             std::vector<Series>& all) {
   const double best_rival = *std::max_element(speeds.begin() + 1, speeds.end());

@@ -37,16 +37,16 @@ struct SeriesOptions {
   double first_share_min = 0.5;        // of the engine's best in the unrecorded run; below it, that run is all
   double rival_share_min = 0.25;       // the same of the best rival
   double setting_share_min = 0.8;      // of the engine's best in the first round; a setting below it sits the rest out
-  double patience_ratio = 10;          // a rival's run takes that many times what the first contestant's took, or it is cut
+  double patience_ratio = 10;  // a rival's run takes that many times what the first contestant's took, or it is cut
   std::chrono::seconds patience_min{60};
-  std::function<double()> read_speed;  // bytes/s, now
+  std::function<double()> read_speed;     // bytes/s, now
   std::function<void()> on_turn = [] {};  // before each contestant's turn, whether it takes it or not
 };
 
-/// One unrecorded run each, then the rounds: contestant by contestant, again and again. One series for each, in order; the
-/// first is what the others are rivals of. An engine's best setting is there in all rounds, if the engine may be the best
-/// rival; those clearly slower only in the first, or not even there: with three rivals of four settings the slow ones
-/// took most of the time.
+/// One unrecorded run each, then the rounds: contestant by contestant, again and again. One series for each, in order;
+/// the first is what the others are rivals of. An engine's best setting is there in all rounds, if the engine may be
+/// the best rival; those clearly slower only in the first, or not even there: with three rivals of four settings the
+/// slow ones took most of the time.
 std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<std::unique_ptr<Contestant>>& contestants,
                                   const SeriesOptions& options);
 
