@@ -81,6 +81,11 @@ struct Avx512Math {
     asm volatile("" : "+v"(v));
 #endif
   }
+  static BP_INLINE void Pin([[maybe_unused]] Floats& v) {
+#if !defined(BEDPLATE_EMULATED_ISA)
+    asm volatile("" : "+v"(v));
+#endif
+  }
   static BP_INLINE SignedLine PrepareSigned(Bytes w) { return {_mm512_abs_epi8(w), _mm512_movepi8_mask(w)}; }
   /// As in Avx2Math; the sign goes over by a masked 0 - x.
   static BP_INLINE Ints DotSigned(Ints acc, const SignedLine& w, Ints x) {
