@@ -17,21 +17,33 @@ from bedplate_process import BINARY, Server, metric_of, model_path
 class TenantsPlace:
     """Removed by whoever made the folder, once the server has ended."""
 
-    def __init__(self, folder):
-        self.data, self.secret_file = pathlib.Path(folder) / "data", pathlib.Path(folder) / "secrets.toml"
+    def __init__(self, folder, data=None):
+        """data: the data folder, where it isn't a new one in `folder`."""
+        self.data, self.secret_file = data or pathlib.Path(folder) / "data", pathlib.Path(folder) / "secrets.toml"
+        self.heads = self.data.with_name(f"{self.data.name}.ledger-head")
         self.model, self.server = model_path(), None
         self.owner = json.loads(self.command("tenant", "init", "host", "--json"))["key"]
 
-    def command(self, *arguments):
+    def run(self, *arguments):
+        """(exit status, standard output, standard error)"""
         env = os.environ | {"BEDPLATE_DATA": str(self.data), "BEDPLATE_SECRET_FILE": str(self.secret_file)}
-        done = subprocess.run([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
-        assert done.returncode == 0, f"bedplate {' '.join(map(str, arguments))}: {done.stdout} {done.stderr.decode()}"
-        return done.stdout.decode()
+        line = [BINARY, *map(str, arguments)]
+        done = subprocess.run(line, capture_output=True, text=True, errors="replace", env=env, timeout=300)
+        return done.returncode, done.stdout, done.stderr
+
+    def command(self, *arguments):
+        status, output, errors = self.run(*arguments)
+        assert status == 0, f"bedplate {' '.join(map(str, arguments))}: {output} {errors}"
+        return output
 
     def start(self, *arguments, ready=True):
         self.server = Server("--secret-file", self.secret_file, *arguments, model=self.model, data=self.data)
         if ready:
-            self.server.wait_ready()
+            try:
+                self.server.wait_ready()
+            except BaseException:
+                self.server.kill()
+                raise
 
     def kill(self):
         self.server.process.send_signal(signal.SIGKILL)
