@@ -65,12 +65,13 @@ size_t QuantizedBytes(uint32_t rows, uint32_t inputs);
 size_t MatmulScratchBytes(uint32_t inputs_max);
 
 struct MatmulKernels {
-  /// Quantises rows [row_begin, row_end) of values [rows x inputs] into out (QuantizedBytes(rows, inputs), the whole).
-  void (*quantize_rows)(const float* values, uint32_t rows, uint32_t inputs, uint32_t row_begin, uint32_t row_end,
-                        std::byte* out);
-  /// out[r * out_stride + o] = sum_i W[o][i] x[r][i] for all rows r and the outputs o of tiles [tile_begin, tile_end)
-  /// of the given expert; outputs past w.outputs are not written. next: what this thread reads after this call, if it
-  /// is known; where many rows compute for long, memory is asked for it meanwhile.
+  /// Quantises `width` inputs of each of `rows` rows, a multiple of kInputBlock. values: the first of them, rows
+  /// `stride` floats apart. out: where its block goes, rows QuantizedBytes(1, out_width) apart.
+  void (*quantize_rows)(const float* values, size_t stride, uint32_t rows, uint32_t width, std::byte* out,
+                        uint32_t out_width);
+  /// out[r * out_stride + o] = sum_i W[16 tile_begin + o][i] x[r][i] for all rows r and the outputs of tiles
+  /// [tile_begin, tile_end) of the given expert; outputs past w.outputs are not written. next: what this thread reads
+  /// after this call, if it is known; where many rows compute for long, memory is asked for it meanwhile.
   void (*matmul)(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, uint32_t tile_end,
                  float* out, size_t out_stride, std::byte* scratch, std::span<const std::byte> next);
 };

@@ -102,10 +102,11 @@ void Matmul(benchmark::State& state, Case c) {
                         const auto [begin, end] = tiles(i);
                         PackedMatrix other = w;
                         other.data += then / steps * bytes;
-                        kernels.matmul(
-                            w, i / steps, x.View(), begin, end, out.data(), c.outputs, scratch[member.index()].data(),
-                            then < steps * copies ? PackedTilesOf(other, tiles(then).first, tiles(then).first + 2)
-                                                  : std::span<const std::byte>());
+                        kernels.matmul(w, i / steps, x.View(), begin, end, out.data() + size_t{begin} * kTileOutputs,
+                                       c.outputs, scratch[member.index()].data(),
+                                       then < steps * copies
+                                           ? PackedTilesOf(other, tiles(then).first, tiles(then).first + 2)
+                                           : std::span<const std::byte>());
                       }
                     }));
     benchmark::ClobberMemory();

@@ -53,12 +53,12 @@ void QuantizeBlock(const float* x, QuantizedBlock& out) {
   out.scaled_total = static_cast<float>(total) * out.scale;
 }
 
-void QuantizeRows(const float* values, uint32_t rows, uint32_t inputs, uint32_t row_begin, uint32_t row_end,
-                  std::byte* out) {
-  (void)rows;
-  const size_t blocks = inputs / kInputBlock;
-  auto* to = reinterpret_cast<QuantizedBlock*>(out);
-  for (size_t i = row_begin * blocks; i < row_end * blocks; ++i) QuantizeBlock(values + i * kInputBlock, to[i]);
+void QuantizeRows(const float* values, size_t stride, uint32_t rows, uint32_t width, std::byte* out,
+                  uint32_t out_width) {
+  for (size_t r = 0; r < rows; ++r) {
+    auto* const to = reinterpret_cast<QuantizedBlock*>(out) + r * (out_width / kInputBlock);
+    for (size_t i = 0; i < width; i += kInputBlock) QuantizeBlock(values + r * stride + i, to[i / kInputBlock]);
+  }
 }
 
 /// A tile's block with codes turned into the numbers they stand for.
@@ -148,7 +148,8 @@ void Matmul(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32
     const uint32_t first = tile * kTileOutputs;
     const uint32_t outputs_here = w.outputs - first < kTileOutputs ? w.outputs - first : kTileOutputs;
     const auto run = NeedsQuantizedInput(w.type) ? QuantizedTile : FloatTile;
-    run(w.type, w.inputs, data + tile * tile_bytes, outputs_here, x, out + first, out_stride);
+    float* const to = out + static_cast<size_t>(tile - tile_begin) * kTileOutputs;
+    run(w.type, w.inputs, data + tile * tile_bytes, outputs_here, x, to, out_stride);
   }
 }
 

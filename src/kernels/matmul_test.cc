@@ -60,7 +60,7 @@ TEST(QuantizeRows, RoundsToNearestEvenInBlocksOf32) {
   x[65] = 1.0f;
   std::vector<QuantizedBlock> out(3);
   ASSERT_EQ(QuantizedBytes(1, 96), sizeof(QuantizedBlock) * 3);
-  MatmulKernelsFor(Isa::kScalar).quantize_rows(x.data(), 1, 96, 0, 1, reinterpret_cast<std::byte*>(out.data()));
+  MatmulKernelsFor(Isa::kScalar).quantize_rows(x.data(), 96, 1, 96, reinterpret_cast<std::byte*>(out.data()), 96);
   EXPECT_EQ(out[0].scale, 1.0f);
   EXPECT_EQ(out[0].q[0], 127);
   EXPECT_EQ(out[0].q[1], 0);
@@ -141,7 +141,8 @@ void ExpectEqualsTwin(const Matrix& m, const test::Rows& x, uint32_t expert, Prn
     uint32_t begin = 0;
     while (begin < tiles) {  // any split into tiles gives the same
       const auto end = static_cast<uint32_t>(rng.Range(begin + 1, tiles));
-      kernels.table->matmul(w, expert, input, begin, end, out, stride, scratch.data(), PackedTilesOf(w, 0, begin % 2));
+      kernels.table->matmul(w, expert, input, begin, end, out + begin * kTileOutputs, stride, scratch.data(),
+                            PackedTilesOf(w, 0, begin % 2));
       begin = end;
     }
     ASSERT_EQ(0, std::memcmp(want.data(), out, want.size() * sizeof(float)))
@@ -217,12 +218,19 @@ TEST(QuantizeRows, EveryIsaEqualsScalarByteForByte) {
       x[0] = 127.0f;
     }
     test::Guarded want(QuantizedBytes(rows, inputs));
-    MatmulKernelsFor(Isa::kScalar).quantize_rows(x.data(), rows, inputs, 0, rows, want.data());
+    MatmulKernelsFor(Isa::kScalar).quantize_rows(x.data(), inputs, rows, inputs, want.data(), inputs);
     for (const test::NamedKernels& kernels : test::VectorMatmuls()) {
       test::Guarded got(want.size());
-      const auto middle = static_cast<uint32_t>(rng.Range(0, rows));
-      kernels.table->quantize_rows(x.data(), rows, inputs, middle, rows, got.data());
-      kernels.table->quantize_rows(x.data(), rows, inputs, 0, middle, got.data());
+      const auto row = static_cast<uint32_t>(rng.Range(0, rows)),
+                 block = static_cast<uint32_t>(rng.Range(0, inputs / 32));
+      const auto part = [&](uint32_t row_begin, uint32_t row_end, uint32_t begin, uint32_t end) {
+        kernels.table->quantize_rows(x.data() + size_t{row_begin} * inputs + begin, inputs, row_end - row_begin,
+                                     end - begin,
+                                     got.data() + QuantizedBytes(row_begin, inputs) + QuantizedBytes(1, begin), inputs);
+      };
+      part(row, rows, 0, inputs);
+      part(0, row, 32 * block, inputs);
+      part(0, row, 0, 32 * block);
       ASSERT_EQ(0, std::memcmp(want.data(), got.data(), want.size())) << kernels.name << " round " << round;
     }
   }

@@ -133,7 +133,7 @@ inline Rows QuantizedOf(std::vector<float> values, uint32_t rows, uint32_t input
   Rows x{rows, inputs, std::move(values), {}};
   if (!NeedsQuantizedInput(type)) return x;
   x.quantized.resize(QuantizedBytes(rows, inputs));
-  MatmulKernelsFor(Isa::kScalar).quantize_rows(x.values.data(), rows, inputs, 0, rows, x.quantized.data());
+  MatmulKernelsFor(Isa::kScalar).quantize_rows(x.values.data(), inputs, rows, inputs, x.quantized.data(), inputs);
   return x;
 }
 

@@ -277,9 +277,13 @@ struct Job {
   size_t tile_bytes;
   const std::byte* packed;  // tile 0 of the expert
   MatmulInput x;
-  float* out;
+  float* out;  // of the first row's `first_output`
+  uint32_t first_output;
   size_t out_stride;
   std::span<const std::byte> next;  // what is read after the last tiles
+  [[nodiscard]] float* At(uint32_t row, uint32_t output) const {
+    return out + row * out_stride + (output - first_output);
+  }
 };
 
 // How far ahead of use one row's weights are asked for: at 10 bytes a cycle, 4 KiB are 400 cycles, about DRAM's
@@ -369,8 +373,7 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   for (int t = 0; t < kTiles; ++t) {
     const uint32_t first = (tile + static_cast<uint32_t>(t)) * kTileOutputs;
     for (int r = 0; r < kRows; ++r) {
-      StoreOutputs<M>(job.out + (row + static_cast<size_t>(r)) * job.out_stride + first, job.outputs - first,
-                      acc[t][r]);
+      StoreOutputs<M>(job.At(row + static_cast<uint32_t>(r), first), job.outputs - first, acc[t][r]);
     }
   }
 }
@@ -478,8 +481,7 @@ __attribute__((noinline)) void FloatGroup(const Job& job, uint32_t tile, uint32_
   for (int t = 0; t < kTiles; ++t) {
     const uint32_t first = (tile + static_cast<uint32_t>(t)) * kTileOutputs;
     for (int r = 0; r < kRows; ++r) {
-      StoreOutputs<M>(job.out + (row + static_cast<size_t>(r)) * job.out_stride + first, job.outputs - first,
-                      acc[t][r]);
+      StoreOutputs<M>(job.At(row + static_cast<uint32_t>(r), first), job.outputs - first, acc[t][r]);
     }
   }
 }
@@ -512,7 +514,8 @@ void TiledMatmul(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, u
                  float* out, size_t out_stride, std::byte* scratch, std::span<const std::byte> next) {
   using enum WeightType;
   const std::byte* packed = w.data + expert * PackedBytes(w.type, w.outputs, w.inputs);
-  const Job job = {w.inputs, w.outputs, PackedTileBytes(w.type, w.inputs), packed, x, out, out_stride, next};
+  const Job job = {w.inputs,   w.outputs, PackedTileBytes(w.type, w.inputs), packed, x, out, tile_begin * kTileOutputs,
+                   out_stride, next};
   switch (w.type) {
     case kF32:
       return FloatTiles<M, kF32>(job, tile_begin, tile_end);

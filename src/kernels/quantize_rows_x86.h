@@ -60,12 +60,12 @@ BP_INLINE void QuantizeBlock(const float* x, QuantizedBlock& out) {
   out.scaled_total = static_cast<float>(total) * out.scale;
 }
 
-void QuantizeRowsVector(const float* values, uint32_t rows, uint32_t inputs, uint32_t row_begin, uint32_t row_end,
-                        std::byte* out) {
-  (void)rows;
-  const size_t blocks = inputs / kInputBlock;
-  QuantizedBlock* to = reinterpret_cast<QuantizedBlock*>(out);
-  for (size_t i = row_begin * blocks; i < row_end * blocks; ++i) QuantizeBlock(values + i * kInputBlock, to[i]);
+void QuantizeRowsVector(const float* values, size_t stride, uint32_t rows, uint32_t width, std::byte* out,
+                        uint32_t out_width) {
+  for (size_t r = 0; r < rows; ++r) {
+    QuantizedBlock* const to = reinterpret_cast<QuantizedBlock*>(out) + r * (out_width / kInputBlock);
+    for (size_t i = 0; i < width; i += kInputBlock) QuantizeBlock(values + r * stride + i, to[i / kInputBlock]);
+  }
 }
 
 }  // namespace

@@ -30,11 +30,14 @@ struct StepBuffers {
 
   StepLimits limits;
   Buffer memory;
-  float *x, *normed, *q, *k, *v, *attended, *hidden, *gate, *branch;
+  float *x, *normed, *q, *k, *v, *attended, *branch;
+  float* hidden;                           // where its matrix isn't quantised
+  std::byte* quantized_hidden;             // where it is
   float* rope[2];                          // [R][cosines, sines of dims / 2], full and sliding layers
   std::byte* quantized;                    // of whichever rows were prepared last
   std::vector<std::byte*> matmul_scratch;  // by thread
   std::vector<float*> attention_scratch;   // by thread
+  std::vector<float*> passed_on[2];        // by thread: outputs of a few tiles, of all rows, on their way
   std::vector<uint32_t> row_sequence;      // [R]: index into the batch's sequences
   std::vector<uint32_t> row_position;      // [R]
   struct AttentionTask {
@@ -96,12 +99,15 @@ class StepWorker {
   std::atomic<uint32_t>& next_task() { return c_.buffers.next_task[call_ & 1]; }
 
   void Quantize(const float* values, uint32_t n_rows, uint32_t width);  // this thread's share, then a barrier
+  void QuantizeRows(const float* values, uint32_t width, Range rows);
   MatmulInput Input(const float* values, uint32_t n_rows, uint32_t width) const;
+  [[nodiscard]] MatmulInput HiddenInput() const;
+  /// outs: each [rows x outputs], or null where what done(row, first output, count, values) makes of them is all.
   template <class Done>
   void Project(std::span<const Linear* const> linears, std::span<float* const> outs, const MatmulInput& input,
                Done done);
-  void AddResidual(const Linear& linear, const float* values);
-  void AddNormed(const Linear& linear, const float* values, const std::vector<float>& post_norm);
+  void AddResidual(const Linear& linear, const MatmulInput& input);
+  void AddNormed(const Linear& linear, const MatmulInput& input, const std::vector<float>& post_norm);
 
   const StepContext& c_;
   ThreadTeam::Member member_;
