@@ -105,8 +105,8 @@ class Server:
         self.kill()
 
     def output(self):
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        log = self._log.fileno()  # whose position is the server's, too
+        return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace")
 
     def wait_ready(self, timeout=60):
         """Seconds from start to an answer of 200 on /ready."""

@@ -71,7 +71,7 @@ class TenantsPlace:
 
     def wait_for_books(self):
         """Until what was left or submitted is in the books; the page of metrics."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while True:
             page = self.owner_text("GET", "/metrics")
             waiting = metric_of(page, "bedplate_ledger_waiting") + metric_of(page, "bedplate_metering_slots_taken")

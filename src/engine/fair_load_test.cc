@@ -7,7 +7,7 @@
 #include <cmath>
 #include <functional>
 
-#include "engine/sim_testing.h"
+#include "engine/load_testing.h"
 
 namespace bedplate {
 namespace {
@@ -22,48 +22,16 @@ EngineOptions FairOptions() {
 }
 
 PreparedRequest FlowRequest(uint64_t flow, uint32_t weight, uint32_t prompt, uint32_t output) {
-  PreparedRequest p;
-  p.tokens.assign(prompt, TokenId{1});
-  p.output_tokens_max = output;
+  PreparedRequest p = SimRequest(prompt, output);
   p.request.flow = flow;
   p.request.weight = weight;
-  p.request.sampling.seed = 1;
-  p.request.ignore_end_of_generation = true;
   return p;
 }
 
-class FlowClient {
- public:
-  FlowClient(EngineCore& core, const PreparedRequest& prepared)
-      : prompt_(static_cast<uint32_t>(prepared.tokens.size())),
-        stream_(std::make_shared<EventStream>([] {})),
-        reader_(*stream_, 1),
-        status_(core.Submit(prepared, stream_)) {}
-  [[nodiscard]] bool taken() const { return status_.ok(); }
-  bool begun() {
-    reader_.Read();
-    return reader_.prompt().has_value();
-  }
-  bool ended() {
-    reader_.Read();
-    return reader_.ended();
-  }
-  [[nodiscard]] size_t outputs() const { return reader_.result().choices.front().tokens.size(); }
-  /// As fair_share.h counts; all of the prompt when it has been read.
-  double Served() { return (begun() ? prompt_ : 0) + FairShare::kOutputCost * static_cast<double>(outputs()); }
-
- private:
-  const uint32_t prompt_;
-  std::shared_ptr<EventStream> stream_;
-  ResultReader reader_;
-  Status status_;
-};
-
-std::unique_ptr<EngineCore> MakeFairCore(const EngineOptions& options, SimClock& clock,
-                                         const SimModel::Options& model = {}) {
-  auto made = EngineCore::Create(options, MakeSimLoadedModel(model), clock);
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  return std::move(*made);
+/// As fair_share.h counts; all of the prompt when it has been read.
+double ServedTo(SimClient& client) {
+  return (client.begun() ? client.prompt_tokens() : 0) +
+         FairShare::kOutputCost * static_cast<double>(client.output_tokens());
 }
 
 /// A tenant that has so many requests here at any time.
@@ -73,22 +41,22 @@ class Flood {
       : core_(core), flow_(flow), weight_(weight), clients_(clients), draw_(std::move(draw)) {}
   /// Replaces those that have ended.
   void Act() {
-    for (std::unique_ptr<FlowClient>& client : clients_) {
+    for (std::unique_ptr<SimClient>& client : clients_) {
       if (client != nullptr && client->ended()) {
-        served_ += client->Served();
+        served_ += ServedTo(*client);
         client.reset();
       }
       if (client != nullptr) continue;
       PreparedRequest request = draw_();
       request.request.flow = flow_;
       request.request.weight = weight_;
-      client = std::make_unique<FlowClient>(core_, request);
+      client = std::make_unique<SimClient>(core_, request);
       EXPECT_TRUE(client->taken());
     }
   }
   double Served() {
     double served = served_;
-    for (auto& client : clients_) served += client == nullptr ? 0 : client->Served();
+    for (auto& client : clients_) served += client == nullptr ? 0 : ServedTo(*client);
     return served;
   }
   [[nodiscard]] double weight() const { return weight_; }
@@ -97,7 +65,7 @@ class Flood {
   EngineCore& core_;
   const uint64_t flow_;
   const uint32_t weight_;
-  std::vector<std::unique_ptr<FlowClient>> clients_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
   std::function<PreparedRequest()> draw_;
   double served_ = 0;
 };
@@ -110,7 +78,7 @@ SimModel::Options Timed(SimClock& clock) {
 /// Seconds to the first token of so many requests of a quiet tenant, beside a flood of so many at a time; sorted.
 std::vector<double> FirstTokens(uint32_t flood_clients, int requests, EngineOptions options) {
   SimClock clock;
-  auto core = MakeFairCore(options, clock, Timed(clock));
+  auto core = MakeSimCore(options, clock, Timed(clock));
   Prng rng(TestSeed());
   Flood flood(*core, 1, 1, flood_clients, [] { return FlowRequest(1, 1, 512, 64); });
   std::vector<double> seconds;
@@ -121,7 +89,7 @@ std::vector<double> FirstTokens(uint32_t flood_clients, int requests, EngineOpti
       flood.Act();
       if (!core->Step()) clock.Advance(due - clock.Now());
     }
-    FlowClient quiet(*core, FlowRequest(2, 1, 512, 4));
+    SimClient quiet(*core, FlowRequest(2, 1, 512, 4));
     while (!quiet.begun()) {
       flood.Act();
       EXPECT_TRUE(core->Step());
@@ -160,7 +128,7 @@ TEST(FairLoad, TokensAreSharedByWeight) {
     EngineOptions options = FairOptions();
     options.sequences_max = c.sequences_max;
     options.memory_bytes = c.pages * kSimPageBytes;
-    auto core = MakeFairCore(options, clock, Timed(clock));
+    auto core = MakeSimCore(options, clock, Timed(clock));
     const auto draw = [] { return FlowRequest(0, 1, 512, 32); };
     Flood heavy(*core, 1, c.weight, c.clients, draw), light(*core, 2, 1, c.clients, draw);
     double heavy_before = 0, light_before = 0;
@@ -195,7 +163,7 @@ TEST(FairLoad, ServedTokensDifferByNoMoreThanStated) {
     options.step_tokens_max = static_cast<uint32_t>(rng.Pick({32, 64, 512}));
     options.prefill_chunk_max = static_cast<uint32_t>(rng.Pick({16, 64, 256}));
     options.memory_bytes = static_cast<size_t>(rng.Pick({25, 40, 100, 1000})) * kSimPageBytes;
-    auto core = MakeFairCore(options, clock, Timed(clock));
+    auto core = MakeSimCore(options, clock, Timed(clock));
     std::vector<std::unique_ptr<Flood>> floods;
     double weight_min = 100;
     for (uint64_t flow = 1, flows = static_cast<uint64_t>(rng.Range(2, 5)); flow <= flows; ++flow) {
@@ -234,14 +202,14 @@ double FairRate(uint64_t flows) {
   SimClock clock;
   EngineOptions options = FairOptions();
   options.sequences_max = 32;
-  auto core = MakeFairCore(options, clock, Timed(clock));
+  auto core = MakeSimCore(options, clock, Timed(clock));
   Prng rng(TestSeed());
-  std::vector<std::unique_ptr<FlowClient>> clients;
+  std::vector<std::unique_ptr<SimClient>> clients;
   double tokens = 0;
   for (uint64_t i = 0; i < 300; ++i) {
     const auto prompt = static_cast<uint32_t>(rng.Range(10, 500)), output = static_cast<uint32_t>(rng.Range(10, 100));
     tokens += prompt + output;
-    clients.push_back(std::make_unique<FlowClient>(*core, FlowRequest(i % flows, 1, prompt, output)));
+    clients.push_back(std::make_unique<SimClient>(*core, FlowRequest(i % flows, 1, prompt, output)));
   }
   const Instant start = clock.Now();
   while (!core->Idle()) EXPECT_TRUE(core->Step()) << "idle with work to do";
@@ -264,13 +232,13 @@ TEST(FairLoad, AFloodsPlacesAndPagesAreShared) {
     EngineOptions options = FairOptions();
     options.sequences_max = 16;
     options.memory_bytes = pages * kSimPageBytes;
-    auto core = MakeFairCore(options, clock, Timed(clock));
+    auto core = MakeSimCore(options, clock, Timed(clock));
     Flood flood(*core, 1, 1, 100, [] { return FlowRequest(1, 1, 500, 1400); });
     for (int step = 0; step < 400; ++step) {
       flood.Act();
       core->Step();
     }
-    FlowClient quiet(*core, FlowRequest(2, 1, 500, 20));
+    SimClient quiet(*core, FlowRequest(2, 1, 500, 20));
     int steps = 0;
     for (; !quiet.begun(); ++steps) {
       ASSERT_LT(steps, 100);
@@ -294,7 +262,7 @@ TEST(FairLoad, PriorityDoesNotReachBeyondItsFlow) {
   SimClock clock;
   EngineOptions options = FairOptions();
   options.sequences_max = 4;
-  auto core = MakeFairCore(options, clock, Timed(clock));
+  auto core = MakeSimCore(options, clock, Timed(clock));
   Flood loud(*core, 1, 1, 20, [] {
     PreparedRequest p = FlowRequest(1, 1, 500, 50);
     p.request.priority = 1000;
@@ -314,10 +282,10 @@ TEST(FairLoad, AFullQueueTakesWhatAFlowIsShortOfItsShare) {
   SimClock clock;
   EngineOptions options = FairOptions();
   options.queue_max = 12;
-  auto core = MakeFairCore(options, clock);
+  auto core = MakeSimCore(options, clock);
   const auto taken = [&](uint64_t flow, uint32_t weight) {
     uint32_t count = 0;
-    while (count < 100 && FlowClient(*core, FlowRequest(flow, weight, 10, 5)).taken()) ++count;
+    while (count < 100 && SimClient(*core, FlowRequest(flow, weight, 10, 5)).taken()) ++count;
     return count;
   };
   EXPECT_EQ(taken(1, 1), 12u);

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "engine/sim_testing.h"
+#include "engine/load_testing.h"
 
 namespace bedplate {
 namespace {
@@ -24,43 +24,15 @@ EngineOptions Options() {
 }
 
 PreparedRequest RequestOf(uint32_t prompt, uint32_t output, int32_t priority = 0) {
-  PreparedRequest p;
-  p.tokens.assign(prompt, TokenId{1});
-  p.output_tokens_max = output;
+  PreparedRequest p = SimRequest(prompt, output);
   p.request.priority = priority;
-  p.request.sampling.seed = 1;
-  p.request.ignore_end_of_generation = true;
   return p;
 }
 
-class Client {
+class Client : public SimClient {
  public:
-  Client(EngineCore& core, const PreparedRequest& prepared)
-      : stream_(std::make_shared<EventStream>([] {})), reader_(*stream_, prepared.request.choices) {
-    EXPECT_TRUE(core.Submit(prepared, stream_).ok());
-  }
-  /// Has a first token, or all.
-  bool begun() {
-    reader_.Read();
-    return reader_.prompt().has_value();
-  }
-  bool ended() {
-    reader_.Read();
-    return reader_.ended();
-  }
-  [[nodiscard]] size_t tokens() const { return reader_.result().choices.front().tokens.size(); }
-
- private:
-  std::shared_ptr<EventStream> stream_;
-  ResultReader reader_;
+  Client(EngineCore& core, const PreparedRequest& prepared) : SimClient(core, prepared) { EXPECT_TRUE(taken()); }
 };
-
-std::unique_ptr<EngineCore> MakeCore(const EngineOptions& options, SimClock& clock,
-                                     const SimModel::Options& model = {}) {
-  auto made = EngineCore::Create(options, MakeSimLoadedModel(model), clock);
-  EXPECT_TRUE(made.ok()) << made.status().message();
-  return std::move(*made);
-}
 
 /// Steps until it is true; how many that took.
 template <class Until>
@@ -77,7 +49,7 @@ uint32_t StepUntil(EngineCore& core, SimClock& clock, const Until& until) {
 
 TEST(Load, AShortPromptIsReadSoonBesideManyLongOnes) {
   SimClock clock;
-  auto core = MakeCore(Options(), clock);
+  auto core = MakeSimCore(Options(), clock);
   std::vector<std::unique_ptr<Client>> longs;
   for (int i = 0; i < 12; ++i) longs.push_back(std::make_unique<Client>(*core, RequestOf(3000, 1)));
   core->Step();
@@ -96,7 +68,7 @@ TEST(Load, FirstTokensComeWithinTheStatedBound) {
     EngineOptions options = Options();
     options.sequences_max = 24;
     options.step_tokens_max = options.prefill_chunk_max = static_cast<uint32_t>(rng.Pick({48, 64, 128}));
-    auto core = MakeCore(options, clock);
+    auto core = MakeSimCore(options, clock);
     struct Work {
       uint32_t prompt = 0;
       int32_t priority = 0;
@@ -140,7 +112,7 @@ TEST(Load, AHigherPriorityNeedsNoFreePlace) {
   SimClock clock;
   EngineOptions options = Options();
   options.sequences_max = 4;
-  auto core = MakeCore(options, clock);
+  auto core = MakeSimCore(options, clock);
   std::vector<std::unique_ptr<Client>> low;
   for (int i = 0; i < 8; ++i) low.push_back(std::make_unique<Client>(*core, RequestOf(20, 400)));
   StepUntil(*core, clock, [&] { return low.front()->begun(); });
@@ -151,7 +123,7 @@ TEST(Load, AHigherPriorityNeedsNoFreePlace) {
   StepUntil(*core, clock, [&] { return equal.ended(); });
   for (auto& client : low) {
     StepUntil(*core, clock, [&] { return client->ended(); });
-    EXPECT_EQ(client->tokens(), 400u);
+    EXPECT_EQ(client->output_tokens(), 400u);
   }
 }
 
@@ -160,7 +132,7 @@ TEST(Load, AHigherPriorityGetsTheLowersPages) {
   EngineOptions options = Options();
   options.context_tokens_max = 640;
   options.memory_bytes = 42 * kSimPageBytes;  // one whole context and hardly more
-  auto core = MakeCore(options, clock);
+  auto core = MakeSimCore(options, clock);
   std::vector<std::unique_ptr<Client>> low;
   for (int i = 0; i < 4; ++i) low.push_back(std::make_unique<Client>(*core, RequestOf(100, 300)));
   StepUntil(*core, clock, [&] { return low.front()->begun(); });
@@ -175,7 +147,7 @@ TEST(Load, WhoWaitsLongEnoughIsFirstWhateverComes) {
   SimClock clock;
   EngineOptions options = Options();
   options.sequences_max = 1;
-  auto core = MakeCore(options, clock);
+  auto core = MakeSimCore(options, clock);
   std::vector<std::unique_ptr<Client>> high;
   high.push_back(std::make_unique<Client>(*core, RequestOf(20, 30, 2)));
   core->Step();
@@ -201,7 +173,7 @@ double TokensPerSecond(uint32_t requests, size_t pages, uint64_t seed) {
   options.context_tokens_max = 400;
   options.step_tokens_max = 128;
   options.memory_bytes = pages * kSimPageBytes;
-  auto core = MakeCore(options, clock, {.clock = &clock, .step_time_ns = 20'000'000, .row_time_ns = 1'000'000});
+  auto core = MakeSimCore(options, clock, {.clock = &clock, .step_time_ns = 20'000'000, .row_time_ns = 1'000'000});
   Prng rng(seed);
   std::vector<std::unique_ptr<Client>> clients;
   double tokens = 0;

@@ -121,7 +121,7 @@ struct BlockMin {
 template <class M, WeightType kType>
 BP_INLINE BlockMin<M> MinOf(const TileCursor& tile, uint32_t k, typename M::Floats m) {
   constexpr PackedFormat f = kFormat<kType>;
-  BlockMin<M> min;
+  BlockMin<M> min{};
   if constexpr (f.sub == SubScales::kPer32) {
     min.scaled = M::Multiply(M::FloatsOfUnsigned(MinBytes<kType, 0>(tile.header, k)), m);
   } else {
@@ -167,10 +167,10 @@ BP_INLINE void BlockStepsIn32(const TileCursor* tiles, uint32_t k, const Quantiz
   Unrolled<0, 8 / kLines>(BP_EACH {
     constexpr int kGroup = decltype(index)::value;
     constexpr bool kIsLast = kGroup == 8 / kLines - 1;
-    const auto line_at = [](auto order) {
+    const auto line_at = [](auto order) __attribute__((always_inline)) {
       return Const<!kPer16 && f.has_nibbles ? NibbleOrder(order.value) : kGroup * kLines + order.value>{};
     };
-    const auto weights_at = [&](auto line, int t) {
+    const auto weights_at = [&](auto line, int t) __attribute__((always_inline)) {
       const typename M::Bytes w = Line<M, kType, kSource, line.value>(tiles[t]);
       if constexpr (kIsSigned<kType>) return M::FlipSigns(w);
       return w;

@@ -85,16 +85,17 @@ size_t Carve(const ModelConfig& c, const StepLimits& limits, uint32_t inputs_max
   Carver carver(base);
   b.x = carver.Take<float>(rows * c.width);
   b.normed = carver.Take<float>(rows * c.width);
-  b.branch = carver.Take<float>(rows * c.width);
+  b.branch = c.post_norms ? carver.Take<float>(rows * c.width) : nullptr;
   b.q = carver.Take<float>(rows * q_width);
   b.attended = carver.Take<float>(rows * q_width);
   b.k = carver.Take<float>(rows * kv_width);
   b.v = carver.Take<float>(rows * kv_width);
   b.hidden = carver.Take<float>(rows * c.ffn_width);
-  b.quantized_hidden = carver.Take<std::byte>(QuantizedBytes(static_cast<uint32_t>(rows), c.ffn_width));
+  b.quantized_hidden = reinterpret_cast<std::byte*>(b.hidden);  // which takes less
   b.rope[0] = carver.Take<float>(rows * c.rope.dims);
   b.rope[1] = carver.Take<float>(rows * c.rope_local.dims);
-  b.quantized = carver.Take<std::byte>(QuantizedBytes(static_cast<uint32_t>(rows), (inputs_max + 31) / 32 * 32));
+  const auto inputs = static_cast<uint32_t>(std::max(size_t{c.width}, q_width));
+  b.quantized = carver.Take<std::byte>(QuantizedBytes(static_cast<uint32_t>(rows), inputs));
   b.matmul_scratch.resize(threads);
   b.attention_scratch.resize(threads);
   for (std::vector<float*>& each : b.passed_on) each.resize(threads);

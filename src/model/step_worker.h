@@ -4,7 +4,8 @@
 /// whatever earlier calls wrote.
 ///
 /// Shapes: R rows in the step. x is the residual stream [R x width]; normed [R x width]; q [R x heads x head_dim];
-/// k, v [R x kv_heads x head_dim]; attended as q; hidden [R x ffn_width]; branch [R x width].
+/// k, v [R x kv_heads x head_dim]; attended as q; hidden [R x ffn_width], as floats or quantised, as the matrix it goes
+/// into reads it; branch [R x width], where norms follow projections.
 
 #include <atomic>
 #include <span>
@@ -31,10 +32,10 @@ struct StepBuffers {
   StepLimits limits;
   Buffer memory;
   float *x, *normed, *q, *k, *v, *attended, *branch;
-  float* hidden;                           // where its matrix isn't quantised
-  std::byte* quantized_hidden;             // where it is
+  float* hidden;
+  std::byte* quantized_hidden;             // in hidden's place
   float* rope[2];                          // [R][cosines, sines of dims / 2], full and sliding layers
-  std::byte* quantized;                    // of whichever rows were prepared last
+  std::byte* quantized;                    // of whichever rows but hidden's were prepared last
   std::vector<std::byte*> matmul_scratch;  // by thread
   std::vector<float*> attention_scratch;   // by thread
   std::vector<float*> passed_on[2];        // by thread: outputs of a few tiles, of all rows, on their way

@@ -209,6 +209,32 @@ TEST_P(TransformerBits, SameForAnyThreadsInstructionSetCutsAndNeighbours) {
   }
 }
 
+// 80 tiles are claimed by four then, and of so many rows two are worked on at a time: outputs that are only passed on
+// go in parts of a chunk, those of the gated hidden in one model, residuals in the other.
+TEST(Transformer, ALargeStepGivesTheBitsOfSmallOnes) {
+  constexpr uint32_t kSequences = 3, kTokens = 200, kCut = 40;
+  Prng rng(TestSeed() + 2);
+  for (const TinyShape& shape :
+       {TinyShape{"llama", 256, 64, 1280, 0, true}, TinyShape{"llama", 1280, 64, 256, 0, true}}) {
+    const TinyModel tiny(shape, rng.Next());
+    const auto model = tiny.Load(1, BestIsa(), KvType::kF16), other = tiny.Load(1, BestIsa(), KvType::kF16);
+    Stepper small(*model, kSequences, kCut), large(*other, kSequences, kSequences * kTokens);
+    std::vector<float> want;
+    std::vector<Stepper::Part> whole;
+    for (uint32_t s = 0; s < kSequences; ++s) {
+      const std::vector<TokenId> tokens = RandomTokens(rng, kTokens);
+      for (uint32_t at = 0; at < kTokens; at += kCut) {
+        const std::vector<float> logits = small.Step({{s, at, {tokens.begin() + at, tokens.begin() + at + kCut}}});
+        want.insert(want.end(), logits.begin(), logits.end());
+      }
+      whole.push_back({s, 0, tokens});
+    }
+    const std::vector<float> got = large.Step(whole);
+    ASSERT_EQ(got.size(), want.size());
+    EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float))) << shape.width;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(KvTypes, TransformerBits, testing::ValuesIn(kKvTypesTested),
                          [](const auto& tested) { return std::string(KvTypeName(tested.param)); });
 

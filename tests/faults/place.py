@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import subprocess
 import time
 from decimal import Decimal
 
@@ -40,9 +41,12 @@ class Place(TenantsPlace):
         """The start is refused and says why, by these words; nobody is served, nor who is served already disturbed."""
         server = Server("--secret-file", self.secret_file, *self.OPTIONS, model=self.model, data=self.data)
         try:
-            status = server.process.wait(60)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.process.wait(60)
+            status = server.process.poll()
         finally:
             server.kill()
+        require(status is not None, f"the server started; it should have been refused for {words}:\n{server.output()}")
         refused(status, server.output(), *words)
 
     def refused_command(self, arguments, *words):
@@ -92,7 +96,11 @@ class Place(TenantsPlace):
             time.sleep(0.05)
 
     def check_all_is_booked(self):
-        """The books are whole, and hold exactly what was answered."""
+        """The books are whole, and hold exactly what was answered; a server that runs says so as well."""
+        if self.server.process.poll() is None:
+            self.wait_for_books()
+            total = self.answer_to("GET", "/admin/v1/usage")[2]["total"]["requests"]
+            require(total == len(self.answered), f"{len(self.answered)} chats were answered, the server counts {total}")
         self.command("ledger", "verify")
         requests = json.loads(self.command("usage", "--requests", "--limit", 1000, "--json"))["data"]
         found = sorted((one["prompt_tokens"], one["output_tokens"]) for one in requests)

@@ -33,11 +33,10 @@ def test_full_disk_changes_no_tenants_and_ends_no_server(folder):
         other.unlink()
         with place.serving():
             place.answers_again()
-            place.wait_for_books()
+            place.check_all_is_booked()
             status, _, body = place.answer_to("POST", f"/admin/v1/keys/{made['id']}/revoke", {})
             require(status == 200, f"{status} {body}")
             require(place.answer_to("GET", "/v1/models", key=made["key"])[0] == 401, "a revoked key is good")
-        place.check_all_is_booked()
 
 
 def read_only(path):
@@ -70,8 +69,7 @@ def test_read_only_files_are_told_and_lose_nothing(folder):
             undo()
         with place.serving():
             place.must_answer()
-            place.wait_for_books()
-        place.check_all_is_booked()
+            place.check_all_is_booked()
 
 
 def copied(place, folder):
@@ -94,7 +92,7 @@ def test_damaged_tenants_are_no_start(folder):
     place.tenants.write_bytes(whole)
     with place.serving():
         place.must_answer()
-    place.check_all_is_booked()
+        place.check_all_is_booked()
 
 
 def test_a_log_that_lost_its_end_is_no_start(folder):
@@ -124,7 +122,7 @@ def test_a_log_that_lost_its_end_is_no_start(folder):
     copied(place, left)
     with place.serving():
         require(place.answer_to("GET", "/v1/models", key=made["key"])[0] == 401, "a revoked key is good")
-    place.check_all_is_booked()
+        place.check_all_is_booked()
 
 
 def test_lost_tenants_are_not_a_server_without_keys(folder):
@@ -136,4 +134,4 @@ def test_lost_tenants_are_not_a_server_without_keys(folder):
     os.rename(folder / "kept", place.tenants)
     with place.serving():
         place.must_answer()
-    place.check_all_is_booked()
+        place.check_all_is_booked()

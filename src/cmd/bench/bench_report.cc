@@ -30,7 +30,7 @@ void WriteSeries(const Series& series, const WorkloadReport& report, JsonWriter&
   w.Double(report.ours().median() / series.median());
   w.Key("noisy");
   w.Bool(series.noisy());
-  w.Key("sat_out");  // after the first round
+  w.Key("sat_out");  // measured once
   w.Bool(series.sat_out);
   w.Key("rounds");
   w.BeginArray();
@@ -57,6 +57,7 @@ std::string Notes(const BenchReport& report) {
       std::string line;
       if (const Series* best = w.Best(engine)) {
         if (!best->setting.empty()) line = Cat(w.workload.Name(), ": best with ", best->setting);
+        if (best->sat_out) line = Cat(line.empty() ? w.workload.Name() : line, ", measured once");
       } else {
         for (const Series& series : w.series) {
           if (series.engine == engine) line = Cat("can't ", w.workload.Name(), ": ", series.refusal);

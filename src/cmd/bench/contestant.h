@@ -20,7 +20,7 @@ class Contestant {
   [[nodiscard]] const std::string& engine() const { return engine_; }    // "bedplate", "llama.cpp"
   [[nodiscard]] const std::string& setting() const { return setting_; }  // "repack=on flash=off"; may be empty
   /// Does the work once. Positions that a decode starts from are not timed, and may be kept for the next time.
-  /// patience: what a rival is waited for, all of it included. Errors: why it can't.
+  /// patience: how long a rival is waited for, positions that aren't timed included. Errors: why it can't.
   virtual Result<Timing> Run(const Workload& workload, std::chrono::seconds patience) = 0;
 
  protected:

@@ -129,7 +129,7 @@ class RivalContestant final : public Contestant {
  private:
   Status Start() {
     BP_ASSIGN_OR_RETURN(child_, ChildSession::Start(arguments_, {}, log_));
-    const Result<Json> ready = Answer(std::chrono::minutes(10));
+    const Result<Json> ready = Answer(std::chrono::hours(1));  // it may re-quantise the model first
     if (!ready.ok()) refusal_ = ready.status().message();
     return Status::Ok();
   }

@@ -39,17 +39,16 @@ double Speed(const Series& series) {
   return series.rounds.empty() ? 0 : series.rounds.front().tokens_per_second;
 }
 
-/// speeds: of each series' last turn; 0: it can't. Those clearly slower than their engine's best, or than the best
-/// rival, need no more turns.
-void SitOut(const std::vector<double>& speeds, double engine_share_min, double rival_share_min,
+/// speeds: of each series' last turn; 0: it can't. Those clearly slower than their engine's best, or far slower than
+/// the first contestant, need no more turns.
+void SitOut(const std::vector<double>& speeds, double engine_share_min, double ours_share_min,
             std::vector<Series>& all) {
-  const double best_rival = *std::max_element(speeds.begin() + 1, speeds.end());
   for (size_t i = 1; i < all.size(); ++i) {
     double best = 0;
     for (size_t other = 1; other < all.size(); ++other) {
       if (all[other].engine == all[i].engine) best = std::max(best, speeds[other]);
     }
-    const double least = std::max(engine_share_min * best, rival_share_min * best_rival);
+    const double least = std::max(engine_share_min * best, ours_share_min * speeds[0]);
     if (all[i].refusal.empty() && speeds[i] < least) all[i].sat_out = true;
   }
 }
@@ -90,7 +89,7 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
     speeds.push_back(first.ok() ? SpeedOf(*first) : 0);
     all.push_back(std::move(series));
   }
-  if (all.size() > 1) SitOut(speeds, options.first_share_min, options.rival_share_min, all);
+  SitOut(speeds, options.first_share_min, options.ours_share_min, all);
   for (size_t i = 0; i < all.size(); ++i) {
     if (all[i].sat_out) all[i].rounds.push_back({speeds[i], options.read_speed(), false});
   }
@@ -106,7 +105,7 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
         all[i].rounds.clear();
       }
     }
-    if (round != 0 || all.size() == 1) continue;
+    if (round != 0) continue;
     for (size_t i = 0; i < all.size(); ++i) speeds[i] = Speed(all[i]);
     SitOut(speeds, options.setting_share_min, 0, all);
   }

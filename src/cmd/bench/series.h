@@ -22,7 +22,7 @@ struct Series {
   std::string engine, setting;
   std::vector<Measurement> rounds;
   std::string refusal;   // why it can't; rounds is then empty
-  bool sat_out = false;  // a slow setting, measured once, be it in the run that isn't recorded of others
+  bool sat_out = false;  // a slow setting or engine, measured once, be it in the run that isn't recorded of others
   [[nodiscard]] double median() const;
   [[nodiscard]] double low() const;
   [[nodiscard]] double high() const;
@@ -35,7 +35,7 @@ struct SeriesOptions {
   uint32_t repeats_max = 3;            // of one measurement
   double probe_difference_max = 0.10;  // (larger - smaller) / larger
   double first_share_min = 0.5;        // of the engine's best in the unrecorded run; below it, that run is all
-  double rival_share_min = 0.25;       // the same of the best rival
+  double ours_share_min = 0.1;         // the same of the first contestant
   double setting_share_min = 0.8;      // of the engine's best in the first round; a setting below it sits the rest out
   double patience_ratio = 10;  // a rival's run takes that many times what the first contestant's took, or it is cut
   std::chrono::seconds patience_min{60};
@@ -44,8 +44,8 @@ struct SeriesOptions {
 };
 
 /// One unrecorded run each, then the rounds: contestant by contestant, again and again. One series for each, in order;
-/// the first is what the others are rivals of. An engine's best setting is there in all rounds, if the engine may be
-/// the best rival; those clearly slower only in the first, or not even there: with three rivals of four settings the
+/// the first is what the others are rivals of. An engine's best setting is there in all rounds, unless it is far slower
+/// than the first; those clearly slower only in the first, or not even there: with three rivals of four settings the
 /// slow ones took most of the time.
 std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<std::unique_ptr<Contestant>>& contestants,
                                   const SeriesOptions& options);

@@ -10,17 +10,20 @@ class Fake final : public Contestant {
  public:
   Fake(std::string engine, std::string* log, std::vector<double> seconds, std::string refusal = "")
       : Contestant(std::move(engine), ""), log_(log), seconds_(std::move(seconds)), refusal_(std::move(refusal)) {}
-  Result<Timing> Run(const Workload& workload, std::chrono::seconds /*patience*/) override {
+  Result<Timing> Run(const Workload& workload, std::chrono::seconds patience) override {
     *log_ += engine();
+    patience_ = patience;
     if (!refusal_.empty()) return Status::Unimplemented(refusal_);
     return Timing{seconds_[runs_++ % seconds_.size()], workload.tokens_in_all()};
   }
+  [[nodiscard]] std::chrono::seconds patience() const { return patience_; }
 
  private:
   std::string* log_;
   std::vector<double> seconds_;
   std::string refusal_;
   size_t runs_ = 0;
+  std::chrono::seconds patience_{};
 };
 
 const Workload kDecode{Workload::Kind::kDecode, 10, 2, 8};
@@ -73,7 +76,7 @@ TEST(Series, AFirstRunOfHalfTheSpeedIsTheLast) {
   contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{1}));
   contestants.push_back(std::make_unique<Fake>("C", &log, std::vector<double>{2.5, 1}));
   contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{2.5, 1}));
-  contestants.push_back(std::make_unique<Fake>("D", &log, std::vector<double>{5, 1}));  // a fifth of the best rival's
+  contestants.push_back(std::make_unique<Fake>("D", &log, std::vector<double>{100, 1}));  // less than a tenth of A's
   const std::vector<Series> all = MeasureInTurn(kDecode, contestants, {.rounds = 2, .read_speed = [] { return 5e9; }});
   EXPECT_EQ(log,
             "ABCBD"
@@ -82,8 +85,23 @@ TEST(Series, AFirstRunOfHalfTheSpeedIsTheLast) {
   EXPECT_TRUE(all[3].sat_out);
   EXPECT_EQ(all[3].median(), 8);
   EXPECT_TRUE(all[4].sat_out);
-  EXPECT_EQ(all[4].median(), 4);
+  EXPECT_EQ(all[4].median(), 0.2);
   EXPECT_EQ(all[3].read_bytes_per_second(), 5e9);
+}
+
+TEST(Series, RivalsAreWaitedForBySoManyTimesOurTime) {
+  std::string log;
+  auto rival = std::make_unique<Fake>("B", &log, std::vector<double>{1});
+  const Fake& waited_for = *rival;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{1}));
+  contestants.push_back(std::move(rival));
+  SeriesOptions options{.rounds = 1, .read_speed = [] { return 5e9; }};
+  MeasureInTurn(kDecode, contestants, options);
+  EXPECT_EQ(waited_for.patience(), options.patience_min);  // ours took microseconds
+  options.patience_ratio = 1e12;
+  MeasureInTurn(kDecode, contestants, options);
+  EXPECT_GT(waited_for.patience(), options.patience_min);
 }
 
 TEST(Series, RepeatsWhatTheMachinesMoodSpoilt) {
