@@ -4,7 +4,8 @@
 #   *_simulation_test.cc  part of NAME_simulation_test: it takes minutes, and so runs beside the room's other tests
 #   *_bench.cc  part of NAME_bench (Google Benchmark)
 #   *_fuzz.cc   a libFuzzer executable of its own; without fuzzers a test replays its corpus
-#   *_avx2.cc, *_avx512.cc, *_avx512vnni.cc  compiled for that instruction set, called only after a run-time check
+#   *_avx2.cc, *_avx512.cc, *_avx512vnni.cc, *_avx512bf16.cc  compiled for that instruction set, called only after a
+#               run-time check
 set(BP_PRECOMPILED
     <algorithm> <array> <atomic> <charconv> <chrono> <cmath> <cstdint> <cstring> <filesystem> <functional> <limits> <map>
     <memory> <mutex> <numeric> <optional> <set> <span> <string> <string_view> <thread> <unordered_map> <utility>
@@ -12,6 +13,7 @@ set(BP_PRECOMPILED
 set(BP_ISA_avx2 -mavx2 -mfma -mf16c -mbmi2)
 set(BP_ISA_avx512 ${BP_ISA_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
 set(BP_ISA_avx512vnni ${BP_ISA_avx512} -mavx512vnni)
+set(BP_ISA_avx512bf16 ${BP_ISA_avx512vnni} -mavx512bf16)
 
 # bp_compile_as_room(TARGET PREFIX SUFFIX HEADERS...): in bp_room; the room's optimisation and precompiled headers, which
 # rooms of equal optimisation share. Sanitized code takes twice as long to compile with optimisation as without, so rooms
@@ -59,7 +61,7 @@ function(bp_room NAME)
   set(FUZZERS ${ALL})
   list(FILTER FUZZERS INCLUDE REGEX "_fuzz\\.cc$")
 
-  foreach(ISA avx2 avx512 avx512vnni)
+  foreach(ISA avx2 avx512 avx512vnni avx512bf16)
     set(ISA_SOURCES ${ALL})
     list(FILTER ISA_SOURCES INCLUDE REGEX "_${ISA}\\.cc$")
     if(ISA_SOURCES)

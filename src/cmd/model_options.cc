@@ -25,12 +25,14 @@ void ModelOptions::AddTo(CommandLine& command) {
 void ModelOptions::AddTuningTo(CommandLine& command) {
   command.Add("--threads", &threads, "threads that compute; default: every CPU this process may use",
               {.max = kThreadsMax, .setting = "threads"});
-  command.Add("--isa", &isa,
-              "instruction set: auto, scalar, avx2, avx512, avx512vnni; results are the same bits with each",
-              {.setting = "isa"});
+  command.Add(
+      "--isa", &isa,
+      "instruction set: auto, scalar, avx2, avx512, avx512vnni, avx512bf16; results are the same bits with each",
+      {.setting = "isa"});
   command.Add("--kv-type", &kv_type,
-              "keys and values in memory: f16, or q8: little more than half the bytes, slightly other results",
-              {.choices = {"f16", "q8"}, .setting = "kv_type"});
+              "keys and values in memory: bf16; f16: as many bytes, slower; q8: little more than half the bytes; "
+              "results differ slightly",
+              {.choices = {"bf16", "f16", "q8"}, .setting = "kv_type"});
   command.Add("--no-packed-cache", &no_packed_cache,
               "pack the weights and make the tokenizer at every start, and keep nothing of it on the disk",
               {.setting = "no_packed_cache"});
@@ -62,7 +64,7 @@ Result<Isa> ModelOptions::ChosenIsa() const {
 
 Result<KvType> ModelOptions::ChosenKvType() const {
   if (const std::optional<KvType> type = ParseKvType(kv_type)) return *type;
-  return Status::InvalidArgument(Cat("--kv-type ", kv_type, " is unknown; allowed: f16, q8"));
+  return Status::InvalidArgument(Cat("--kv-type ", kv_type, " is unknown; allowed: bf16, f16, q8"));
 }
 
 Result<ModelLoadOptions> ModelOptions::LoadOptions() const {

@@ -14,7 +14,7 @@ struct ModelOptions {
   std::string model;     // a path, or the name of a pulled model
   uint32_t threads = 0;  // 0: every usable CPU
   std::string isa = "auto";
-  std::string kv_type = "f16";
+  std::string kv_type{KvTypeName(kDefaultKvType)};
   std::string chat_template_path;
   bool no_packed_cache = false;
   std::string packed_cache_max = "64GiB";

@@ -20,8 +20,8 @@ namespace bedplate {
 struct ModelLoadOptions {
   uint32_t threads = 1;
   Isa isa = Isa::kScalar;
-  KvType kv_type = KvType::kF16;   // of a draft model too
-  std::string chat_template = {};  // Jinja source that replaces the file's; empty: the file's
+  KvType kv_type = kDefaultKvType;  // of a draft model too
+  std::string chat_template = {};   // Jinja source that replaces the file's; empty: the file's
   PackedCacheOptions packed_cache = {};
 };
 

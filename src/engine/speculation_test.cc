@@ -14,7 +14,7 @@ using Mode = Speculation::Mode;
 
 constexpr float kRepetition = 100;
 
-LoadedModel MakeTinyLoadedModel(const TinyModel& tiny, KvType kv_type = KvType::kF16) {
+LoadedModel MakeTinyLoadedModel(const TinyModel& tiny, KvType kv_type = kDefaultKvType) {
   LoadedModel loaded;
   loaded.id = "tiny";
   loaded.model = tiny.Load(1, BestIsa(), kv_type);
@@ -102,7 +102,7 @@ TEST_P(SpeculationBits, SameOnAndOffForEveryArchitecture) {
   EXPECT_GT(preemptions, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(KvTypes, SpeculationBits, testing::Values(KvType::kF16, KvType::kQ8),
+INSTANTIATE_TEST_SUITE_P(KvTypes, SpeculationBits, testing::Values(KvType::kBf16, KvType::kF16, KvType::kQ8),
                          [](const auto& tested) { return std::string(KvTypeName(tested.param)); });
 
 EngineOptions SimOptions(Mode mode) {

@@ -10,6 +10,7 @@
 ///   only positions the query may see (causal, sliding window) take part at all
 /// The two sums, by the type of keys and values:
 ///   f16  q k is one f32 fma chain over head_dim ascending; o = fma(e^(s - m'), v, o) over positions ascending
+///   bf16 chains of pairs of bf16 numbers: attention_bf16_body.h
 ///   q8   products and sums of integers, which are exact: attention_q8_body.h says of which
 /// So a row's result depends on its position and the cached keys and values alone.
 ///

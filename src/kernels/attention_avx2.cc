@@ -1,3 +1,4 @@
+#include "kernels/attention_bf16_body.h"
 #include "kernels/attention_body.h"
 #include "kernels/attention_q8_body.h"
 #include "kernels/isa_tables.h"
@@ -5,7 +6,7 @@
 
 namespace bedplate {
 
-constinit const AttentionTables kAvx2AttentionKernels = {AttentionBody<Avx2Lanes>::Table(),
-                                                         AttentionQ8Body<Avx2Lanes>::Table()};
+constinit const AttentionTables kAvx2AttentionKernels = {
+    AttentionBody<Avx2Lanes>::Table(), AttentionQ8Body<Avx2Lanes>::Table(), AttentionBf16Body<Avx2Lanes>::Table()};
 
 }  // namespace bedplate

@@ -1,3 +1,4 @@
+#include "kernels/attention_bf16_body.h"
 #include "kernels/attention_body.h"
 #include "kernels/attention_q8_body.h"
 #include "kernels/isa_tables.h"
@@ -6,6 +7,7 @@
 namespace bedplate {
 
 constinit const AttentionTables kAvx512AttentionKernels = {AttentionBody<Avx512Lanes>::Table(),
-                                                           AttentionQ8Body<Avx512Lanes>::Table()};
+                                                           AttentionQ8Body<Avx512Lanes>::Table(),
+                                                           AttentionBf16Body<Avx512Lanes>::Table()};
 
 }  // namespace bedplate

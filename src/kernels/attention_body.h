@@ -30,7 +30,7 @@ struct AttentionBody {
   struct Block {
     const float* wide_keys;                 // [4 pages][dim][16], or null
     const float* wide_values;               // [64][dim], or null
-    const uint16_t* keys[kBlockPages + 1];  // and those of the page after
+    const uint16_t* keys[2 * kBlockPages];  // and the next block's
     const uint16_t* values[kBlockPages];
     uint32_t begin;  // its first position
   };
@@ -85,7 +85,7 @@ struct AttentionBody {
           const uint32_t next = j + i + static_cast<uint32_t>(pages.value);
           narrow[i] = block.keys[j + i];
           soon[2 * i] = block.values[j + i];
-          const uint16_t* keys = block.keys[next < kBlockPages ? next : kBlockPages];
+          const uint16_t* keys = block.keys[next];
           soon[2 * i + 1] = keys != nullptr ? keys : block.values[j + i];
         }
         PageScores<N, pages.value>(
@@ -206,25 +206,21 @@ struct AttentionBody {
 
   static void AttendBlock(const AttentionRows& rows, const Block& block, uint32_t dim, uint32_t row_begin,
                           uint32_t row_end, const Scratch& s) {
-    const uint32_t group = rows.group, queries = (row_end - row_begin) * group;
-    const auto [all, same] = Steps::SeenOfRows(rows, row_begin, row_end, block.begin);
+    const uint32_t queries = (row_end - row_begin) * rows.group;
+    const Seen all = Steps::SeenOfRows(rows, row_begin, row_end, block.begin).all;
     if (all.first == all.last) return;
     const uint32_t page = all.first / 16, page_end = (all.last + 15) / 16;
     Steps::EachChunk(0, queries, [&](uint32_t q, auto n) {
       ChunkScores<n.value>(block, s.packed + size_t{q} * dim, dim, page, page_end,
                            s.scores + size_t{q} * kAttentionBlock);
     });
-    for (uint32_t r = row_begin; r < row_end; ++r) {
-      const Seen seen = same ? all : Steps::SeenOf(rows, r, block.begin);
-      if (seen.first == seen.last) continue;
-      const uint32_t q0 = (r - row_begin) * group;
-      for (uint32_t q = q0; q < q0 + group; ++q) {
-        s.shrink[q] = Steps::Softmax(s.scores + size_t{q} * kAttentionBlock, seen.first, seen.last, rows.scale,
-                                     rows.softcap, s.sums.m[q], s.sums.l[q]);
-      }
-      if (!same) ListValues(block, s.scores, s.shrink, seen.first, seen.last, dim, q0, q0 + group, s.sums.o);
-    }
-    if (same) ListValues(block, s.scores, s.shrink, all.first, all.last, dim, 0, queries, s.sums.o);
+    Steps::EachSeen(rows, row_begin, row_end, block.begin, [&](uint32_t q, uint32_t n, Seen seen) {
+      float* const scores = s.scores + size_t{q} * kAttentionBlock;
+      Steps::Softmax(
+          scores, n, seen, [&](uint32_t) { return rows.scale; }, rows.softcap, s.sums.m + q, s.sums.l + q, s.shrink + q,
+          [&](uint32_t i, uint32_t j, V w) { w.Store(scores + size_t{i} * kAttentionBlock + j * 16); });
+      ListValues(block, s.scores, s.shrink, seen.first, seen.last, dim, q, q + n, s.sums.o);
+    });
   }
 
   static void AttendRows(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t row_begin,

@@ -42,9 +42,9 @@ struct AttentionQ8Body {
   static constexpr uint32_t kChunkMost = 12;  // scratch is planned alike for each instruction set
   static_assert(V::kQueries <= kChunkMost);
 
-  /// A block's pages of one head, and the page after; keys null where a page is not there.
+  /// A block's pages of one head, and the next block's; keys null where a page is not there.
   struct Block {
-    KvQ8Page pages[kBlockPages + 1];
+    KvQ8Page pages[2 * kBlockPages];
     uint32_t begin;  // its first position
   };
 
@@ -138,7 +138,7 @@ struct AttentionQ8Body {
         const int8_t* soon[2 * pages.value];
         for (uint32_t i = 0; i < pages.value; ++i) {
           const uint32_t next = page + i + static_cast<uint32_t>(pages.value);
-          const int8_t* keys = block.pages[next < kBlockPages ? next : kBlockPages].keys;
+          const int8_t* keys = block.pages[next].keys;
           soon[2 * i] = at[i].values;
           soon[2 * i + 1] = keys != nullptr ? keys : at[i].values;
           // Scales follow the 16 bytes of each dim.
@@ -285,25 +285,22 @@ struct AttentionQ8Body {
 
   static void AttendBlock(const AttentionRows& rows, const Block& block, uint32_t dim, uint32_t row_begin,
                           uint32_t row_end, const Scratch& s) {
-    const uint32_t group = rows.group;
     const Seen all = Steps::SeenOfRows(rows, row_begin, row_end, block.begin).all;
     if (all.first == all.last) return;
-    Steps::EachChunk(0, (row_end - row_begin) * group, [&](uint32_t q, auto n) {
+    Steps::EachChunk(0, (row_end - row_begin) * rows.group, [&](uint32_t q, auto n) {
       ChunkScores<n.value>(block, s.packed + size_t{q} * dim, dim, all.first / 16, (all.last + 15) / 16, q == 0,
                            s.scores + size_t{q} * kAttentionBlock);
     });
     uint32_t begin = 0, end = 0;  // queries whose rows see something: neighbours, as rows see neighbouring ranges
-    for (uint32_t r = row_begin; r < row_end; ++r) {
-      const Seen seen = Steps::SeenOf(rows, r, block.begin);
-      if (seen.first == seen.last) continue;
-      const uint32_t q0 = (r - row_begin) * group;
-      if (end == 0) begin = q0;
-      end = q0 + group;
-      for (uint32_t q = q0; q < end; ++q) {
-        s.shrink[q] = Steps::Softmax(s.scores + size_t{q} * kAttentionBlock, seen.first, seen.last,
-                                     rows.scale * s.query_scale[q], rows.softcap, s.sums.m[q], s.sums.l[q]);
-      }
-    }
+    Steps::EachSeen(rows, row_begin, row_end, block.begin, [&](uint32_t q, uint32_t n, Seen seen) {
+      if (end == 0) begin = q;
+      end = q + n;
+      float* const scores = s.scores + size_t{q} * kAttentionBlock;
+      Steps::Softmax(
+          scores, n, seen, [&](uint32_t i) { return rows.scale * s.query_scale[q + i]; }, rows.softcap, s.sums.m + q,
+          s.sums.l + q, s.shrink + q,
+          [&](uint32_t i, uint32_t j, V w) { w.Store(scores + size_t{i} * kAttentionBlock + j * 16); });
+    });
     ListValues(rows, block, dim, row_begin, begin, end, all, s);
   }
 

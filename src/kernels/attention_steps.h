@@ -39,8 +39,39 @@ struct AttentionSteps {
     }
   }
 
-  // Scores of 64 positions become weights e^(s - m'); returns the factor that older sums shrink by.
-  static float Softmax(float* scores, uint32_t first, uint32_t last, float scale, float softcap, float& m, float& l) {
+  /// Positions [first, last) of a block that a row sees; first == last: none.
+  struct Seen {
+    uint32_t first, last;
+  };
+  /// Scores [n x 64] of n queries that see the same of a block become weights e^(s - m'): store(query, j, those of
+  /// positions 16 j ...), zero where a position isn't seen. shrink: what older sums shrink by. scores are overwritten.
+  /// In two passes, each over all queries: what one of them waits for, horizontal steps and the exponential's chain,
+  /// the processor can fill with the next ones only where little comes in between.
+  template <class ScaleOf, class Store>
+  static void Softmax(float* scores, uint32_t n, Seen seen, const ScaleOf& scale_of, float softcap, float* m, float* l,
+                      float* shrink, const Store& store) {
+    for (uint32_t q = 0; q < n; ++q) {
+      const V top = ScaleScores(scores + size_t{q} * kAttentionBlock, seen, scale_of(q), softcap);
+      const float m_new = Larger(m[q], MaxTree(top));
+      shrink[q] = m[q] - m_new;
+      m[q] = m_new;
+    }
+    for (uint32_t q = 0; q < n; ++q) {
+      const float* at = scores + size_t{q} * kAttentionBlock;
+      const V shift = V::Broadcast(m[q]);
+      V sum = V::Zero();
+      for (uint32_t j = 0; j < kBlockPages; ++j) {
+        const V p = ExpLanes(V::Load(at + j * 16) - shift);
+        store(q, j, p);
+        sum = sum + p;
+      }
+      shrink[q] = ExpOne(shrink[q]);
+      l[q] = l[q] * shrink[q] + SumTree(sum);
+    }
+  }
+
+  // One query's 64 scores times scale, soft-capped, -inf where a position isn't seen; returns the largest by lanes.
+  static V ScaleScores(float* scores, Seen seen, float scale, float softcap) {
     V s[kBlockPages];
     for (uint32_t j = 0; j < kBlockPages; ++j) s[j] = V::Load(scores + j * 16) * V::Broadcast(scale);
     if (softcap != 0.0f) {
@@ -50,8 +81,8 @@ struct AttentionSteps {
         v = cap * (one - V::Broadcast(2.0f) / (ExpLanes(x + x) + one));
       }
     }
-    if (first != 0 || last != kAttentionBlock) {  // outside [first, last) a position does not exist
-      const V from = V::Broadcast(static_cast<float>(first)), to = V::Broadcast(static_cast<float>(last));
+    if (seen.first != 0 || seen.last != kAttentionBlock) {
+      const V from = V::Broadcast(static_cast<float>(seen.first)), to = V::Broadcast(static_cast<float>(seen.last));
       for (uint32_t j = 0; j < kBlockPages; ++j) {
         const V lane = V::Iota() + V::Broadcast(static_cast<float>(j * 16));
         const V v = V::SelectLess(lane, from, V::Broadcast(kNone), s[j]);
@@ -59,19 +90,11 @@ struct AttentionSteps {
       }
     }
     V top = V::Broadcast(kNone);
-    for (const V& v : s) top = V::Max(v, top);
-    const float m_new = Larger(m, MaxTree(top));
-    const V shift = V::Broadcast(m_new);
-    V sum = V::Zero();
     for (uint32_t j = 0; j < kBlockPages; ++j) {
-      const V p = ExpLanes(s[j] - shift);
-      p.Store(scores + j * 16);
-      sum = sum + p;
+      s[j].Store(scores + j * 16);
+      top = V::Max(s[j], top);
     }
-    const float shrink = ExpOne(m - m_new);
-    l = l * shrink + SumTree(sum);
-    m = m_new;
-    return shrink;
+    return top;
   }
 
   static float Larger(float a, float b) { return a > b ? a : b; }
@@ -82,10 +105,6 @@ struct AttentionSteps {
     return out[0];
   }
 
-  /// Positions [first, last) of a block that a row sees; first == last: none.
-  struct Seen {
-    uint32_t first, last;
-  };
   static Seen SeenOf(const AttentionRows& rows, uint32_t row, uint32_t begin) {
     const uint32_t position = rows.start + row, from = FirstSeen(rows, position), to = position + 1;
     if (to <= begin || from >= begin + kAttentionBlock) return {0, 0};
@@ -108,6 +127,18 @@ struct AttentionSteps {
                 seen.last > of.all.last ? seen.last : of.all.last};
     }
     return of;
+  }
+
+  /// f(first query, count, what they see) for queries of the rows that see something: of all at once where that is the
+  /// same, else row by row.
+  template <class F>
+  static void EachSeen(const AttentionRows& rows, uint32_t row_begin, uint32_t row_end, uint32_t begin, const F& f) {
+    const auto [all, same] = SeenOfRows(rows, row_begin, row_end, begin);
+    if (same) return f(0u, (row_end - row_begin) * rows.group, all);
+    for (uint32_t r = row_begin; r < row_end; ++r) {
+      const Seen seen = SeenOf(rows, r, begin);
+      if (seen.first != seen.last) f((r - row_begin) * rows.group, rows.group, seen);
+    }
   }
 
   static uint32_t FirstSeen(const AttentionRows& rows, uint32_t position) {
@@ -186,11 +217,11 @@ struct AttentionSteps {
     }
   }
 
-  /// The page of each of the block's 64 positions, and the one after: f(index, page number). A page that has left the
+  /// The pages of the block's 64 positions and those of the next block: f(index, page number). A page that has left the
   /// window, or lies beyond the last row, is left out.
   template <class F>
   static void EachPage(const AttentionRows& rows, uint32_t begin, uint32_t end, const F& f) {
-    for (uint32_t j = 0; j <= kBlockPages; ++j) {
+    for (uint32_t j = 0; j < 2 * kBlockPages; ++j) {
       if (begin + j * 16 >= end) continue;
       const uint32_t page = rows.pages[begin / 16 + j].value;
       if (page != kNoPageNumber) f(j, page);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -21,7 +22,7 @@ struct Case {
   float softcap;
 };
 
-constexpr KvType kTypes[] = {KvType::kF16, KvType::kQ8};
+constexpr KvType kTypes[] = {KvType::kF16, KvType::kBf16, KvType::kQ8};
 
 struct World {
   Case c;
@@ -72,30 +73,43 @@ struct World {
     }
     return out;
   }
-  double Reference(uint32_t position, uint32_t head, uint32_t d) const {
+  struct Answer {
+    double value;
+    double spread;  // the weighted mean of what values measure
+  };
+  Answer Reference(uint32_t position, uint32_t head, uint32_t d) const {
     const uint32_t kv_head = head / c.group;
     const uint32_t first = c.window != 0 && position >= c.window ? position - c.window + 1 : 0;
     std::vector<double> s;
-    double total = 0, sum = 0;
+    double total = 0, sum = 0, spread = 0;
     for (uint32_t p = first; p <= position; ++p) {
       const std::vector<double> key = StoredKey(p, kv_head);
       double dot = 0;
       for (uint32_t i = 0; i < c.head_dim; ++i) {
-        dot += double{queries[(size_t{position} * c.kv_heads * c.group + head) * c.head_dim + i]} * key[i];
+        const float x = queries[(size_t{position} * c.kv_heads * c.group + head) * c.head_dim + i];
+        dot += double{type == KvType::kBf16 ? RoundedToBf16(x) : x} * key[i];
       }
       dot /= std::sqrt(static_cast<double>(c.head_dim));
       if (c.softcap != 0) dot = c.softcap * std::tanh(dot / c.softcap);
       const double w = std::exp(dot);
       total += w;
-      sum += w * StoredValue(p, kv_head, d);
+      const double value = StoredValue(p, kv_head, d);
+      sum += w * value;
+      spread += w * std::abs(value);
     }
-    return sum / total;
+    return {sum / total, spread / total};
   }
   [[nodiscard]] std::vector<double> StoredKey(uint32_t p, uint32_t h) const {
     const uint32_t page = pages[p / 16].value, slot = p % 16;
     std::vector<double> key(c.head_dim);
     if (type == KvType::kF16) {
       for (uint32_t i = 0; i < c.head_dim; ++i) key[i] = double{F16ToF32(kv.Keys(page, h)[i * 16 + slot])};
+      return key;
+    }
+    if (type == KvType::kBf16) {
+      for (uint32_t i = 0; i < c.head_dim; ++i) {
+        key[i] = double{Bf16ToF32(kv.Keys(page, h)[(i / 2 * 16 + slot) * 2 + i % 2])};
+      }
       return key;
     }
     const KvQ8Page at = kv.Q8(page, h);
@@ -108,9 +122,14 @@ struct World {
   [[nodiscard]] double StoredValue(uint32_t p, uint32_t h, uint32_t d) const {
     const uint32_t page = pages[p / 16].value, slot = p % 16;
     if (type == KvType::kF16) return double{F16ToF32(kv.Values(page, h)[slot * c.head_dim + d])};
-    const KvQ8Page at = kv.Q8(page, h);
     const uint32_t pair = slot / 2 * c.head_dim + d;
+    if (type == KvType::kBf16) return double{Bf16ToF32(kv.Values(page, h)[pair * 2 + slot % 2])};
+    const KvQ8Page at = kv.Q8(page, h);
     return at.values[pair * 2 + slot % 2] * double{F16ToF32(at.value_scales[d / 32 * 16 + slot])};
+  }
+  static float RoundedToBf16(float x) {  // away from NaN and denormal numbers
+    const auto bits = std::bit_cast<uint32_t>(x);
+    return std::bit_cast<float>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16);
   }
   // By the transform's definition: the sign of (i, j) is that of the bits which i and j share. It is its own inverse.
   static std::vector<double> TurnedBack(const std::vector<double>& x) {
@@ -148,7 +167,10 @@ TEST(Attention, MatchesPlainSoftmaxInDouble) {
         const auto p = static_cast<uint32_t>(rng.Range(0, c.positions - 1));
         const auto h = static_cast<uint32_t>(rng.Range(0, c.kv_heads * c.group - 1));
         const auto d = static_cast<uint32_t>(rng.Range(0, c.head_dim - 1));
-        EXPECT_NEAR(out[(size_t{p} * c.kv_heads * c.group + h) * c.head_dim + d], world.Reference(p, h, d), tolerance)
+        const World::Answer want = world.Reference(p, h, d);
+        // bf16 also rounds weights, each by 2^-9 of itself at most.
+        const double rounding = type == KvType::kBf16 ? 0x1p-9 * want.spread : 0;
+        EXPECT_NEAR(out[(size_t{p} * c.kv_heads * c.group + h) * c.head_dim + d], want.value, tolerance + rounding)
             << KvTypeName(type) << " positions=" << c.positions << " p=" << p << " window=" << c.window;
       }
     }
@@ -230,6 +252,9 @@ TEST(Attention, GarbageInUnseenPlacesDoesNotReachTheResult) {
         if (type == KvType::kF16) {
           world.kv.Keys(page, 0)[d * 16 + slot] = nan;
           world.kv.Values(page, 0)[slot * c.head_dim + d] = nan;
+        } else if (type == KvType::kBf16) {
+          world.kv.Keys(page, 0)[(d / 2 * 16 + slot) * 2 + d % 2] = 0x7FC0;
+          world.kv.Values(page, 0)[(slot / 2 * c.head_dim + d) * 2 + slot % 2] = 0x7FC0;
         } else {
           q8.keys[(d / 2 * 16 + slot) * 2 + d % 2] = -128;
           q8.values[(slot / 2 * c.head_dim + d) * 2 + slot % 2] = -128;
@@ -252,7 +277,7 @@ TEST(Attention, ANanAmongValuesIsSeen) {
     for (const Isa isa : SupportedIsas()) {
       world.Store(isa);
       if (stored.empty()) stored = world.memory;
-      if (type == KvType::kQ8) EXPECT_TRUE(world.memory == stored) << IsaName(isa);
+      if (type != KvType::kF16) EXPECT_TRUE(world.memory == stored) << IsaName(isa);
       const std::vector<float> out = world.Attend(isa, 49, 2, 2);
       for (uint32_t h = 0; h < c.group; ++h) {
         EXPECT_TRUE(std::isfinite(out[h * c.head_dim + 7])) << "it came later";
@@ -292,6 +317,7 @@ TEST(Attention, Q8TakesLittleMoreThanHalfOfF16) {
   }
   EXPECT_EQ(ParseKvType("q8"), KvType::kQ8);
   EXPECT_EQ(ParseKvType("f16"), KvType::kF16);
+  EXPECT_EQ(ParseKvType("bf16"), KvType::kBf16);
   EXPECT_EQ(ParseKvType("q4"), std::nullopt);
 }
 

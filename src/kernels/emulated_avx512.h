@@ -122,6 +122,25 @@ inline __m512 EmulatedMaskLoad(__m512 fill, uint16_t mask, const float* p) {
   }
   return simde_mm512_loadu_ps(out);
 }
+inline __m512 EmulatedScalef(__m512 v, __m512 exponent) {
+  float x[16], n[16];
+  std::memcpy(x, &v, sizeof(x));
+  std::memcpy(n, &exponent, sizeof(n));
+  for (int i = 0; i < 16; ++i) x[i] = std::ldexp(x[i], static_cast<int>(n[i]));
+  return simde_mm512_loadu_ps(x);
+}
+/// vdpbf16ps: of each pair the odd numbers' product first. Denormal numbers, which it takes for zero, do not come here.
+inline __m512 EmulatedDpbf16Ps(__m512 sum, __m512i a, __m512i b) {
+  uint16_t x[32], y[32];
+  float z[16];
+  std::memcpy(x, &a, sizeof(x));
+  std::memcpy(y, &b, sizeof(y));
+  std::memcpy(z, &sum, sizeof(z));
+  for (int i = 0; i < 16; ++i) {
+    for (const int half : {1, 0}) z[i] = std::fma(Bf16ToF32(x[2 * i + half]), Bf16ToF32(y[2 * i + half]), z[i]);
+  }
+  return simde_mm512_loadu_ps(z);
+}
 inline void EmulatedMaskStore(float* p, uint16_t mask, __m512 v) {
   float in[16];
   std::memcpy(in, &v, sizeof(in));
@@ -160,6 +179,8 @@ inline void EmulatedMaskStore(float* p, uint16_t mask, __m512 v) {
 #define _mm512_cvtps_epi32 EmulatedCvtpsEpi32
 #undef _mm512_cvtepi32_epi16
 #define _mm512_cvtepi32_epi16 EmulatedCvtepi32Epi16
+#undef _mm512_scalef_ps
+#define _mm512_scalef_ps EmulatedScalef
 #undef _mm512_max_ps
 #define _mm512_max_ps(a, b) EmulatedMax(a, b, 1.0f)
 #undef _mm512_min_ps

@@ -24,7 +24,7 @@ inline V ExpLanes(V x) {
   p = V::Fma(p, r, V::Broadcast(0.5f));
   p = V::Fma(p, r, V::Broadcast(1.0f));
   p = V::Fma(p, r, V::Broadcast(1.0f));
-  return V::SelectLess(x, lowest, V::Zero(), p * V::PowerOfTwo(n));
+  return V::SelectLess(x, lowest, V::Zero(), V::TimesPowerOfTwo(p, n));
 }
 
 /// The sum of sixteen lanes by one fixed tree: j + 8, j + 4, j + 2, j + 1.

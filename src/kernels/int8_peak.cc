@@ -28,6 +28,7 @@ Int8PeakFn Int8PeakFor(Isa isa) {
     case Isa::kAvx512:
       return Int8PeakAvx512;
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Bf16:
       return Int8PeakAvx512Vnni;
   }
   return Int8PeakScalar;

@@ -6,7 +6,7 @@
 namespace bedplate {
 namespace {
 
-constexpr std::array<std::string_view, 4> kIsaNames = {"scalar", "avx2", "avx512", "avx512vnni"};
+constexpr std::array<std::string_view, 5> kIsaNames = {"scalar", "avx2", "avx512", "avx512vnni", "avx512bf16"};
 
 bool CpuHas(Isa isa) {
   // __builtin_cpu_supports also asks XGETBV whether the system saves the registers.
@@ -24,19 +24,21 @@ bool CpuHas(Isa isa) {
       return avx512;
     case Isa::kAvx512Vnni:
       return avx512 && __builtin_cpu_supports("avx512vnni");
+    case Isa::kAvx512Bf16:
+      return avx512 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
   }
   return false;
 }
 
 struct Supported {
-  std::array<Isa, 4> isas{};
+  std::array<Isa, kIsaNames.size()> isas{};
   size_t count = 0;
 };
 
 const Supported& FindSupported() {
   static const Supported supported = [] {
     Supported found;
-    for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni}) {
+    for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16}) {
       if (CpuHas(isa)) found.isas[found.count++] = isa;
     }
     return found;

@@ -13,5 +13,7 @@ using AttentionTables = std::array<AttentionKernels, kKvTypes>;  // by KvType
 
 extern const VectorKernels kScalarVectorKernels, kAvx2VectorKernels, kAvx512VectorKernels;
 extern const AttentionTables kScalarAttentionKernels, kAvx2AttentionKernels, kAvx512AttentionKernels;
+// Where VNNI and BF16 have instructions for a type.
+extern const AttentionKernels kAvx512VnniQ8Attention, kAvx512Bf16Attention;
 
 }  // namespace bedplate

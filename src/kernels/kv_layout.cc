@@ -5,7 +5,7 @@
 namespace bedplate {
 namespace {
 
-constexpr std::array<std::string_view, kKvTypes> kKvTypeNames = {"f16", "q8"};
+constexpr std::array<std::string_view, kKvTypes> kKvTypeNames = {"f16", "q8", "bf16"};
 
 }  // namespace
 

@@ -3,6 +3,9 @@
 ///
 ///   f16  two bytes a number. Of a layer: for each kv head, keys transposed [head_dim][16 positions], then for each kv
 ///        head, values [16 positions][head_dim].
+///   bf16 two bytes a number, in pairs. Of a layer: for each kv head, keys [head_dim / 2][16 positions][2 dims], then
+///   for
+///        each kv head, values [8 pairs of positions][head_dim][2 positions]. attention_bf16_body.h has the arithmetic.
 ///   q8   one byte a number and one f16 scale for each 32 dims of a position (34 bytes for 32 numbers). Keys are turned
 ///        by a Hadamard transform before they are rounded: some models put hundreds into a few channels of their keys,
 ///        and one such channel would leave the others of its block no bits; turned, it is spread evenly over the head.
@@ -20,10 +23,11 @@
 
 namespace bedplate {
 
-enum class KvType : uint8_t { kF16, kQ8 };
-inline constexpr size_t kKvTypes = 2;
+enum class KvType : uint8_t { kF16, kQ8, kBf16 };
+inline constexpr size_t kKvTypes = 3;
+inline constexpr KvType kDefaultKvType = KvType::kBf16;
 
-std::string_view KvTypeName(KvType type);  // "f16", "q8"
+std::string_view KvTypeName(KvType type);  // "f16", "q8", "bf16"
 std::optional<KvType> ParseKvType(std::string_view name);
 
 inline constexpr uint32_t kKvPagePositions = 16;
@@ -61,10 +65,10 @@ struct KvLayout {
     return size_t{2} * kv_heads * kKvPagePositions * KvVectorBytes(type, head_dim);
   }
   // Always inlined: a copy compiled for one instruction set must not serve another.
-  [[nodiscard, gnu::always_inline]] uint16_t* Keys(uint32_t page, uint32_t head) const {  // f16
+  [[nodiscard, gnu::always_inline]] uint16_t* Keys(uint32_t page, uint32_t head) const {  // f16, bf16
     return reinterpret_cast<uint16_t*>(base + page * page_stride) + size_t{head} * head_dim * kKvPagePositions;
   }
-  [[nodiscard, gnu::always_inline]] uint16_t* Values(uint32_t page, uint32_t head) const {  // f16
+  [[nodiscard, gnu::always_inline]] uint16_t* Values(uint32_t page, uint32_t head) const {  // f16, bf16
     return Keys(page, kv_heads) + size_t{head} * head_dim * kKvPagePositions;
   }
   [[nodiscard, gnu::always_inline]] KvQ8Page Q8(uint32_t page, uint32_t head) const {

@@ -67,7 +67,9 @@ struct Avx2Lanes {
     const Avx2Lanes magic = Broadcast(12582912.0f);
     return (x + magic) - magic;
   }
-  static Avx2Lanes PowerOfTwo(Avx2Lanes n) { return {PowerOfTwo8(n.lo), PowerOfTwo8(n.hi)}; }
+  static Avx2Lanes TimesPowerOfTwo(Avx2Lanes x, Avx2Lanes n) {
+    return x * Avx2Lanes{PowerOfTwo8(n.lo), PowerOfTwo8(n.hi)};
+  }
   static Avx2Lanes Iota() {
     return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_ps(8, 9, 10, 11, 12, 13, 14, 15)};
   }
@@ -112,7 +114,49 @@ struct Avx2Lanes {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, _MM_SHUFFLE(3, 1, 2, 0)));
   }
 
+  static constexpr int kBf16Parts = 2;
+  using Bf16Part = Avx2Lanes;
+  struct Bf16Packed {
+    float even, odd;
+  };
+  template <int kPart>
+  static Bf16Part LoadBf16(const uint16_t* p) {
+    return {Bf16Half<kPart>(p), Bf16Half<kPart>(p + 16)};
+  }
+  template <int kPart>
+  static Bf16Part BroadcastBf16(const Bf16Packed* p) {
+    return Broadcast(kPart == 0 ? p->odd : p->even);
+  }
+  template <int kPart, bool kEven, bool kOdd>
+  static Bf16Part KeepBf16(Bf16Part part) {
+    return (kPart == 0 ? kOdd : kEven) ? part : Zero();
+  }
+  static Avx2Lanes AddBf16(Bf16Part a, Bf16Part b, Avx2Lanes sum) { return Fma(a, b, sum); }
+  void PackBf16(Bf16Packed* pairs) const {
+    Avx2Lanes{_mm256_castsi256_ps(RoundBf16(lo)), _mm256_castsi256_ps(RoundBf16(hi))}.Store(&pairs->even);
+  }
+  void StoreBf16(uint16_t* p) const {
+    const __m256i words =
+        _mm256_packus_epi32(_mm256_srli_epi32(RoundBf16(lo), 16), _mm256_srli_epi32(RoundBf16(hi), 16));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, _MM_SHUFFLE(3, 1, 2, 0)));
+  }
+
  private:
+  template <int kPart>
+  static __m256 Bf16Half(const uint16_t* p) {
+    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    if constexpr (kPart == 0) return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(-65536)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+  }
+  /// The upper halves of lanes are the rounded numbers, the lower ones zero.
+  static __m256i RoundBf16(__m256 x) {
+    const __m256i bits = _mm256_castps_si256(x),
+                  odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_and_si256(_mm256_blendv_epi8(rounded, quiet, is_nan), _mm256_set1_epi32(-65536));
+  }
   static __m256 MaxPositive8(__m256 a, __m256 b) {
     return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
   }

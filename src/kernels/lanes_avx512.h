@@ -1,6 +1,7 @@
 #pragma once
-/// Sixteen float lanes as one AVX-512 register. Operations as lanes_scalar.h defines them. Only for *_avx512.cc, and
-/// for tests on CPUs without AVX-512 with emulated intrinsics (emulated_avx512.h).
+/// Sixteen float lanes as one AVX-512 register, without and with VNNI and BF16. Operations as lanes_scalar.h defines
+/// them. Only for *_avx512.cc, *_avx512vnni.cc and *_avx512bf16.cc, and for tests on CPUs without AVX-512 with emulated
+/// intrinsics (emulated_avx512.h).
 
 #if defined(BEDPLATE_EMULATED_ISA)
 #include "kernels/emulated_avx512.h"
@@ -8,25 +9,29 @@
 #include <immintrin.h>
 #endif
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace bedplate {
 
-struct Avx512Lanes {
+template <bool kVnni, bool kBf16>
+struct Avx512LanesWith {
+  using Lanes = Avx512LanesWith;
   __m512 r;
 
   // Sums that may run at once in 32 registers, beside what they are made from; queries that share a load.
   static constexpr int kChains = 24, kQueries = 12;
 
-  static Avx512Lanes Zero() { return {_mm512_setzero_ps()}; }
-  static Avx512Lanes Broadcast(float x) { return {_mm512_set1_ps(x)}; }
-  static Avx512Lanes Load(const float* p) { return {_mm512_loadu_ps(p)}; }
-  static Avx512Lanes LoadFirst(const float* p, size_t n, float fill) {
+  static Lanes Zero() { return {_mm512_setzero_ps()}; }
+  static Lanes Broadcast(float x) { return {_mm512_set1_ps(x)}; }
+  static Lanes Load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Lanes LoadFirst(const float* p, size_t n, float fill) {
     return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), Mask(n), p)};
   }
-  static Avx512Lanes LoadHalf(const uint16_t* p) {
+  static Lanes LoadHalf(const uint16_t* p) {
     return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
   }
   void Store(float* p) const { _mm512_storeu_ps(p, r); }
@@ -36,32 +41,29 @@ struct Avx512Lanes {
                         _mm512_cvtps_ph(r, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
 
-  friend Avx512Lanes operator+(Avx512Lanes a, Avx512Lanes b) { return {_mm512_add_ps(a.r, b.r)}; }
-  friend Avx512Lanes operator-(Avx512Lanes a, Avx512Lanes b) { return {_mm512_sub_ps(a.r, b.r)}; }
-  friend Avx512Lanes operator*(Avx512Lanes a, Avx512Lanes b) { return {_mm512_mul_ps(a.r, b.r)}; }
-  friend Avx512Lanes operator/(Avx512Lanes a, Avx512Lanes b) { return {_mm512_div_ps(a.r, b.r)}; }
-  static Avx512Lanes Fma(Avx512Lanes a, Avx512Lanes b, Avx512Lanes c) { return {_mm512_fmadd_ps(a.r, b.r, c.r)}; }
-  static Avx512Lanes Max(Avx512Lanes a, Avx512Lanes b) { return {_mm512_max_ps(a.r, b.r)}; }
-  static Avx512Lanes Min(Avx512Lanes a, Avx512Lanes b) { return {_mm512_min_ps(a.r, b.r)}; }
-  static Avx512Lanes SelectLess(Avx512Lanes test, Avx512Lanes limit, Avx512Lanes yes, Avx512Lanes no) {
+  friend Lanes operator+(Lanes a, Lanes b) { return {_mm512_add_ps(a.r, b.r)}; }
+  friend Lanes operator-(Lanes a, Lanes b) { return {_mm512_sub_ps(a.r, b.r)}; }
+  friend Lanes operator*(Lanes a, Lanes b) { return {_mm512_mul_ps(a.r, b.r)}; }
+  friend Lanes operator/(Lanes a, Lanes b) { return {_mm512_div_ps(a.r, b.r)}; }
+  static Lanes Fma(Lanes a, Lanes b, Lanes c) { return {_mm512_fmadd_ps(a.r, b.r, c.r)}; }
+  static Lanes Max(Lanes a, Lanes b) { return {_mm512_max_ps(a.r, b.r)}; }
+  static Lanes Min(Lanes a, Lanes b) { return {_mm512_min_ps(a.r, b.r)}; }
+  static Lanes SelectLess(Lanes test, Lanes limit, Lanes yes, Lanes no) {
     return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(test.r, limit.r, _CMP_LT_OQ), no.r, yes.r)};
   }
-  static Avx512Lanes Round(Avx512Lanes x) {
-    const Avx512Lanes magic = Broadcast(12582912.0f);
+  static Lanes Round(Lanes x) {
+    const Lanes magic = Broadcast(12582912.0f);
     return (x + magic) - magic;
   }
-  static Avx512Lanes PowerOfTwo(Avx512Lanes n) {
-    return {
-        _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvttps_epi32(n.r), _mm512_set1_epi32(127)), 23))};
-  }
-  static Avx512Lanes Iota() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
-  static Avx512Lanes Abs(Avx512Lanes x) {
+  static Lanes TimesPowerOfTwo(Lanes x, Lanes n) { return {_mm512_scalef_ps(x.r, n.r)}; }
+  static Lanes Iota() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
+  static Lanes Abs(Lanes x) {
     return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x.r), _mm512_set1_epi32(0x7FFFFFFF)))};
   }
-  static Avx512Lanes MaxPositive(Avx512Lanes a, Avx512Lanes b) {
+  static Lanes MaxPositive(Lanes a, Lanes b) {
     return {_mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a.r), _mm512_castps_si512(b.r)))};
   }
-  static float MaxPositiveAcross(Avx512Lanes x) {
+  static float MaxPositiveAcross(Lanes x) {
     const __m512i all = _mm512_castps_si512(x.r);
     const __m256i half = _mm256_max_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
     __m128i top = _mm_max_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
@@ -85,14 +87,98 @@ struct Avx512Lanes {
     return {_mm512_set1_epi32(pair)};
   }
   static Ints ZeroInts() { return {_mm512_setzero_si512()}; }
-  static Ints AddProducts(Pairs a, Pairs b, Ints sum) { return {_mm512_add_epi32(sum.r, _mm512_madd_epi16(a.r, b.r))}; }
-  static Avx512Lanes ToFloats(Ints x) { return {_mm512_cvtepi32_ps(x.r)}; }
+  static Ints AddProducts(Pairs a, Pairs b, Ints sum) {
+    if constexpr (kVnni) return {_mm512_dpwssd_epi32(sum.r, a.r, b.r)};
+    return {_mm512_add_epi32(sum.r, _mm512_madd_epi16(a.r, b.r))};
+  }
+  static Lanes ToFloats(Ints x) { return {_mm512_cvtepi32_ps(x.r)}; }
   void StoreWords(int16_t* p) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(r)));
   }
 
+  static constexpr int kBf16Parts = kBf16 ? 1 : 2;
+  using Bf16Part = std::conditional_t<kBf16, Pairs, Lanes>;
+  struct FloatPair {
+    float even, odd;
+  };
+  struct Bf16Pair {
+    uint16_t even, odd;
+  };
+  using Bf16Packed = std::conditional_t<kBf16, Bf16Pair, FloatPair>;
+  template <int kPart>
+  static Bf16Part LoadBf16(const uint16_t* p) {
+    const __m512i pairs = _mm512_loadu_si512(p);
+    if constexpr (kBf16) {
+      return {pairs};
+    } else if constexpr (kPart == 0) {
+      return {_mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536)))};
+    } else {
+      return {_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16))};
+    }
+  }
+  template <int kPart>
+  static Bf16Part BroadcastBf16(const Bf16Packed* p) {
+    if constexpr (kBf16) {
+      int32_t pair;
+      std::memcpy(&pair, p, sizeof(pair));
+      return {_mm512_set1_epi32(pair)};
+    } else {
+      return Broadcast(kPart == 0 ? p->odd : p->even);
+    }
+  }
+  template <int kPart, bool kEven, bool kOdd>
+  static Bf16Part KeepBf16(Bf16Part part) {
+    if constexpr (kEven && kOdd) {
+      return part;
+    } else if constexpr (kBf16) {
+      return {_mm512_and_si512(part.r, _mm512_set1_epi32(kOdd ? -65536 : 65535))};
+    } else {
+      return (kPart == 0 ? kOdd : kEven) ? part : Zero();
+    }
+  }
+  static Lanes AddBf16(Bf16Part a, Bf16Part b, Lanes sum) {
+    if constexpr (kBf16) {
+#if defined(BEDPLATE_EMULATED_ISA)
+      return {EmulatedDpbf16Ps(sum.r, a.r, b.r)};
+#else
+      return {_mm512_dpbf16_ps(sum.r, std::bit_cast<__m512bh>(a.r), std::bit_cast<__m512bh>(b.r))};
+#endif
+    } else {
+      return Fma(a, b, sum);
+    }
+  }
+  void PackBf16(Bf16Packed* pairs) const {
+    if constexpr (kBf16) {
+      StoreBf16(&pairs->even);
+    } else {
+      Lanes{_mm512_castsi512_ps(RoundBf16())}.Store(&pairs->even);
+    }
+  }
+  void StoreBf16(uint16_t* p) const {
+#if !defined(BEDPLATE_EMULATED_ISA)
+    if constexpr (kBf16) {
+      const auto rounded = std::bit_cast<__m256i>(_mm512_cvtneps_pbh(r));
+      return _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), rounded);
+    }
+#endif
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(RoundBf16(), 16)));
+  }
+
  private:
+  /// The upper halves of lanes are the rounded numbers, the lower ones zero.
+  [[nodiscard]] __m512i RoundBf16() const {
+    const __m512i bits = _mm512_castps_si512(r);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+    const __mmask16 is_nan = _mm512_cmp_ps_mask(r, r, _CMP_UNORD_Q);
+    return _mm512_and_si512(_mm512_mask_blend_epi32(is_nan, rounded, quiet), _mm512_set1_epi32(-65536));
+  }
   static __mmask16 Mask(size_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
 };
+
+using Avx512Lanes = Avx512LanesWith<false, false>;
+using Avx512VnniLanes = Avx512LanesWith<true, false>;
+using Avx512Bf16Lanes = Avx512LanesWith<true, true>;
 
 }  // namespace bedplate

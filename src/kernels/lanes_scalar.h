@@ -72,9 +72,9 @@ struct ScalarLanes {
     constexpr float kMagic = 12582912.0f;  // 1.5 * 2^23: adding it leaves no fraction bits
     return Each([&](int i) { return (x.v[i] + kMagic) - kMagic; });
   }
-  /// 2^n for integral n in [-126, 127].
-  static ScalarLanes PowerOfTwo(ScalarLanes n) {
-    return Each([&](int i) { return std::bit_cast<float>((static_cast<int32_t>(n.v[i]) + 127) << 23); });
+  /// x 2^n, rounded once, for integral n in [-126, 127].
+  static ScalarLanes TimesPowerOfTwo(ScalarLanes x, ScalarLanes n) {
+    return Each([&](int i) { return x.v[i] * std::bit_cast<float>((static_cast<int32_t>(n.v[i]) + 127) << 23); });
   }
   /// Lane indexes 0..15.
   static ScalarLanes Iota() {
@@ -126,7 +126,41 @@ struct ScalarLanes {
     for (int i = 0; i < 16; ++i) p[i] = static_cast<int16_t>(rounded.v[i]);
   }
 
+  /// bf16 numbers in pairs, lane i's at [2 i] (even) and [2 i + 1] (odd). A pair's step is taken in kBf16Parts parts,
+  /// the odd numbers' first: see attention_bf16_body.h. Packed: what is met with all lanes.
+  static constexpr int kBf16Parts = 2;
+  using Bf16Part = ScalarLanes;
+  struct Bf16Packed {
+    float even, odd;
+  };
+  template <int kPart>
+  static Bf16Part LoadBf16(const uint16_t* p) {
+    return Each([&](int i) { return Bf16ToF32(p[2 * i + 1 - kPart]); });
+  }
+  template <int kPart>
+  static Bf16Part BroadcastBf16(const Bf16Packed* p) {
+    return Broadcast(kPart == 0 ? p->odd : p->even);
+  }
+  /// Zero in place of what is not kept.
+  template <int kPart, bool kEven, bool kOdd>
+  static Bf16Part KeepBf16(Bf16Part part) {
+    return (kPart == 0 ? kOdd : kEven) ? part : Zero();
+  }
+  static ScalarLanes AddBf16(Bf16Part a, Bf16Part b, ScalarLanes sum) { return Fma(a, b, sum); }
+  /// Rounded to bf16, ties to even, a NaN to a quiet one: 8 pairs, 16 numbers. No lane is denormal.
+  void PackBf16(Bf16Packed* pairs) const {
+    for (int i = 0; i < 8; ++i) pairs[i] = {Bf16ToF32(RoundBf16(v[2 * i])), Bf16ToF32(RoundBf16(v[2 * i + 1]))};
+  }
+  void StoreBf16(uint16_t* p) const {
+    for (int i = 0; i < 16; ++i) p[i] = RoundBf16(v[i]);
+  }
+
  private:
+  static uint16_t RoundBf16(float x) {
+    const auto bits = std::bit_cast<uint32_t>(x);
+    if (x != x) return static_cast<uint16_t>(bits >> 16 | 0x40u);
+    return static_cast<uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+  }
   template <class F>
   static ScalarLanes Each(F f) {
     ScalarLanes out;

@@ -23,6 +23,7 @@ const MatmulKernels& MatmulKernelsFor(Isa isa) {
     case Isa::kAvx512:
       return kMatmulAvx512;
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Bf16:
       return kMatmulAvx512Vnni;
   }
   return kMatmulScalar;

@@ -1,5 +1,5 @@
 #pragma once
-/// What is taken off a layer's keys before they are rounded to bytes (KvType::kQ8).
+/// What is taken off a layer's keys before they are rounded to bytes or to bf16 (KvType).
 ///
 /// Qwen 2 and its kin add a bias of up to several hundred to a few channels of their keys, nearly all of it to the
 /// slowest pairs of the rotary embedding, where it stays what it is over thousands of positions. Rounded with the rest,

@@ -93,7 +93,7 @@ struct ModelConfig {
   uint32_t experts_used = 0;
 
   /// Bytes of keys and values that one position takes over all layers.
-  [[nodiscard]] uint64_t KvBytesPerToken(KvType type = KvType::kF16) const {
+  [[nodiscard]] uint64_t KvBytesPerToken(KvType type = kDefaultKvType) const {
     return uint64_t{layers} * kv_heads * (KvVectorBytes(type, head_dim) + KvVectorBytes(type, value_head_dim));
   }
 };

@@ -88,7 +88,7 @@ class TinyModel {
   }
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa, KvType kv_type = KvType::kF16) const {
+  std::unique_ptr<Transformer> Load(uint32_t threads, Isa isa, KvType kv_type = kDefaultKvType) const {
     return Load(threads, isa, kv_type, {});
   }
 

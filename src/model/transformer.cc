@@ -78,7 +78,7 @@ void Transformer::KeepForNextStart(KeptTables tables) {
 
 // A soft cap sees the number that offsets take off all scores of a query, so they are not for models that have one.
 void Transformer::FindKeyOffsets() {
-  if (kv_.type() != KvType::kQ8 || !config_.attention_bias || config_.attention_softcap != 0.0f) return;
+  if (kv_.type() == KvType::kF16 || !config_.attention_bias || config_.attention_softcap != 0.0f) return;
   for (uint32_t i = 0; i < config_.layers; ++i) {
     const bool sliding = config_.layer_is_sliding[i];
     key_offsets_.push_back(KeyOffset(weights_->layers()[i].k.bias, sliding ? config_.rope_local : config_.rope,

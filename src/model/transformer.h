@@ -22,7 +22,7 @@ inline constexpr uint32_t kNumericsVersion = 2;
 struct TransformerOptions {
   uint32_t threads = 1;
   Isa isa = Isa::kScalar;
-  KvType kv_type = KvType::kF16;
+  KvType kv_type = kDefaultKvType;
   PackedCacheOptions packed_cache = {};
 };
 

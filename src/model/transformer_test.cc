@@ -143,7 +143,7 @@ constexpr TinyShape kQuantised[] = {{"llama", 256, 64, 256, 0, true},
                                     {"qwen3", 256, 64, 256, 0, true},
                                     {"gemma3", 256, 64, 256, 20, true}};
 
-constexpr KvType kKvTypesTested[] = {KvType::kF16, KvType::kQ8};
+constexpr KvType kKvTypesTested[] = {KvType::kBf16, KvType::kF16, KvType::kQ8};
 
 TEST(Transformer, MatchesAPlainForwardInDouble) {
   Prng rng(TestSeed());
@@ -263,7 +263,7 @@ TEST(Transformer, WeightsFromTheCacheGiveTheSameBits) {
     const auto plain = tiny.Load(2, BestIsa());
     const std::vector<float> want = logits(*plain);
     for (const bool from_cache : {false, true, true}) {
-      const auto model = tiny.Load(2, BestIsa(), KvType::kF16, cache);
+      const auto model = tiny.Load(2, BestIsa(), kDefaultKvType, cache);
       EXPECT_EQ(model->weights().from_cache(), from_cache);
       EXPECT_EQ(model->weight_bytes(), plain->weight_bytes());
       const std::vector<float> got = logits(*model);
@@ -314,7 +314,7 @@ TEST(Transformer, PagesServeAsWellInAnotherProcess) {
   for (const TinyShape& shape : kQuantised) {
     SCOPED_TRACE(shape.architecture);
     const TinyModel tiny(shape, TestSeed());
-    for (const KvType type : {KvType::kF16, KvType::kQ8}) ExpectPagesServeInAnotherProcess(tiny, type);
+    for (const KvType type : kKvTypesTested) ExpectPagesServeInAnotherProcess(tiny, type);
     EXPECT_NE(tiny.Load(1, BestIsa(), KvType::kF16)->KvIdentity(), tiny.Load(1, BestIsa(), KvType::kQ8)->KvIdentity());
   }
 }

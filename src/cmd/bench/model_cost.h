@@ -29,7 +29,7 @@ struct ModelCost {
   uint64_t head_weights = 0;  // of the output matrix
   uint64_t weight_bytes = 0;  // of both, as the file stores them
   ModelConfig config;
-  KvType kv_type = KvType::kF16;
+  KvType kv_type = kDefaultKvType;
 };
 ModelCost CostOf(const ModelFile& file, const ModelConfig& config);
 
@@ -42,6 +42,6 @@ struct MachineSpeed {
 double LimitTokensPerSecond(const Workload& workload, const ModelCost& cost, const MachineSpeed& machine);
 
 /// Keys and values of one sequence of that many positions; sliding layers keep their window only.
-uint64_t KvBytes(const ModelConfig& config, uint64_t positions, KvType type = KvType::kF16);
+uint64_t KvBytes(const ModelConfig& config, uint64_t positions, KvType type = kDefaultKvType);
 
 }  // namespace bedplate
