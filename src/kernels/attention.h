@@ -50,7 +50,8 @@ struct AttentionKernels {
   void (*attend)(const KvLayout& kv, const AttentionRows& rows, uint32_t kv_head, uint32_t row_begin, uint32_t row_end,
                  float* scratch);
   /// Stores one position's keys and values, [kv_heads x head_dim] each, rounded to the type; numbers beyond f16's
-  /// largest become it. A NaN among a head's values makes what attends to the position NaN.
+  /// largest become it (bf16: beyond 2^60; what is below 2^-50 becomes zero). A NaN among a head's values makes what
+  /// attends to the position NaN.
   void (*store)(const KvLayout& kv, const float* keys, const float* values, uint32_t page, uint32_t slot);
 };
 

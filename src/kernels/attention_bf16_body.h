@@ -5,7 +5,8 @@
 // Numerics. A pair's step is that instruction's: sum = fma(odd, odd', sum), then fma(even, even', sum). The product of
 // two bf16 numbers is exact in f32. The instruction takes denormal numbers for zero, and f32 arithmetic does not: so
 // what is below 2^-50 is rounded to zero, which leaves sums of multiples of 2^-114, and none of those is denormal.
-//   store   keys and values rounded to bf16, beyond 2^60 to that, so that scores stay finite.
+//   store   keys and values rounded to bf16, beyond 2^60 to that: no infinity is stored, and a score that overflows
+//           nevertheless makes its row NaN, to be seen.
 //   score   one chain of pairs over head_dim ascending, from zero.
 //   values  for each 64-position block: one chain of pairs of positions ascending, from zero, of e^(s - m') as bf16 and
 //           the values; o = fma(o, e^(m - m'), that sum).
@@ -163,6 +164,7 @@ struct AttentionBf16Body {
     typename Steps::Sums sums;
 
     Scratch(float* at, uint32_t queries, uint32_t dim) {
+      static_assert(sizeof(Packed) <= 2 * sizeof(float));
       const auto take = [&](size_t n) { return std::exchange(at, at + n); };
       packed = reinterpret_cast<Packed*>(take(size_t{queries} * dim));
       scores = take(size_t{queries} * kAttentionBlock);
@@ -172,7 +174,6 @@ struct AttentionBf16Body {
     }
   };
   static size_t ScratchFloats(uint32_t queries, uint32_t dim) {  // enough for each instruction set's pairs
-    static_assert(sizeof(Packed) <= 2 * sizeof(float));
     return size_t{queries} * (dim + 2 * kAttentionBlock + 1) + Steps::SumsFloats(queries, dim);
   }
 

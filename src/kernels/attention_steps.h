@@ -1,6 +1,7 @@
 #pragma once
 // What attention does whatever the type of keys and values: queries in chunks, blocks and what of them a row sees,
-// softmax weights, segments and their merging. attention_body.h (f16) and attention_q8_body.h fill in the two sums.
+// softmax weights, segments and their merging. attention_bf16_body.h, attention_body.h (f16) and
+// attention_q8_body.h fill in the two sums.
 //
 // State per query: m, l and o[head_dim] of the running segment, and M, L, O merged so far (O in `out`).
 

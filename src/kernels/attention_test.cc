@@ -182,14 +182,16 @@ void AddExtremes(World& world, Prng& rng) {
   for (std::vector<float>* list : {&world.keys, &world.values}) {
     for (int i = 0; i < 60; ++i) {
       const auto at = static_cast<size_t>(rng.Range(0, static_cast<int64_t>(list->size()) - 1));
-      (*list)[at] =
-          rng.Pick({65504.0f, -65504.0f, 1e30f, -std::numeric_limits<float>::infinity(), 0.0f, 1e-8f, 3e-40f});
+      (*list)[at] = rng.Pick({65504.0f, -65504.0f, 1e30f, -std::numeric_limits<float>::infinity(), 0.0f, -0.0f, 1e-8f,
+                              3e-40f, 0x1p-50f, -0x1p-50f, 0x1.fffffep-51f, 0x1.000002p-50f, -0x1p-60f});
     }
     const size_t dim = world.c.head_dim;  // and whole heads of nothing, or of next to nothing
     std::fill_n(list->begin(), dim, 0.0f);
     if (list->size() > 2 * dim) std::fill_n(list->begin() + static_cast<ptrdiff_t>(dim), dim, 2e-7f);
   }
   std::fill_n(world.queries.begin(), world.c.head_dim, 0.0f);
+  for (size_t i = world.c.head_dim; i < world.queries.size(); i += 7)
+    world.queries[i] *= rng.Pick({-0.0f, 0x1p-50f, 20.0f});
 }
 
 TEST(Attention, EveryIsaEqualsScalarBitForBit) {
@@ -237,33 +239,74 @@ TEST(Attention, ARowIsTheSameHoweverRowsAreCut) {
   }
 }
 
+// The twin, and all that is held to it.
+std::vector<std::pair<std::string_view, AttentionKernels>> AllKernels(KvType type) {
+  std::vector<std::pair<std::string_view, AttentionKernels>> all = {
+      {"scalar", AttentionKernelsFor(Isa::kScalar, type)}};
+  for (const test::NamedLanes& lanes : test::VectorLanes()) {
+    all.emplace_back(lanes.name, lanes.attention[static_cast<size_t>(type)]);
+  }
+  return all;
+}
+
+// A slot's keys and values become what they never are.
+void Spoil(const World& world, uint32_t page, uint32_t slot) {
+  const uint32_t dim = world.c.head_dim;
+  const KvQ8Page q8 = world.kv.Q8(page, 0);
+  for (uint32_t d = 0; d < dim; ++d) {
+    const uint32_t key = (d / 2 * 16 + slot) * 2 + d % 2, value = (slot / 2 * dim + d) * 2 + slot % 2;
+    if (world.type == KvType::kF16) {
+      world.kv.Keys(page, 0)[d * 16 + slot] = world.kv.Values(page, 0)[slot * dim + d] = 0x7E00;
+    } else if (world.type == KvType::kBf16) {
+      world.kv.Keys(page, 0)[key] = world.kv.Values(page, 0)[value] = 0x7FC0;
+    } else {
+      q8.keys[key] = q8.values[value] = -128;
+    }
+  }
+  if (world.type == KvType::kQ8) q8.key_scales[slot] = q8.value_scales[slot] = 0x7E00;
+}
+
 TEST(Attention, GarbageInUnseenPlacesDoesNotReachTheResult) {
   Prng rng(TestSeed() + 3);
-  const Case c{1, 3, 32, 75, 0, 0};
-  const uint16_t nan = 0x7E00;
   for (const KvType type : kTypes) {
-    World world(c, type, rng);
-    world.Store(BestIsa());
-    const std::vector<float> want = world.Attend(BestIsa(), 70, 1, 1);
-    const uint32_t page = world.pages[4].value;
-    const KvQ8Page q8 = world.kv.Q8(page, 0);
-    for (uint32_t slot = 71 % 16; slot < 16; ++slot) {
-      for (uint32_t d = 0; d < c.head_dim; ++d) {
-        if (type == KvType::kF16) {
-          world.kv.Keys(page, 0)[d * 16 + slot] = nan;
-          world.kv.Values(page, 0)[slot * c.head_dim + d] = nan;
-        } else if (type == KvType::kBf16) {
-          world.kv.Keys(page, 0)[(d / 2 * 16 + slot) * 2 + d % 2] = 0x7FC0;
-          world.kv.Values(page, 0)[(slot / 2 * c.head_dim + d) * 2 + slot % 2] = 0x7FC0;
-        } else {
-          q8.keys[(d / 2 * 16 + slot) * 2 + d % 2] = -128;
-          q8.values[(slot / 2 * c.head_dim + d) * 2 + slot % 2] = -128;
+    for (const uint32_t window : {0u, 33u, 34u}) {  // the first position seen is 0, 38, 37; the last 70 or 69
+      World world({1, 3, 32, 75, window, 0}, type, rng);
+      world.Store(BestIsa());
+      for (const uint32_t row : {69u, 70u}) {
+        const uint32_t first = window == 0 ? 0 : row + 1 - window;
+        World spoiled = world;
+        spoiled.kv.base = spoiled.memory.data();
+        for (uint32_t p = 0; p < 5 * 16; ++p) {
+          if (p < first || p > row) Spoil(spoiled, spoiled.pages[p / 16].value, p % 16);
+        }
+        for (uint32_t i = 0; i < first / 16; ++i) spoiled.pages[i] = PageId{UINT32_MAX};  // no page
+        for (const auto& [name, kernels] : AllKernels(type)) {
+          const std::vector<float> want = world.Attend(kernels, row, 1, 1), got = spoiled.Attend(kernels, row, 1, 1);
+          EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * 4))
+              << KvTypeName(type) << " " << name << " window " << window << " row " << row;
         }
       }
-      if (type == KvType::kQ8) q8.key_scales[slot] = q8.value_scales[slot] = nan;
     }
-    const std::vector<float> got = world.Attend(BestIsa(), 70, 1, 1);
-    EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * 4)) << KvTypeName(type);
+  }
+}
+
+// What vdpbf16ps would take for zero, and other instructions not: weights of e^-64 on values of 2^-50 are 2^-142. All
+// other values are zero, or so small that they are stored as zero.
+TEST(Attention, Bf16MeetsNoDenormalNumbers) {
+  Prng rng(TestSeed() + 6);
+  World world({1, 1, 16, 128, 0, 0}, KvType::kBf16, rng);
+  for (uint32_t p = 0; p < 128; ++p) {
+    for (uint32_t d = 0; d < 16; ++d) {
+      world.keys[p * 16 + d] = p < 64 && d == 0 ? 256.0f : 0.0f;
+      world.values[p * 16 + d] = p < 64 ? 0x1p-100f : 0x1p-50f;
+      world.queries[p * 16 + d] = d == 0 ? 1.0f : 0x1p-60f;  // times 1/4: scores of 64 and 0
+    }
+  }
+  for (const auto& [name, kernels] : AllKernels(KvType::kBf16)) {
+    world.Store(kernels);
+    EXPECT_EQ(Bf16ToF32(world.kv.Values(world.pages[0].value, 0)[0]), 0.0f) << name;
+    EXPECT_EQ(Bf16ToF32(world.kv.Values(world.pages[4].value, 0)[0]), 0x1p-50f) << name;
+    for (const float x : world.Attend(kernels, 127, 1, 1)) EXPECT_EQ(x, 0.0f) << name;
   }
 }
 

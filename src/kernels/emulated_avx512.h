@@ -99,6 +99,15 @@ inline __m256i EmulatedCvtepi32Epi16(__m512i v) {
   std::memcpy(&out, words, sizeof(out));
   return out;
 }
+inline __m128i EmulatedCvtepi32Epi8(__m512i v) {
+  int32_t in[16];
+  int8_t out[16];
+  std::memcpy(in, &v, sizeof(in));
+  for (int i = 0; i < 16; ++i) out[i] = static_cast<int8_t>(in[i]);
+  __m128i narrow;
+  std::memcpy(&narrow, out, sizeof(out));
+  return narrow;
+}
 inline __m512i EmulatedCvtpsEpi32(__m512 v) {
   float in[16];
   int32_t out[16];
@@ -129,7 +138,10 @@ inline __m512 EmulatedScalef(__m512 v, __m512 exponent) {
   for (int i = 0; i < 16; ++i) x[i] = std::ldexp(x[i], static_cast<int>(n[i]));
   return simde_mm512_loadu_ps(x);
 }
-/// vdpbf16ps: of each pair the odd numbers' product first. Denormal numbers, which it takes for zero, do not come here.
+inline float EmulatedFlush(float x) {
+  return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x;
+}
+/// vdpbf16ps: of each pair the odd numbers' product first; denormal numbers are zero, given or made.
 inline __m512 EmulatedDpbf16Ps(__m512 sum, __m512i a, __m512i b) {
   uint16_t x[32], y[32];
   float z[16];
@@ -137,7 +149,11 @@ inline __m512 EmulatedDpbf16Ps(__m512 sum, __m512i a, __m512i b) {
   std::memcpy(y, &b, sizeof(y));
   std::memcpy(z, &sum, sizeof(z));
   for (int i = 0; i < 16; ++i) {
-    for (const int half : {1, 0}) z[i] = std::fma(Bf16ToF32(x[2 * i + half]), Bf16ToF32(y[2 * i + half]), z[i]);
+    for (const int half : {1, 0}) {
+      const float a_half = EmulatedFlush(Bf16ToF32(x[2 * i + half])),
+                  b_half = EmulatedFlush(Bf16ToF32(y[2 * i + half]));
+      z[i] = EmulatedFlush(std::fma(a_half, b_half, EmulatedFlush(z[i])));
+    }
   }
   return simde_mm512_loadu_ps(z);
 }
@@ -179,6 +195,8 @@ inline void EmulatedMaskStore(float* p, uint16_t mask, __m512 v) {
 #define _mm512_cvtps_epi32 EmulatedCvtpsEpi32
 #undef _mm512_cvtepi32_epi16
 #define _mm512_cvtepi32_epi16 EmulatedCvtepi32Epi16
+#undef _mm512_cvtepi32_epi8
+#define _mm512_cvtepi32_epi8 EmulatedCvtepi32Epi8
 #undef _mm512_scalef_ps
 #define _mm512_scalef_ps EmulatedScalef
 #undef _mm512_max_ps

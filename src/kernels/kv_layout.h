@@ -3,17 +3,17 @@
 ///
 ///   f16  two bytes a number. Of a layer: for each kv head, keys transposed [head_dim][16 positions], then for each kv
 ///        head, values [16 positions][head_dim].
-///   bf16 two bytes a number, in pairs. Of a layer: for each kv head, keys [head_dim / 2][16 positions][2 dims], then
-///   for
-///        each kv head, values [8 pairs of positions][head_dim][2 positions]. attention_bf16_body.h has the arithmetic.
+///   bf16 two bytes a number, in pairs. Of a layer: for each kv head, keys [head_dim / 2][16 positions][2 dims]; then,
+///        for each kv head, values [8 pairs of positions][head_dim][2 positions]. attention_bf16_body.h has the
+///        arithmetic.
 ///   q8   one byte a number and one f16 scale for each 32 dims of a position (34 bytes for 32 numbers). Keys are turned
 ///        by a Hadamard transform before they are rounded: some models put hundreds into a few channels of their keys,
 ///        and one such channel would leave the others of its block no bits; turned, it is spread evenly over the head.
-///        Queries are turned alike, so scores are what they were. (Of channels that hold the same at every position,
-///        model/key_offset.h takes care before.) Of a layer, for each kv head: keys
+///        Queries are turned alike, so scores are what they were. Of a layer, for each kv head: keys
 ///        [head_dim / 2][16 positions][2 dims], their scales [blocks][16 positions], values [8 pairs of positions]
 ///        [head_dim][2 positions], their scales as the keys'. attention_q8_body.h has the arithmetic.
 ///
+/// Of channels that hold the same at every position, model/key_offset.h takes care before bf16 and q8.
 /// A position's bytes depend on its keys and values alone, so pages can be shared and recomputed.
 
 #include <cstddef>

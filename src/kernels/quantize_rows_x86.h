@@ -22,7 +22,7 @@ BP_INLINE uint32_t LargestLane(__m256i v) {
 }
 
 /// A block's numbers in registers.
-#if defined(__AVX512BW__)
+#if defined(__AVX512BW__) || defined(BEDPLATE_EMULATED_ISA)
 struct BlockFloats {
   __m512 v[2];
 
