@@ -121,6 +121,7 @@ struct AttentionBf16Body {
     Unrolled<0, kParts * N>(BP_EACH { sum[index.value / N][index.value % N] = V::Zero(); });
     // keep: which of the pair, since what no row sees may be anything.
     const auto step = [&](uint32_t pair, auto keep) __attribute__((always_inline)) {
+      constexpr bool kKeepsEven = (keep.value & kEven) != 0, kKeepsOdd = (keep.value & kOdd) != 0;
       const uint16_t* value = block.values[pair / 8] + (size_t{pair % 8} * dim + d) * 2;
       if (first_chunk && block.keys[kBlockPages + pair / 8] != nullptr) {  // a page's lines are 8 for each 16 dims
         const uint16_t* soon = block.keys[kBlockPages + pair / 8] + (size_t{d} / 2 + pair % 8) * 32;
@@ -130,8 +131,8 @@ struct AttentionBf16Body {
         constexpr int kHalf = index.value;
         Part v[kParts];
         Unrolled<0, kParts>(BP_EACH {
-          v[index.value] = V::template KeepBf16 < kHalf, (keep.value & kEven) != 0,
-          (keep.value & kOdd) != 0 > (V::template LoadBf16<kHalf>(value + index.value * 32));
+          v[index.value] =
+              V::template KeepBf16<kHalf, kKeepsEven, kKeepsOdd>(V::template LoadBf16<kHalf>(value + index.value * 32));
         });
         Unrolled<0, N>(BP_EACH {
           constexpr int kQuery = index.value;
