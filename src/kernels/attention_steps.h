@@ -100,7 +100,8 @@ struct AttentionSteps {
 
   static float Larger(float a, float b) { return a > b ? a : b; }
   static float ExpOne(float x) {
-    if (x == 0.0f) return 1.0f;  // what the series gives, and most blocks' answer: the largest score stays the largest
+    if (x == 0.0f) return 1.0f;   // what the series gives, and most blocks' answer: the largest score stays the largest
+    if (x == kNone) return 0.0f;  // what ExpLanes gives, and each segment's first answer
     float out[16];
     ExpLanes(V::Broadcast(x)).Store(out);
     return out[0];
@@ -149,12 +150,12 @@ struct AttentionSteps {
   // Folds a finished segment (m, l, o) into the merged (M, L, O).
   static void Merge(float m, float l, const float* o, uint32_t dim, float& M, float& L, float* O) {
     if (m == kNone) return;
-    const float m_new = Larger(M, m);
-    const V old_factor = V::Broadcast(ExpOne(M - m_new)), new_factor = V::Broadcast(ExpOne(m - m_new));
+    const float m_new = Larger(M, m), old_factor = ExpOne(M - m_new), new_factor = ExpOne(m - m_new);
+    const V before = V::Broadcast(old_factor), now = V::Broadcast(new_factor);
     for (uint32_t d = 0; d < dim; d += 16) {
-      V::Fma(V::Load(o + d), new_factor, V::Load(O + d) * old_factor).Store(O + d);
+      V::Fma(V::Load(o + d), now, V::Load(O + d) * before).Store(O + d);
     }
-    L = L * ExpOne(M - m_new) + l * ExpOne(m - m_new);
+    L = L * old_factor + l * new_factor;
     M = m_new;
   }
 
