@@ -22,6 +22,8 @@ async function signIn(page, server, name, path = "/") {
 async function openPage(page, server, path) {
   await page.goto(`${server.url}/#/${path}`);
   await page.locator(".page h1").waitFor();
+  // Two frames on, a page that was there already has begun to load what the new address asks for, and says so.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   await until(async () => (await page.locator(".page .loading, .page [aria-busy=true]").count()) === 0, `${path} to load`);
 }
 
