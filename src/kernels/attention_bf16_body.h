@@ -195,13 +195,14 @@ struct AttentionBf16Body {
   static void AttendBlock(const AttentionRows& rows, const Block& block, uint32_t dim, uint32_t row_begin,
                           uint32_t row_end, const Scratch& s) {
     const uint32_t queries = (row_end - row_begin) * rows.group;
-    const Seen all = Steps::SeenOfRows(rows, row_begin, row_end, block.begin).all;
+    const auto of = Steps::SeenOfRows(rows, row_begin, row_end, block.begin);
+    const Seen all = of.all;
     if (all.first == all.last) return;
     Steps::EachChunk(0, queries, [&](uint32_t q, auto n) {
       ChunkScores<n.value>(block, s.packed + size_t{q} * (dim / 2), dim, all.first / 16, (all.last + 15) / 16, q == 0,
                            s.scores + size_t{q} * kAttentionBlock);
     });
-    Steps::EachSeen(rows, row_begin, row_end, block.begin, [&](uint32_t q, uint32_t n, Seen seen) {
+    Steps::EachSeen(rows, row_begin, row_end, block.begin, of, [&](uint32_t q, uint32_t n, Seen seen) {
       Packed* const weights = s.weights + size_t{q} * kBlockPairs;
       Steps::Softmax(
           s.scores + size_t{q} * kAttentionBlock, n, seen, [&](uint32_t) { return rows.scale; }, rows.softcap,

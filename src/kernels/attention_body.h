@@ -207,14 +207,15 @@ struct AttentionBody {
   static void AttendBlock(const AttentionRows& rows, const Block& block, uint32_t dim, uint32_t row_begin,
                           uint32_t row_end, const Scratch& s) {
     const uint32_t queries = (row_end - row_begin) * rows.group;
-    const Seen all = Steps::SeenOfRows(rows, row_begin, row_end, block.begin).all;
+    const auto of = Steps::SeenOfRows(rows, row_begin, row_end, block.begin);
+    const Seen all = of.all;
     if (all.first == all.last) return;
     const uint32_t page = all.first / 16, page_end = (all.last + 15) / 16;
     Steps::EachChunk(0, queries, [&](uint32_t q, auto n) {
       ChunkScores<n.value>(block, s.packed + size_t{q} * dim, dim, page, page_end,
                            s.scores + size_t{q} * kAttentionBlock);
     });
-    Steps::EachSeen(rows, row_begin, row_end, block.begin, [&](uint32_t q, uint32_t n, Seen seen) {
+    Steps::EachSeen(rows, row_begin, row_end, block.begin, of, [&](uint32_t q, uint32_t n, Seen seen) {
       float* const scores = s.scores + size_t{q} * kAttentionBlock;
       Steps::Softmax(
           scores, n, seen, [&](uint32_t) { return rows.scale; }, rows.softcap, s.sums.m + q, s.sums.l + q, s.shrink + q,

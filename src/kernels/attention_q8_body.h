@@ -285,14 +285,15 @@ struct AttentionQ8Body {
 
   static void AttendBlock(const AttentionRows& rows, const Block& block, uint32_t dim, uint32_t row_begin,
                           uint32_t row_end, const Scratch& s) {
-    const Seen all = Steps::SeenOfRows(rows, row_begin, row_end, block.begin).all;
+    const auto of = Steps::SeenOfRows(rows, row_begin, row_end, block.begin);
+    const Seen all = of.all;
     if (all.first == all.last) return;
     Steps::EachChunk(0, (row_end - row_begin) * rows.group, [&](uint32_t q, auto n) {
       ChunkScores<n.value>(block, s.packed + size_t{q} * dim, dim, all.first / 16, (all.last + 15) / 16, q == 0,
                            s.scores + size_t{q} * kAttentionBlock);
     });
     uint32_t begin = 0, end = 0;  // queries whose rows see something: neighbours, as rows see neighbouring ranges
-    Steps::EachSeen(rows, row_begin, row_end, block.begin, [&](uint32_t q, uint32_t n, Seen seen) {
+    Steps::EachSeen(rows, row_begin, row_end, block.begin, of, [&](uint32_t q, uint32_t n, Seen seen) {
       if (end == 0) begin = q;
       end = q + n;
       float* const scores = s.scores + size_t{q} * kAttentionBlock;

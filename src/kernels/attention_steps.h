@@ -132,11 +132,11 @@ struct AttentionSteps {
   }
 
   /// f(first query, count, what they see) for queries of the rows that see something: of all at once where that is the
-  /// same, else row by row.
+  /// same, else row by row. of: SeenOfRows of the same rows and block.
   template <class F>
-  static void EachSeen(const AttentionRows& rows, uint32_t row_begin, uint32_t row_end, uint32_t begin, const F& f) {
-    const auto [all, same] = SeenOfRows(rows, row_begin, row_end, begin);
-    if (same) return f(0u, (row_end - row_begin) * rows.group, all);
+  static void EachSeen(const AttentionRows& rows, uint32_t row_begin, uint32_t row_end, uint32_t begin,
+                       const SeenByRows& of, const F& f) {
+    if (of.same) return f(0u, (row_end - row_begin) * rows.group, of.all);
     for (uint32_t r = row_begin; r < row_end; ++r) {
       const Seen seen = SeenOf(rows, r, begin);
       if (seen.first != seen.last) f((r - row_begin) * rows.group, rows.group, seen);
