@@ -29,11 +29,10 @@ void ModelOptions::AddTuningTo(CommandLine& command) {
       "--isa", &isa,
       "instruction set: auto, scalar, avx2, avx512, avx512vnni, avx512bf16; results are the same bits with each",
       {.setting = "isa"});
-  command.Add(
-      "--kv-type", &kv_type,
-      "keys and values in memory: bf16; f16: as many bytes, slower with AVX-512 BF16; q8: little more than half "
-      "the bytes; results differ slightly",
-      {.choices = {"bf16", "f16", "q8"}, .setting = "kv_type"});
+  command.Add("--kv-type", &kv_type,
+              "keys and values in memory: bf16; f16: as many bytes, prompts are read more slowly with AVX-512 BF16; "
+              "q8: little more than half the bytes; results differ slightly",
+              {.choices = {"bf16", "f16", "q8"}, .setting = "kv_type"});
   command.Add("--no-packed-cache", &no_packed_cache,
               "pack the weights and make the tokenizer at every start, and keep nothing of it on the disk",
               {.setting = "no_packed_cache"});

@@ -102,7 +102,7 @@ TEST_P(SpeculationBits, SameOnAndOffForEveryArchitecture) {
   EXPECT_GT(preemptions, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(KvTypes, SpeculationBits, testing::Values(KvType::kBf16, KvType::kF16, KvType::kQ8),
+INSTANTIATE_TEST_SUITE_P(KvTypes, SpeculationBits, testing::ValuesIn(kKvTypes),
                          [](const auto& tested) { return std::string(KvTypeName(tested.param)); });
 
 EngineOptions SimOptions(Mode mode) {

@@ -77,7 +77,7 @@ const bool kRegistered = [] {
   for (const Case& c : {Case{"smollm2-135m", 3, 3, 64, 0, 0}, Case{"qwen2.5-0.5b", 2, 7, 64, 0, 0},
                         Case{"qwen2.5-1.5b", 2, 6, 128, 0, 0}, Case{"gemma-3-270m", 1, 4, 256, 0, 0}}) {
     for (const auto [rows, depth] : {std::pair{1u, 500u}, {1u, 8000u}, {16u, 0u}, {16u, 2000u}, {16u, 8000u}}) {
-      for (const KvType type : {KvType::kF16, KvType::kBf16, KvType::kQ8}) {
+      for (const KvType type : kKvTypes) {
         Case here = c;
         here.rows = rows;
         here.depth = depth;

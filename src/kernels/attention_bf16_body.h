@@ -5,8 +5,8 @@
 // Numerics. A pair's step is that instruction's: sum = fma(odd, odd', sum), then fma(even, even', sum). The product of
 // two bf16 numbers is exact in f32. The instruction takes denormal numbers for zero, and f32 arithmetic does not: so
 // what is below 2^-50 is rounded to zero, which leaves sums of multiples of 2^-114, and none of those is denormal.
-//   store   keys and values rounded to bf16, beyond 2^60 to that: no infinity is stored, and a score that overflows
-//           nevertheless makes its row NaN, to be seen.
+//   store   keys and values rounded to bf16, beyond 2^60 to that: no infinity is stored. A score that nevertheless
+//           overflows to infinity makes its row NaN, to be seen; to minus infinity, or to NaN, it weighs nothing.
 //   score   one chain of pairs over head_dim ascending, from zero.
 //   values  for each 64-position block: one chain of pairs of positions ascending, from zero, of e^(s - m') as bf16 and
 //           the values; o = fma(o, e^(m - m'), that sum).
@@ -26,8 +26,9 @@ template <class V>
 struct AttentionBf16Body {
   using Steps = AttentionSteps<V>;
   using Seen = typename Steps::Seen;
-  using Part = typename V::Bf16Part;
-  using Packed = typename V::Bf16Packed;  // a pair of a query's or of weights
+  using Bf16 = typename V::Bf16;
+  using Half = typename Bf16::Half;
+  using Packed = typename Bf16::Packed;  // a pair of a query's or of weights
   template <int N>
   using Constant = typename Steps::template Constant<N>;
   static constexpr uint32_t kBlockPages = Steps::kBlockPages;
@@ -53,7 +54,7 @@ struct AttentionBf16Body {
     for (uint32_t d = 0; d < dim; d += 16) {
       for (int q = 0; q < N; ++q) {
         Packed pairs[8];
-        DropLeast(V::Load(queries[q] + d)).PackBf16(pairs);
+        Bf16::Pack(DropLeast(V::Load(queries[q] + d)), pairs);
         for (uint32_t i = 0; i < 8; ++i) packed[(d / 2 + i) * N + static_cast<uint32_t>(q)] = pairs[i];
       }
     }
@@ -66,16 +67,16 @@ struct AttentionBf16Body {
     Unrolled<0, kPages * N>(BP_EACH { sum[index.value / N][index.value % N] = V::Zero(); });
     for (uint32_t d = 0; d < dim; d += 2, packed += N) {
       ahead(d);
-      Unrolled<0, V::kBf16Parts>(BP_EACH {
-        constexpr int kPart = index.value;
-        Part k[kPages];
+      Unrolled<0, Bf16::kHalves>(BP_EACH {
+        constexpr int kHalf = index.value;
+        Half k[kPages];
         Unrolled<0, kPages>(
-            BP_EACH { k[index.value] = V::template LoadBf16<kPart>(keys[index.value] + size_t{d} * 16); });
+            BP_EACH { k[index.value] = Bf16::template Load<kHalf>(keys[index.value] + size_t{d} * 16); });
         Unrolled<0, N>(BP_EACH {
           constexpr int kQuery = index.value;
-          const Part each = V::template BroadcastBf16<kPart>(packed + kQuery);
+          const Half each = Bf16::template Broadcast<kHalf>(packed + kQuery);
           Unrolled<0, kPages>(
-              BP_EACH { sum[index.value][kQuery] = V::AddBf16(k[index.value], each, sum[index.value][kQuery]); });
+              BP_EACH { sum[index.value][kQuery] = Bf16::Add(k[index.value], each, sum[index.value][kQuery]); });
         });
       });
     }
@@ -127,18 +128,18 @@ struct AttentionBf16Body {
         const uint16_t* soon = block.keys[kBlockPages + pair / 8] + (size_t{d} / 2 + pair % 8) * 32;
         for (int i = 0; i < kParts; ++i) __builtin_prefetch(soon + i * 8 * 32);
       }
-      Unrolled<0, V::kBf16Parts>(BP_EACH {
+      Unrolled<0, Bf16::kHalves>(BP_EACH {
         constexpr int kHalf = index.value;
-        Part v[kParts];
+        Half v[kParts];
         Unrolled<0, kParts>(BP_EACH {
           v[index.value] =
-              V::template KeepBf16<kHalf, kKeepsEven, kKeepsOdd>(V::template LoadBf16<kHalf>(value + index.value * 32));
+              Bf16::template Keep<kHalf, kKeepsEven, kKeepsOdd>(Bf16::template Load<kHalf>(value + index.value * 32));
         });
         Unrolled<0, N>(BP_EACH {
           constexpr int kQuery = index.value;
-          const Part each = V::template BroadcastBf16<kHalf>(weights + kQuery * static_cast<int>(kBlockPairs) + pair);
+          const Half each = Bf16::template Broadcast<kHalf>(weights + kQuery * static_cast<int>(kBlockPairs) + pair);
           Unrolled<0, kParts>(
-              BP_EACH { sum[index.value][kQuery] = V::AddBf16(v[index.value], each, sum[index.value][kQuery]); });
+              BP_EACH { sum[index.value][kQuery] = Bf16::Add(v[index.value], each, sum[index.value][kQuery]); });
         });
       });
     };
@@ -208,7 +209,8 @@ struct AttentionBf16Body {
           s.scores + size_t{q} * kAttentionBlock, n, seen, [&](uint32_t) { return rows.scale; }, rows.softcap,
           s.sums.m + q, s.sums.l + q, s.shrink + q,
           [&](uint32_t i, uint32_t j, V w) {
-            V::SelectLess(w, V::Broadcast(kLeast), V::Zero(), w).PackBf16(weights + size_t{i} * kBlockPairs + j * 8);
+            const V kept = V::SelectLess(w, V::Broadcast(kLeast), V::Zero(), w);
+            Bf16::Pack(kept, weights + size_t{i} * kBlockPairs + j * 8);
           });
       ListValues(block, seen, dim, q, q + n, s);
     });

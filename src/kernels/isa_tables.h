@@ -9,7 +9,7 @@
 
 namespace bedplate {
 
-using AttentionTables = std::array<AttentionKernels, kKvTypes>;  // by KvType
+using AttentionTables = std::array<AttentionKernels, kKvTypes.size()>;  // by KvType
 
 extern const VectorKernels kScalarVectorKernels, kAvx2VectorKernels, kAvx512VectorKernels;
 extern const AttentionTables kScalarAttentionKernels, kAvx2AttentionKernels, kAvx512AttentionKernels;

@@ -1,11 +1,9 @@
 #include "kernels/kv_layout.h"
 
-#include <array>
-
 namespace bedplate {
 namespace {
 
-constexpr std::array<std::string_view, kKvTypes> kKvTypeNames = {"f16", "q8", "bf16"};
+constexpr std::array<std::string_view, kKvTypes.size()> kKvTypeNames = {"f16", "q8", "bf16"};
 
 }  // namespace
 

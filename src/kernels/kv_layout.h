@@ -16,6 +16,7 @@
 /// Of channels that hold the same at every position, model/key_offset.h takes care before bf16 and q8.
 /// A position's bytes depend on its keys and values alone, so pages can be shared and recomputed.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,7 +25,7 @@
 namespace bedplate {
 
 enum class KvType : uint8_t { kF16, kQ8, kBf16 };
-inline constexpr size_t kKvTypes = 3;
+inline constexpr std::array kKvTypes = {KvType::kF16, KvType::kQ8, KvType::kBf16};
 inline constexpr KvType kDefaultKvType = KvType::kBf16;
 
 std::string_view KvTypeName(KvType type);  // "f16", "q8", "bf16"

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/lanes_bf16.h"
+
 namespace bedplate {
 
 struct Avx2Lanes {
@@ -114,26 +116,11 @@ struct Avx2Lanes {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, _MM_SHUFFLE(3, 1, 2, 0)));
   }
 
-  static constexpr int kBf16Parts = 2;
-  using Bf16Part = Avx2Lanes;
-  struct Bf16Packed {
-    float even, odd;
-  };
-  template <int kPart>
-  static Bf16Part LoadBf16(const uint16_t* p) {
-    return {Bf16Half<kPart>(p), Bf16Half<kPart>(p + 16)};
-  }
-  template <int kPart>
-  static Bf16Part BroadcastBf16(const Bf16Packed* p) {
-    return Broadcast(kPart == 0 ? p->odd : p->even);
-  }
-  template <int kPart, bool kEven, bool kOdd>
-  static Bf16Part KeepBf16(Bf16Part part) {
-    return (kPart == 0 ? kOdd : kEven) ? part : Zero();
-  }
-  static Avx2Lanes AddBf16(Bf16Part a, Bf16Part b, Avx2Lanes sum) { return Fma(a, b, sum); }
-  void PackBf16(Bf16Packed* pairs) const {
-    Avx2Lanes{_mm256_castsi256_ps(RoundBf16(lo)), _mm256_castsi256_ps(RoundBf16(hi))}.Store(&pairs->even);
+  using Bf16 = WidenedBf16<Avx2Lanes>;
+  static Avx2Lanes OddBf16(const uint16_t* p) { return {OddBf16Of8(p), OddBf16Of8(p + 16)}; }
+  static Avx2Lanes EvenBf16(const uint16_t* p) { return {EvenBf16Of8(p), EvenBf16Of8(p + 16)}; }
+  [[nodiscard]] Avx2Lanes RoundedToBf16() const {
+    return {_mm256_castsi256_ps(RoundBf16(lo)), _mm256_castsi256_ps(RoundBf16(hi))};
   }
   void StoreBf16(uint16_t* p) const {
     const __m256i words =
@@ -142,11 +129,12 @@ struct Avx2Lanes {
   }
 
  private:
-  template <int kPart>
-  static __m256 Bf16Half(const uint16_t* p) {
+  static __m256 OddBf16Of8(const uint16_t* p) {
     const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    if constexpr (kPart == 0) return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(-65536)));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+    return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(-65536)));
+  }
+  static __m256 EvenBf16Of8(const uint16_t* p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), 16));
   }
   /// The upper halves of lanes are the rounded numbers, the lower ones zero.
   static __m256i RoundBf16(__m256 x) {

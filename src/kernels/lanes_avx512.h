@@ -15,7 +15,44 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/lanes_bf16.h"
+
 namespace bedplate {
+
+/// WidenedBf16's operations where one instruction (vdpbf16ps) takes a pair's step.
+template <class V>
+struct Avx512PairedBf16 {
+  static constexpr int kHalves = 1;
+  struct Half {
+    __m512i pairs;
+  };
+  struct Packed {
+    uint16_t even, odd;
+  };
+  template <int kHalf>
+  static Half Load(const uint16_t* p) {
+    return {_mm512_loadu_si512(p)};
+  }
+  template <int kHalf>
+  static Half Broadcast(const Packed* p) {
+    int32_t pair;
+    std::memcpy(&pair, p, sizeof(pair));
+    return {_mm512_set1_epi32(pair)};
+  }
+  template <int kHalf, bool kEven, bool kOdd>
+  static Half Keep(Half half) {
+    if constexpr (kEven && kOdd) return half;
+    return {_mm512_and_si512(half.pairs, _mm512_set1_epi32(kOdd ? -65536 : 65535))};
+  }
+  static V Add(Half a, Half b, V sum) {
+#if defined(BEDPLATE_EMULATED_ISA)
+    return {EmulatedDpbf16Ps(sum.r, a.pairs, b.pairs)};
+#else
+    return {_mm512_dpbf16_ps(sum.r, std::bit_cast<__m512bh>(a.pairs), std::bit_cast<__m512bh>(b.pairs))};
+#endif
+  }
+  static void Pack(V x, Packed* pairs) { x.StoreBf16(&pairs->even); }
+};
 
 template <bool kVnni, bool kBf16>
 struct Avx512LanesWith {
@@ -96,64 +133,14 @@ struct Avx512LanesWith {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(r)));
   }
 
-  static constexpr int kBf16Parts = kBf16 ? 1 : 2;
-  using Bf16Part = std::conditional_t<kBf16, Pairs, Lanes>;
-  struct FloatPair {
-    float even, odd;
-  };
-  struct Bf16Pair {
-    uint16_t even, odd;
-  };
-  using Bf16Packed = std::conditional_t<kBf16, Bf16Pair, FloatPair>;
-  template <int kPart>
-  static Bf16Part LoadBf16(const uint16_t* p) {
-    const __m512i pairs = _mm512_loadu_si512(p);
-    if constexpr (kBf16) {
-      return {pairs};
-    } else if constexpr (kPart == 0) {
-      return {_mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536)))};
-    } else {
-      return {_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16))};
-    }
+  using Bf16 = std::conditional_t<kBf16, Avx512PairedBf16<Lanes>, WidenedBf16<Lanes>>;
+  static Lanes OddBf16(const uint16_t* p) {
+    return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(-65536)))};
   }
-  template <int kPart>
-  static Bf16Part BroadcastBf16(const Bf16Packed* p) {
-    if constexpr (kBf16) {
-      int32_t pair;
-      std::memcpy(&pair, p, sizeof(pair));
-      return {_mm512_set1_epi32(pair)};
-    } else {
-      return Broadcast(kPart == 0 ? p->odd : p->even);
-    }
+  static Lanes EvenBf16(const uint16_t* p) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
   }
-  template <int kPart, bool kEven, bool kOdd>
-  static Bf16Part KeepBf16(Bf16Part part) {
-    if constexpr (kEven && kOdd) {
-      return part;
-    } else if constexpr (kBf16) {
-      return {_mm512_and_si512(part.r, _mm512_set1_epi32(kOdd ? -65536 : 65535))};
-    } else {
-      return (kPart == 0 ? kOdd : kEven) ? part : Zero();
-    }
-  }
-  static Lanes AddBf16(Bf16Part a, Bf16Part b, Lanes sum) {
-    if constexpr (kBf16) {
-#if defined(BEDPLATE_EMULATED_ISA)
-      return {EmulatedDpbf16Ps(sum.r, a.r, b.r)};
-#else
-      return {_mm512_dpbf16_ps(sum.r, std::bit_cast<__m512bh>(a.r), std::bit_cast<__m512bh>(b.r))};
-#endif
-    } else {
-      return Fma(a, b, sum);
-    }
-  }
-  void PackBf16(Bf16Packed* pairs) const {
-    if constexpr (kBf16) {
-      StoreBf16(&pairs->even);
-    } else {
-      Lanes{_mm512_castsi512_ps(RoundBf16())}.Store(&pairs->even);
-    }
-  }
+  [[nodiscard]] Lanes RoundedToBf16() const { return {_mm512_castsi512_ps(RoundBf16())}; }
   void StoreBf16(uint16_t* p) const {
 #if !defined(BEDPLATE_EMULATED_ISA)
     if constexpr (kBf16) {

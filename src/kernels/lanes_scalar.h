@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/dequantize.h"
+#include "kernels/lanes_bf16.h"
 
 namespace bedplate {
 
@@ -126,30 +127,16 @@ struct ScalarLanes {
     for (int i = 0; i < 16; ++i) p[i] = static_cast<int16_t>(rounded.v[i]);
   }
 
-  /// bf16 numbers in pairs, lane i's at [2 i] (even) and [2 i + 1] (odd). A pair's step is taken in kBf16Parts parts,
-  /// the odd numbers' first: see attention_bf16_body.h. Packed: what is met with all lanes.
-  static constexpr int kBf16Parts = 2;
-  using Bf16Part = ScalarLanes;
-  struct Bf16Packed {
-    float even, odd;
-  };
-  template <int kPart>
-  static Bf16Part LoadBf16(const uint16_t* p) {
-    return Each([&](int i) { return Bf16ToF32(p[2 * i + 1 - kPart]); });
+  using Bf16 = WidenedBf16<ScalarLanes>;
+  static ScalarLanes OddBf16(const uint16_t* p) {
+    return Each([&](int i) { return Bf16ToF32(p[2 * i + 1]); });
   }
-  template <int kPart>
-  static Bf16Part BroadcastBf16(const Bf16Packed* p) {
-    return Broadcast(kPart == 0 ? p->odd : p->even);
+  static ScalarLanes EvenBf16(const uint16_t* p) {
+    return Each([&](int i) { return Bf16ToF32(p[2 * i]); });
   }
-  /// Zero in place of what is not kept.
-  template <int kPart, bool kEven, bool kOdd>
-  static Bf16Part KeepBf16(Bf16Part part) {
-    return (kPart == 0 ? kOdd : kEven) ? part : Zero();
-  }
-  static ScalarLanes AddBf16(Bf16Part a, Bf16Part b, ScalarLanes sum) { return Fma(a, b, sum); }
-  /// Rounded to bf16, ties to even, a NaN to a quiet one: 8 pairs, 16 numbers. No lane is denormal.
-  void PackBf16(Bf16Packed* pairs) const {
-    for (int i = 0; i < 8; ++i) pairs[i] = {Bf16ToF32(RoundBf16(v[2 * i])), Bf16ToF32(RoundBf16(v[2 * i + 1]))};
+  /// Rounded to bf16, ties to even, a NaN to a quiet one. No lane is denormal.
+  [[nodiscard]] ScalarLanes RoundedToBf16() const {
+    return Each([&](int i) { return Bf16ToF32(RoundBf16(v[i])); });
   }
   void StoreBf16(uint16_t* p) const {
     for (int i = 0; i < 16; ++i) p[i] = RoundBf16(v[i]);

@@ -25,6 +25,8 @@ struct TinyShape {
   const char* architecture;
   uint32_t width, head_dim, ffn_width, window;  // window 0: none
   bool quantised;
+  double rope_base = 10000.0;
+  float key_bias = 0.0f;  // more on the slowest pair of each head's keys; of qwen2
 };
 
 class TinyModel {
@@ -45,7 +47,7 @@ class TinyModel {
     if (a == "llama") file_.Uint(a + ".rope.dimension_count", shape.head_dim);
     file_.Uint(a + ".context_length", 256);
     file_.Float(a + ".attention.layer_norm_rms_epsilon", 1e-5f);
-    file_.Float(a + ".rope.freq_base", 10000.0f);
+    file_.Float(a + ".rope.freq_base", static_cast<float>(shape.rope_base));
     if (shape.window != 0) file_.Uint(a + ".attention.sliding_window", shape.window);
     const uint32_t q = kTinyHeads * shape.head_dim, kv = kTinyKvHeads * shape.head_dim;
     Matrix("token_embd.weight", WeightType::kF32, kTinyVocabulary, shape.width);
@@ -110,6 +112,9 @@ class TinyModel {
     std::vector<float> values = rng_.Floats(n, 0.5f);
     if (name.find("bias") == std::string::npos) {
       for (float& v : values) v += 1.0f;
+    }
+    if (name.find("attn_k.bias") != std::string::npos) {
+      for (size_t i = shape_.head_dim / 2 - 1; i < n; i += shape_.head_dim / 2) values[i] += shape_.key_bias;
     }
     Put(name, WeightType::kF32, {n}, Bytes(values));
     tensors_.emplace_back(name, values);
@@ -193,11 +198,11 @@ class TinyModel {
       std::copy(y.begin(), y.end(), x.begin() + static_cast<ptrdiff_t>(h));
     }
   }
-  void Turn(Row& x, uint32_t position, bool neighbours, double base) const {
+  void Turn(Row& x, uint32_t position, bool neighbours) const {
     const size_t half = shape_.head_dim / 2;
     for (size_t h = 0; h < x.size(); h += shape_.head_dim) {
       for (size_t i = 0; i < half; ++i) {
-        const double angle = position * std::pow(base, -2.0 * static_cast<double>(i) / shape_.head_dim);
+        const double angle = position * std::pow(shape_.rope_base, -2.0 * static_cast<double>(i) / shape_.head_dim);
         double& a = x[h + (neighbours ? 2 * i : i)];
         double& b = x[h + (neighbours ? 2 * i + 1 : i + half)];
         const double turned = a * std::cos(angle) - b * std::sin(angle);

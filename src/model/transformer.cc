@@ -13,7 +13,7 @@ namespace {
 
 // Query rows of one attention task: enough to share widened keys, few enough to spread over threads.
 constexpr uint32_t kAttentionTaskRows = 16;
-constexpr uint32_t kHeadGroupMax = 64;  // attention_body.h keeps a table of this size
+constexpr uint32_t kHeadGroupMax = 64;  // what a task of attention needs beside its rows grows with it
 
 Status CheckSupported(const ModelConfig& c) {
   if (c.experts > 0)
@@ -76,9 +76,12 @@ void Transformer::KeepForNextStart(KeptTables tables) {
   cache_writer_ = std::make_unique<PackedCacheWriter>(packed_cache_, file_, std::move(work));
 }
 
-// A soft cap sees the number that offsets take off all scores of a query, so they are not for models that have one.
+// A soft cap sees the number that offsets take off all scores of a query, and where keys are normalised after the bias
+// it is no longer the same in each: so offsets are not for models that have either.
 void Transformer::FindKeyOffsets() {
-  if (kv_.type() == KvType::kF16 || !config_.attention_bias || config_.attention_softcap != 0.0f) return;
+  if (kv_.type() == KvType::kF16 || !config_.attention_bias || config_.attention_softcap != 0.0f || config_.qk_norm) {
+    return;
+  }
   for (uint32_t i = 0; i < config_.layers; ++i) {
     const bool sliding = config_.layer_is_sliding[i];
     key_offsets_.push_back(KeyOffset(weights_->layers()[i].k.bias, sliding ? config_.rope_local : config_.rope,

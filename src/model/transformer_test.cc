@@ -9,6 +9,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/cat.h"
 #include "base/random.h"
 #include "model/tiny_model_testing.h"
 
@@ -44,7 +45,7 @@ std::vector<double> TinyModel::Reference(const std::vector<TokenId>& tokens, con
         NormHeads(blk + "attn_k_norm.weight", k[p]);
       }
       const bool neighbours = std::string_view(shape_.architecture) == "llama";
-      for (Row* row : {&q[p], &k[p]}) Turn(*row, static_cast<uint32_t>(p), neighbours, 10000.0);
+      for (Row* row : {&q[p], &k[p]}) Turn(*row, static_cast<uint32_t>(p), neighbours);
     }
     for (size_t p = 0; p < n; ++p) {
       Row attended(q[p].size());
@@ -52,13 +53,14 @@ std::vector<double> TinyModel::Reference(const std::vector<TokenId>& tokens, con
       for (uint32_t h = 0; h < kTinyHeads; ++h) {
         const size_t kv = size_t{h / (kTinyHeads / kTinyKvHeads)} * dim;
         Row weight(n);
-        double total = 0;
+        double most = -1e300, total = 0;
         for (size_t s = first; s <= p; ++s) {
           double dot = 0;
           for (uint32_t i = 0; i < dim; ++i) dot += q[p][h * dim + i] * k[s][kv + i];
-          weight[s] = std::exp(dot / std::sqrt(static_cast<double>(dim)));
-          total += weight[s];
+          weight[s] = dot / std::sqrt(static_cast<double>(dim));
+          most = std::max(most, weight[s]);
         }
+        for (size_t s = first; s <= p; ++s) total += weight[s] = std::exp(weight[s] - most);
         for (size_t s = first; s <= p; ++s) {
           for (uint32_t i = 0; i < dim; ++i) attended[h * dim + i] += weight[s] / total * v[s][kv + i];
         }
@@ -143,28 +145,42 @@ constexpr TinyShape kQuantised[] = {{"llama", 256, 64, 256, 0, true},
                                     {"qwen3", 256, 64, 256, 0, true},
                                     {"gemma3", 256, 64, 256, 20, true}};
 
-constexpr KvType kKvTypesTested[] = {KvType::kBf16, KvType::kF16, KvType::kQ8};
+// Within `tolerance` of the largest.
+void ExpectNear(const float* logits, const std::vector<double>& want, double tolerance, const std::string& what) {
+  double scale = 0;
+  for (const double v : want) scale = std::max(scale, std::fabs(v));
+  for (uint32_t i = 0; i < kTinyVocabulary; ++i) EXPECT_NEAR(logits[i], want[i], tolerance * scale) << what << " " << i;
+}
 
 TEST(Transformer, MatchesAPlainForwardInDouble) {
   Prng rng(TestSeed());
   for (const TinyShape& shape : kPlain) {
     const TinyModel tiny(shape, rng.Next());
     const std::vector<TokenId> tokens = RandomTokens(rng, 90);
-    for (const KvType type : kKvTypesTested) {
+    for (const KvType type : kKvTypes) {
       const auto model = tiny.Load(2, BestIsa(), type);
       Stepper stepper(*model, 1, 128);
       const std::vector<float> logits = stepper.Step({{0, 0, tokens}});
-      const std::vector<double> want = tiny.Reference(tokens, model->config());
-      double scale = 0;
-      for (const double v : want) scale = std::max(scale, std::fabs(v));
       // Keys and values round to f16 (2^-11 of themselves), to bf16 (2^-8) or to q8 (2^-8 of their block's largest);
       // three layers of it reach the logits.
       const double rounding = type == KvType::kF16 ? 0x1p-11 : 0x1p-8;
-      for (uint32_t i = 0; i < kTinyVocabulary; ++i) {
-        EXPECT_NEAR(logits[89 * kTinyVocabulary + i], want[i], 8 * rounding * scale)
-            << shape.architecture << " " << KvTypeName(type) << " " << i;
-      }
+      ExpectNear(logits.data() + size_t{89} * kTinyVocabulary, tiny.Reference(tokens, model->config()), 8 * rounding,
+                 Cat(shape.architecture, " ", KvTypeName(type)));
     }
+  }
+}
+
+// Alike at every position, such a bias moves all scores of a query alike; rounded with the rest of a key it would take
+// the rest's bits.
+TEST(Transformer, LargeBiasesOfKeysCostNoBits) {
+  Prng rng(TestSeed());
+  const TinyModel tiny({"qwen2", 64, 32, 96, 0, false, 1e8, 10000.0f}, rng.Next());
+  const std::vector<TokenId> tokens = RandomTokens(rng, 90);
+  for (const KvType type : {KvType::kBf16, KvType::kQ8}) {
+    const auto model = tiny.Load(2, BestIsa(), type);
+    const std::vector<float> logits = Stepper(*model, 1, 128).Step({{0, 0, tokens}});
+    ExpectNear(logits.data() + size_t{89} * kTinyVocabulary, tiny.Reference(tokens, model->config()), 8 * 0x1p-8,
+               std::string(KvTypeName(type)));
   }
 }
 
@@ -235,7 +251,7 @@ TEST(Transformer, ALargeStepGivesTheBitsOfSmallOnes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(KvTypes, TransformerBits, testing::ValuesIn(kKvTypesTested),
+INSTANTIATE_TEST_SUITE_P(KvTypes, TransformerBits, testing::ValuesIn(kKvTypes),
                          [](const auto& tested) { return std::string(KvTypeName(tested.param)); });
 
 TEST(Transformer, PagesOfQ8AreLittleMoreThanHalf) {
@@ -314,10 +330,10 @@ TEST(Transformer, PagesServeAsWellInAnotherProcess) {
   for (const TinyShape& shape : kQuantised) {
     SCOPED_TRACE(shape.architecture);
     const TinyModel tiny(shape, TestSeed());
-    for (const KvType type : kKvTypesTested) ExpectPagesServeInAnotherProcess(tiny, type);
+    for (const KvType type : kKvTypes) ExpectPagesServeInAnotherProcess(tiny, type);
     std::set<std::string> identities;  // f16 and bf16 take as many bytes, so it is by name that they differ
-    for (const KvType type : kKvTypesTested) identities.insert(tiny.Load(1, BestIsa(), type)->KvIdentity());
-    EXPECT_EQ(identities.size(), std::size(kKvTypesTested));
+    for (const KvType type : kKvTypes) identities.insert(tiny.Load(1, BestIsa(), type)->KvIdentity());
+    EXPECT_EQ(identities.size(), kKvTypes.size());
   }
 }
 

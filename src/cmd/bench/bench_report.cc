@@ -32,6 +32,10 @@ void WriteSeries(const Series& series, const WorkloadReport& report, JsonWriter&
   w.Bool(series.noisy());
   w.Key("sat_out");  // measured once
   w.Bool(series.sat_out);
+  if (!series.stopped.empty()) {
+    w.Key("stopped");
+    w.String(series.stopped);
+  }
   w.Key("rounds");
   w.BeginArray();
   for (const Measurement& round : series.rounds) {
@@ -57,7 +61,9 @@ std::string Notes(const BenchReport& report) {
       std::string line;
       if (const Series* best = w.Best(engine)) {
         if (!best->setting.empty()) line = Cat(w.workload.Name(), ": best with ", best->setting);
-        if (best->sat_out) line = Cat(line.empty() ? w.workload.Name() : line, ", measured once");
+        const auto add = [&](const std::string& what) { line = Cat(line.empty() ? w.workload.Name() : line, what); };
+        if (best->sat_out) add(", measured once");
+        if (!best->stopped.empty()) add(Cat(", stopped after round ", best->rounds.size(), ": ", best->stopped));
       } else {
         for (const Series& series : w.series) {
           if (series.engine == engine) line = Cat("can't ", w.workload.Name(), ": ", series.refusal);

@@ -30,6 +30,7 @@ BenchReport MadeUpReport() {
   w.limit = 200;
   w.series = {MadeUp("bedplate", "", {90, 100, 110}), MadeUp("llama.cpp", "repack=on", {40, 41, 39}),
               MadeUp("llama.cpp", "repack=off", {50, 49, 51}), MadeUp("openvino", "", {}, "no Q5_0")};
+  w.series[2].stopped = "cut after 60 s";
   report.workloads.push_back(w);
   return report;
 }
@@ -37,8 +38,9 @@ BenchReport MadeUpReport() {
 TEST(BenchReport, TableJsonAndPlotAgree) {
   const BenchReport report = MadeUpReport();
   const std::string table = BenchTable(report);
-  for (const char* said : {"decode 8 streams at 512", "100.0 (90.0-110.0)", "200.0", "50 %", "2.00 x", "can't",
-                           "best with repack=off", "no Q5_0", "mistralrs: pip cannot install"}) {
+  for (const char* said :
+       {"decode 8 streams at 512", "100.0 (90.0-110.0)", "200.0", "50 %", "2.00 x", "can't",
+        "best with repack=off, stopped after round 3: cut after 60 s", "no Q5_0", "mistralrs: pip cannot install"}) {
     EXPECT_NE(table.find(said), std::string::npos) << said << " in\n" << table;
   }
   const Result<Json> json = ParseJson(BenchJson(report));
@@ -48,6 +50,7 @@ TEST(BenchReport, TableJsonAndPlotAgree) {
   EXPECT_EQ(w.Find("best")->Find("llama.cpp")->Find("ratio")->as_double(), 2.0);
   EXPECT_EQ(w.Find("best")->Find("llama.cpp")->Find("setting")->as_string(), "repack=off");
   EXPECT_TRUE(w.Find("best")->Find("openvino")->is_null());
+  EXPECT_EQ(w.Find("series")->as_array()[2].Find("stopped")->as_string(), "cut after 60 s");
   EXPECT_EQ(w.Find("series")->as_array()[3].Find("refused")->as_string(), "no Q5_0");
   const std::string svg = BenchSvg(report);
   EXPECT_EQ(svg.rfind("<svg ", 0), 0u);

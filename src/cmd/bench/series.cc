@@ -96,13 +96,12 @@ std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<st
   for (uint32_t round = 0; round < options.rounds; ++round) {
     for (size_t i = 0; i < contestants.size(); ++i) {
       options.on_turn();
-      if (!all[i].refusal.empty() || all[i].sat_out) continue;
+      if (!all[i].refusal.empty() || !all[i].stopped.empty() || all[i].sat_out) continue;
       Result<Measurement> measured = MeasureSteadily(workload, *contestants[i], patience, options);
       if (measured.ok()) {
         all[i].rounds.push_back(*measured);
       } else {
-        all[i].refusal = measured.status().message();
-        all[i].rounds.clear();
+        (round == 0 ? all[i].refusal : all[i].stopped) = measured.status().message();
       }
     }
     if (round != 0) continue;

@@ -21,8 +21,9 @@ struct Measurement {
 struct Series {
   std::string engine, setting;
   std::vector<Measurement> rounds;
-  std::string refusal;   // why it can't; rounds is then empty
-  bool sat_out = false;  // a slow setting or engine, measured once, be it in the run that isn't recorded of others
+  std::string refusal;    // why it can't; rounds is then empty
+  std::string stopped{};  // why it failed in a round after these; it got no more
+  bool sat_out = false;   // a slow setting or engine, measured once, be it in the run that isn't recorded of others
   [[nodiscard]] double median() const;
   [[nodiscard]] double low() const;
   [[nodiscard]] double high() const;
@@ -45,8 +46,8 @@ struct SeriesOptions {
 
 /// One unrecorded run each, then the rounds: contestant by contestant, again and again. One series for each, in order;
 /// the first is what the others are rivals of. An engine's best setting is there in all rounds, unless it is far slower
-/// than the first; those clearly slower only in the first, or not even there: with three rivals of four settings the
-/// slow ones took most of the time.
+/// than the first, or fails; those clearly slower only in the first, or not even there: with three rivals of four
+/// settings the slow ones took most of the time.
 std::vector<Series> MeasureInTurn(const Workload& workload, const std::vector<std::unique_ptr<Contestant>>& contestants,
                                   const SeriesOptions& options);
 

@@ -8,12 +8,18 @@ namespace {
 
 class Fake final : public Contestant {
  public:
-  Fake(std::string engine, std::string* log, std::vector<double> seconds, std::string refusal = "")
-      : Contestant(std::move(engine), ""), log_(log), seconds_(std::move(seconds)), refusal_(std::move(refusal)) {}
+  /// Refuses every run, or those after `runs_before`.
+  Fake(std::string engine, std::string* log, std::vector<double> seconds, std::string refusal = "",
+       size_t runs_before = 0)
+      : Contestant(std::move(engine), ""),
+        log_(log),
+        seconds_(std::move(seconds)),
+        refusal_(std::move(refusal)),
+        runs_before_(runs_before) {}
   Result<Timing> Run(const Workload& workload, std::chrono::seconds patience) override {
     *log_ += engine();
     patience_ = patience;
-    if (!refusal_.empty()) return Status::Unimplemented(refusal_);
+    if (!refusal_.empty() && runs_ >= runs_before_) return Status::Unimplemented(refusal_);
     return Timing{seconds_[runs_++ % seconds_.size()], workload.tokens_in_all()};
   }
   [[nodiscard]] std::chrono::seconds patience() const { return patience_; }
@@ -22,7 +28,7 @@ class Fake final : public Contestant {
   std::string* log_;
   std::vector<double> seconds_;
   std::string refusal_;
-  size_t runs_ = 0;
+  size_t runs_before_, runs_ = 0;
   std::chrono::seconds patience_{};
 };
 
@@ -48,6 +54,39 @@ TEST(Series, AlternatesAndTakesMedians) {
   EXPECT_FALSE(all[0].noisy());
   EXPECT_EQ(all[2].refusal, "no such format");
   EXPECT_TRUE(all[2].rounds.empty());
+}
+
+TEST(Series, WhatFailsInALaterRoundKeepsTheEarlierOnes) {
+  std::string log;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{1}));
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{2}, "cut after 60 s", 3));
+  const std::vector<Series> all = MeasureInTurn(kDecode, contestants, {.rounds = 4, .read_speed = [] { return 5e9; }});
+  EXPECT_EQ(log,
+            "AB"
+            "AB"
+            "AB"
+            "AB"
+            "A");
+  EXPECT_EQ(all[1].rounds.size(), 2u);
+  EXPECT_EQ(all[1].median(), 10);
+  EXPECT_EQ(all[1].refusal, "");
+  EXPECT_EQ(all[1].stopped, "cut after 60 s");
+}
+
+TEST(Series, WhatFailsInTheFirstRoundIsRefused) {
+  std::string log;
+  std::vector<std::unique_ptr<Contestant>> contestants;
+  contestants.push_back(std::make_unique<Fake>("A", &log, std::vector<double>{1}));
+  contestants.push_back(std::make_unique<Fake>("B", &log, std::vector<double>{2}, "cut after 60 s", 1));
+  const std::vector<Series> all = MeasureInTurn(kDecode, contestants, {.rounds = 2, .read_speed = [] { return 5e9; }});
+  EXPECT_EQ(log,
+            "AB"
+            "AB"
+            "A");
+  EXPECT_TRUE(all[1].rounds.empty());
+  EXPECT_EQ(all[1].refusal, "cut after 60 s");
+  EXPECT_EQ(all[1].stopped, "");
 }
 
 TEST(Series, SlowSettingsSitOut) {
