@@ -14,7 +14,7 @@
 ///   q8   products and sums of integers, which are exact: attention_q8_body.h says of which
 /// So a row's result depends on its position and the cached keys and values alone.
 ///
-/// Threads: pure but for out; disjoint (kv head, rows) may run at once.
+/// Threads: pure but for out and states; disjoint (kv head, rows), and disjoint segments of the same, may run at once.
 
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +41,18 @@ struct AttentionRows {
   float softcap = 0.0f;  // 0: none; else cap * tanh(score / cap)
   const PageId* pages =
       nullptr;  // entry i: positions [16 i, 16 i + 16), up to the last row's; kNoPage where no row sees
+  /// Not null: only segments [segment_begin, segment_end), and what each one adds up to instead of `out`: of segment s,
+  /// row r and query head h at states + s * state_stride + (r * heads + h) * AttentionStateFloats, where heads is
+  /// row_stride / head_dim. Not with a window.
+  float* states = nullptr;
+  size_t state_stride = 0;
+  uint32_t segment_begin = 0, segment_end = 0;
 };
+
+/// What one segment adds up to for one query.
+constexpr size_t AttentionStateFloats(uint32_t head_dim) {
+  return size_t{16} + head_dim;  // largest score, sum of weights; from 16 on the weighted values
+}
 
 /// Floats of scratch one call needs, with any type of keys and values. `rows` of a call may be cut to bound it.
 size_t AttentionScratchFloats(uint32_t head_dim, uint32_t group);
@@ -53,6 +64,8 @@ struct AttentionKernels {
   /// largest become it (bf16: beyond 2^60; what is below 2^-50 becomes zero). A NaN among a head's values makes what
   /// attends to the position NaN.
   void (*store)(const KvLayout& kv, const float* keys, const float* values, uint32_t page, uint32_t slot);
+  /// out [head_dim] of one query from all its segments' states, stride floats apart: what attend would have given.
+  void (*merge)(const float* states, size_t stride, uint32_t segments, uint32_t head_dim, float* out);
 };
 
 const AttentionKernels& AttentionKernelsFor(Isa isa, KvType type);

@@ -264,7 +264,7 @@ struct AttentionBf16Body {
     }
   }
 
-  static constexpr AttentionKernels Table() { return {&Attend, &Store}; }
+  static constexpr AttentionKernels Table() { return {&Attend, &Store, &Steps::MergeStates}; }
 };
 
 }  // namespace bedplate

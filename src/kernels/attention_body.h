@@ -265,7 +265,7 @@ struct AttentionBody {
     }
   }
 
-  static constexpr AttentionKernels Table() { return {&Attend, &Store}; }
+  static constexpr AttentionKernels Table() { return {&Attend, &Store, &Steps::MergeStates}; }
 };
 
 }  // namespace bedplate

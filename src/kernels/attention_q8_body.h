@@ -385,7 +385,7 @@ struct AttentionQ8Body {
     }
   }
 
-  static constexpr AttentionKernels Table() { return {&Attend, &Store}; }
+  static constexpr AttentionKernels Table() { return {&Attend, &Store, &Steps::MergeStates}; }
 };
 
 }  // namespace bedplate

@@ -20,6 +20,8 @@ struct AttentionSteps {
   static constexpr float kNone = -__builtin_inff();
   static constexpr uint32_t kBlockPages = kAttentionBlock / kKvPagePositions;
   static constexpr uint32_t kNoPageNumber = 0xFFFFFFFFu;
+  static constexpr size_t kStateValues = 16;  // where the weighted values of a state begin
+  static_assert(AttentionStateFloats(0) == kStateValues);
   // Rows are taken a few at a time, so that their state stays small and a widened block is still worth it.
   static constexpr uint32_t kRowsAtOnce = 16;
 
@@ -147,6 +149,15 @@ struct AttentionSteps {
     return rows.sliding_window == 0 || position < rows.sliding_window ? 0 : position - rows.sliding_window + 1;
   }
 
+  static void BeginMerge(uint32_t dim, float& M, float& L, float* O) {
+    M = kNone;
+    L = 0.0f;
+    for (uint32_t d = 0; d < dim; d += 16) V::Zero().Store(O + d);
+  }
+  static void EndMerge(float L, uint32_t dim, float* O) {
+    const V total = V::Broadcast(L);
+    for (uint32_t d = 0; d < dim; d += 16) (V::Load(O + d) / total).Store(O + d);
+  }
   // Folds a finished segment (m, l, o) into the merged (M, L, O).
   static void Merge(float m, float l, const float* o, uint32_t dim, float& M, float& L, float* O) {
     if (m == kNone) return;
@@ -185,38 +196,53 @@ struct AttentionSteps {
   }
 
   /// f(block's first position) for each block that a row may see, ascending; segments are begun, ended and merged
-  /// around that, and `out` has the results in the end.
+  /// around that, and `out` has the results in the end; or their states, where rows.states are asked for.
   template <class F>
   static void EachBlock(const AttentionRows& rows, uint32_t kv_head, uint32_t dim, uint32_t row_begin, uint32_t row_end,
                         const Sums& s, const F& f) {
     const uint32_t queries = (row_end - row_begin) * rows.group;
     const auto out = [&](uint32_t q) { return rows.out + Place(rows, kv_head, dim, row_begin, q); };
-    for (uint32_t q = 0; q < queries; ++q) {
-      s.merged_m[q] = kNone;
-      s.merged_l[q] = 0.0f;
-      for (uint32_t d = 0; d < dim; d += 16) V::Zero().Store(out(q) + d);
-    }
+    const bool apart = rows.states != nullptr;
     const uint32_t end = rows.start + row_end;  // one past the last row's position
     const uint32_t lowest = FirstSeen(rows, rows.start + row_begin);
-    for (uint32_t segment = lowest / kAttentionSegment * kAttentionSegment; segment < end;
-         segment += kAttentionSegment) {
+    const uint32_t first = apart ? rows.segment_begin : lowest / kAttentionSegment;
+    const uint32_t last = apart ? rows.segment_end : (end + kAttentionSegment - 1) / kAttentionSegment;
+    for (uint32_t q = 0; q < queries && !apart; ++q) BeginMerge(dim, s.merged_m[q], s.merged_l[q], out(q));
+    for (uint32_t i = first; i < last; ++i) {
       for (uint32_t q = 0; q < queries; ++q) {
         s.m[q] = kNone;
         s.l[q] = 0.0f;
       }
-      for (size_t i = 0; i < size_t{queries} * dim; i += 16) V::Zero().Store(s.o + i);
+      for (size_t d = 0; d < size_t{queries} * dim; d += 16) V::Zero().Store(s.o + d);
+      const uint32_t segment = i * kAttentionSegment;
       for (uint32_t begin = segment; begin < segment + kAttentionSegment && begin < end; begin += kAttentionBlock) {
         if (begin + kAttentionBlock > lowest) f(begin);
       }
       for (uint32_t q = 0; q < queries; ++q) {
-        Merge(s.m[q], s.l[q], s.o + size_t{q} * dim, dim, s.merged_m[q], s.merged_l[q], out(q));
+        const float* const o = s.o + size_t{q} * dim;
+        if (apart) {
+          const size_t query = Place(rows, kv_head, dim, row_begin, q) / dim;
+          KeepState(s.m[q], s.l[q], o, dim, rows.states + i * rows.state_stride + query * (kStateValues + dim));
+        } else {
+          Merge(s.m[q], s.l[q], o, dim, s.merged_m[q], s.merged_l[q], out(q));
+        }
       }
     }
-    for (uint32_t q = 0; q < queries; ++q) {
-      const V total = V::Broadcast(s.merged_l[q]);
-      float* o = out(q);
-      for (uint32_t d = 0; d < dim; d += 16) (V::Load(o + d) / total).Store(o + d);
+    for (uint32_t q = 0; q < queries && !apart; ++q) EndMerge(s.merged_l[q], dim, out(q));
+  }
+
+  static void KeepState(float m, float l, const float* o, uint32_t dim, float* state) {
+    state[0] = m;
+    state[1] = l;
+    for (uint32_t d = 0; d < dim; d += 16) V::Load(o + d).Store(state + kStateValues + d);
+  }
+  static void MergeStates(const float* states, size_t stride, uint32_t segments, uint32_t dim, float* out) {
+    float m, l;
+    BeginMerge(dim, m, l, out);
+    for (uint32_t i = 0; i < segments; ++i, states += stride) {
+      Merge(states[0], states[1], states + kStateValues, dim, m, l, out);
     }
+    EndMerge(l, dim, out);
   }
 
   /// The pages of the block's 64 positions and those of the next block: f(index, page number). A page that has left the

@@ -51,12 +51,42 @@ struct World {
     }
   }
   std::vector<float> Attend(const AttentionKernels& kernels, uint32_t start, uint32_t rows, uint32_t cut) {
-    const size_t stride = size_t{c.kv_heads} * c.group * c.head_dim;
-    std::vector<float> out(rows * stride), scratch(AttentionScratchFloats(c.head_dim, c.group));
+    std::vector<float> out(rows * Stride()), scratch(AttentionScratchFloats(c.head_dim, c.group));
+    const AttentionRows r = Rows(start, rows, out);
+    for (uint32_t h = 0; h < c.kv_heads; ++h) {
+      for (uint32_t b = 0; b < rows; b += cut) {
+        kernels.attend(kv, r, h, b, std::min(rows, b + cut), scratch.data());
+      }
+    }
+    return out;
+  }
+  // With segments computed `segments_each` at a time, the last first, and merged.
+  std::vector<float> AttendInParts(const AttentionKernels& kernels, uint32_t start, uint32_t rows,
+                                   uint32_t segments_each) const {
+    std::vector<float> out(rows * Stride(), 7.0f), scratch(AttentionScratchFloats(c.head_dim, c.group));
+    const size_t state = AttentionStateFloats(c.head_dim), heads = size_t{c.kv_heads} * c.group;
+    const uint32_t segments = (start + rows + kAttentionSegment - 1) / kAttentionSegment;
+    std::vector<float> states(segments * rows * heads * state);
+    AttentionRows r = Rows(start, rows, out);
+    r.states = states.data();
+    r.state_stride = rows * heads * state;
+    for (uint32_t end = segments; end > 0; end = r.segment_begin) {
+      r.segment_begin = end > segments_each ? end - segments_each : 0;
+      r.segment_end = end;
+      for (uint32_t h = 0; h < c.kv_heads; ++h) kernels.attend(kv, r, h, 0, rows, scratch.data());
+    }
+    for (const float x : out) EXPECT_EQ(x, 7.0f) << "written before merging";
+    for (size_t i = 0; i < rows * heads; ++i) {
+      kernels.merge(states.data() + i * state, r.state_stride, segments, c.head_dim, out.data() + i * c.head_dim);
+    }
+    return out;
+  }
+  [[nodiscard]] size_t Stride() const { return size_t{c.kv_heads} * c.group * c.head_dim; }
+  AttentionRows Rows(uint32_t start, uint32_t rows, std::vector<float>& out) const {
     AttentionRows r;
-    r.queries = queries.data() + start * stride;
+    r.queries = queries.data() + start * Stride();
     r.out = out.data();
-    r.row_stride = stride;
+    r.row_stride = Stride();
     r.rows = rows;
     r.start = start;
     r.group = c.group;
@@ -64,12 +94,7 @@ struct World {
     r.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
     r.softcap = c.softcap;
     r.pages = pages.data();
-    for (uint32_t h = 0; h < c.kv_heads; ++h) {
-      for (uint32_t b = 0; b < rows; b += cut) {
-        kernels.attend(kv, r, h, b, std::min(rows, b + cut), scratch.data());
-      }
-    }
-    return out;
+    return r;
   }
   struct Answer {
     double value;
@@ -245,6 +270,27 @@ std::vector<std::pair<std::string_view, AttentionKernels>> AllKernels(KvType typ
     all.emplace_back(lanes.name, lanes.attention[static_cast<size_t>(type)]);
   }
   return all;
+}
+
+// What lets threads share a long sequence.
+TEST(Attention, SegmentsApartMergeToTheSameBits) {
+  Prng rng(TestSeed());
+  for (const KvType type : kKvTypes) {
+    for (const float softcap : {0.0f, 20.0f}) {
+      World world({2, 3, 48, 1500, 0, softcap}, type, rng);
+      world.Store(BestIsa());
+      for (const auto& [name, kernels] : AllKernels(type)) {
+        for (const auto [start, rows] : {std::pair{1499u, 1u}, {1020u, 8u}, {510u, 16u}, {0u, 1u}}) {
+          const std::vector<float> want = world.Attend(kernels, start, rows, rows);
+          for (const uint32_t each : {1u, 2u}) {
+            const std::vector<float> got = world.AttendInParts(kernels, start, rows, each);
+            EXPECT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * 4))
+                << KvTypeName(type) << " " << name << " " << start << " " << each;
+          }
+        }
+      }
+    }
+  }
 }
 
 // A slot's keys and values become what they never are.

@@ -56,6 +56,10 @@ class Claims {
   uint32_t now_ = 0, next_ = UINT32_MAX;
 };
 
+// Room for the sums of segments that threads share: four rows as long as the context, or so many more shorter ones. 8
+// MiB are four rows of 64 heads of 128 dims at 29,000 positions.
+constexpr size_t kSharedRows = 4, kStatesFloatsMax = size_t{8} << 18;
+
 constexpr size_t kScratchAlign = 64;
 size_t Aligned(size_t bytes) {
   return (bytes + kScratchAlign - 1) / kScratchAlign * kScratchAlign;
@@ -106,10 +110,19 @@ size_t Carve(const ModelConfig& c, const StepLimits& limits, uint32_t inputs_max
       each[t] = carver.Take<float>(std::max<size_t>(kPassedOnFloats, rows * 2 * kTileOutputs));
     }
   }
+  b.attention_states = carver.Take<float>(StepBuffers::PlanLimits(c, threads).states_floats);
   return carver.used();
 }
 
 }  // namespace
+
+AttentionPlanLimits StepBuffers::PlanLimits(const ModelConfig& c, uint32_t threads) {
+  AttentionPlanLimits limits{.threads = threads, .kv_heads = c.kv_heads, .row_state_floats = 0, .states_floats = 0};
+  limits.row_state_floats = c.heads * AttentionStateFloats(c.head_dim);
+  const size_t segments = (c.context_length + kAttentionSegment - 1) / kAttentionSegment;
+  if (threads > 1) limits.states_floats = std::min(segments * kSharedRows * limits.row_state_floats, kStatesFloatsMax);
+  return limits;
+}
 
 size_t StepBuffers::Bytes(const ModelConfig& config, const StepLimits& limits, uint32_t inputs_max, uint32_t threads) {
   StepBuffers none;
@@ -124,7 +137,7 @@ Result<std::unique_ptr<StepBuffers>> StepBuffers::Allocate(const ModelConfig& co
   Carve(config, limits, inputs_max, threads, buffers->memory.data(), *buffers);
   buffers->row_sequence.reserve(limits.rows_max);
   buffers->row_position.reserve(limits.rows_max);
-  buffers->attention_tasks.reserve(limits.rows_max);
+  buffers->attention.Reserve(limits.rows_max, threads);
   return buffers;
 }
 
@@ -291,11 +304,14 @@ void StepWorker::Attend(uint32_t layer) {
   const KvLayout kv = c_.kv.Layer(layer);
   const uint32_t group = c_.kv.GroupOf(layer);
   const size_t stride = size_t{c.heads} * c.head_dim;
-  const auto tasks = static_cast<uint32_t>(b.attention_tasks.size()) * c.kv_heads;
+  const size_t row_states = c.heads * AttentionStateFloats(c.head_dim);
+  const bool cut = !c.layer_is_sliding[layer] && !b.attention.cut.empty();
+  const std::vector<AttentionTask>& tasks = cut ? b.attention.cut : b.attention.whole;
+  const auto count = static_cast<uint32_t>(tasks.size()) * c.kv_heads;
   for (;;) {
     const uint32_t task = next_task().fetch_add(1, std::memory_order_relaxed);
-    if (task >= tasks) break;
-    const StepBuffers::AttentionTask& t = b.attention_tasks[task / c.kv_heads];
+    if (task >= count) break;
+    const AttentionTask& t = tasks[task / c.kv_heads];
     const SequenceSlice& slice = c_.batch.sequences[t.sequence];
     AttentionRows a;
     a.queries = b.q + t.first_row * stride;
@@ -308,10 +324,35 @@ void StepWorker::Attend(uint32_t layer) {
     a.scale = c.attention_scale;
     a.softcap = c.attention_softcap;
     a.pages = slice.page_tables[group].data();
+    if (t.states != AttentionTask::kWhole) {
+      BP_DCHECK(a.sliding_window == 0);
+      a.states = b.attention_states + t.states;
+      a.state_stride = slice.rows * row_states;
+      a.segment_begin = t.segment_begin;
+      a.segment_end = t.segment_end;
+    }
     c_.attention.attend(kv, a, task % c.kv_heads, t.row_begin, t.row_end, b.attention_scratch[member_.index()]);
   }
   Finish();
+  if (cut) MergeShared();
   Quantize(b.attended, rows(), static_cast<uint32_t>(stride));
+}
+
+void StepWorker::MergeShared() {
+  const ModelConfig& c = c_.config;
+  const StepBuffers& b = c_.buffers;
+  const size_t state = AttentionStateFloats(c.head_dim);
+  for (const SharedSequence& shared : b.attention.shared) {
+    const uint32_t queries = shared.rows * c.heads;
+    const float* const states = b.attention_states + shared.states;
+    float* const out = b.attended + size_t{shared.first_row} * c.heads * c.head_dim;
+    const Range share = Share(queries);
+    for (uint32_t q = share.begin; q < share.end; ++q) {
+      c_.attention.merge(states + q * state, queries * state, shared.segments, c.head_dim,
+                         out + size_t{q} * c.head_dim);
+    }
+  }
+  Finish();
 }
 
 void StepWorker::AddResidual(const Linear& linear, const MatmulInput& input) {

@@ -16,6 +16,7 @@
 #include "kernels/attention.h"
 #include "kernels/matmul.h"
 #include "kernels/vector_kernels.h"
+#include "model/attention_plan.h"
 #include "model/kv_store.h"
 #include "model/step_model.h"
 #include "model/weights.h"
@@ -28,6 +29,8 @@ struct StepBuffers {
                                                        uint32_t inputs_max, uint32_t threads);
   /// Bytes that Allocate takes.
   static size_t Bytes(const ModelConfig& config, const StepLimits& limits, uint32_t inputs_max, uint32_t threads);
+  /// What these buffers have room for.
+  static AttentionPlanLimits PlanLimits(const ModelConfig& config, uint32_t threads);
 
   StepLimits limits;
   Buffer memory;
@@ -41,10 +44,8 @@ struct StepBuffers {
   std::vector<float*> passed_on[2];        // by thread: outputs of a few tiles, of all rows, on their way
   std::vector<uint32_t> row_sequence;      // [R]: index into the batch's sequences
   std::vector<uint32_t> row_position;      // [R]
-  struct AttentionTask {
-    uint32_t sequence, first_row, row_begin, row_end;
-  };  // rows relative to the sequence's first
-  std::vector<AttentionTask> attention_tasks;
+  AttentionPlan attention;
+  float* attention_states;             // of sequences that threads share, as the plan places them
   std::atomic<uint32_t> next_task[2];  // claimed alternately, so that one can be reset while the other is in use
 };
 
@@ -101,6 +102,7 @@ class StepWorker {
 
   void Quantize(const float* values, uint32_t n_rows, uint32_t width);  // this thread's share, then a barrier
   void QuantizeRows(const float* values, uint32_t width, Range rows);
+  void MergeShared();  // of sequences that threads have shared, then a barrier
   MatmulInput Input(const float* values, uint32_t n_rows, uint32_t width) const;
   [[nodiscard]] MatmulInput HiddenInput() const;
   /// outs: each [rows x outputs], or null where what done(row, first output, count, values) makes of them is all.

@@ -27,6 +27,7 @@ struct TinyShape {
   bool quantised;
   double rope_base = 10000.0;
   float key_bias = 0.0f;  // more on the slowest pair of each head's keys; of qwen2
+  uint32_t context = 256;
 };
 
 class TinyModel {
@@ -45,7 +46,7 @@ class TinyModel {
     file_.Uint(a + ".attention.key_length", shape.head_dim);
     file_.Uint(a + ".attention.value_length", shape.head_dim);
     if (a == "llama") file_.Uint(a + ".rope.dimension_count", shape.head_dim);
-    file_.Uint(a + ".context_length", 256);
+    file_.Uint(a + ".context_length", shape.context);
     file_.Float(a + ".attention.layer_norm_rms_epsilon", 1e-5f);
     file_.Float(a + ".rope.freq_base", static_cast<float>(shape.rope_base));
     if (shape.window != 0) file_.Uint(a + ".attention.sliding_window", shape.window);

@@ -11,8 +11,6 @@
 namespace bedplate {
 namespace {
 
-// Query rows of one attention task: enough to share widened keys, few enough to spread over threads.
-constexpr uint32_t kAttentionTaskRows = 16;
 constexpr uint32_t kHeadGroupMax = 64;  // what a task of attention needs beside its rows grows with it
 
 Status CheckSupported(const ModelConfig& c) {
@@ -111,19 +109,15 @@ void Transformer::Forward(const BatchView& batch, float* logits) {
   BP_CHECK(batch.logit_rows.size() <= std::max(b.limits.rows_max, b.limits.logit_rows_max));
   b.row_sequence.clear();
   b.row_position.clear();
-  b.attention_tasks.clear();
   for (uint32_t s = 0; s < batch.sequences.size(); ++s) {
     const SequenceSlice& slice = batch.sequences[s];
-    const auto first = static_cast<uint32_t>(b.row_position.size());
     for (uint32_t i = 0; i < slice.rows; ++i) {
       b.row_sequence.push_back(s);
       b.row_position.push_back(slice.start + i);
     }
-    for (uint32_t i = 0; i < slice.rows; i += kAttentionTaskRows) {
-      b.attention_tasks.push_back({s, first, i, std::min(i + kAttentionTaskRows, slice.rows)});
-    }
   }
   BP_CHECK(b.row_position.size() == batch.tokens.size());
+  PlanAttention(batch.sequences, StepBuffers::PlanLimits(config_, team_->size()), b.attention);
   b.next_task[0].store(0);
   b.next_task[1].store(0);
 

@@ -11,6 +11,7 @@
 
 #include "base/cat.h"
 #include "base/random.h"
+#include "model/step_worker.h"
 #include "model/tiny_model_testing.h"
 
 namespace bedplate {
@@ -93,13 +94,13 @@ namespace {
 class Stepper {
  public:
   Stepper(Transformer& model, uint32_t sequences, uint32_t rows_max) : model_(model) {
-    constexpr uint32_t kPagesEach = 256 / kPageTokens;
-    const std::vector<uint32_t> pages(model.page_groups().size(), kPagesEach * sequences);
+    const uint32_t pages_each = model.context_length() / kPageTokens;
+    const std::vector<uint32_t> pages(model.page_groups().size(), pages_each * sequences);
     EXPECT_TRUE(model.Reserve({rows_max, rows_max}, pages).ok());
     for (uint32_t s = 0; s < sequences; ++s) {
       std::vector<PageId> table;
       // Interleaved and backwards, so that nothing depends on pages lying in order.
-      for (uint32_t i = 0; i < kPagesEach; ++i) table.push_back(PageId{(kPagesEach - 1 - i) * sequences + s});
+      for (uint32_t i = 0; i < pages_each; ++i) table.push_back(PageId{(pages_each - 1 - i) * sequences + s});
       tables_.push_back(table);
     }
   }
@@ -184,6 +185,28 @@ TEST(Transformer, LargeBiasesOfKeysCostNoBits) {
   }
 }
 
+void CopyPages(Transformer& model, const Stepper& from, uint32_t from_sequence, Transformer& other, const Stepper& to,
+               uint32_t to_sequence, uint32_t pages) {
+  for (size_t g = 0; g < model.page_groups().size(); ++g) {
+    for (uint32_t run = 0; run < pages; ++run) {
+      const auto source = model.PageBytes(g, from.Page(from_sequence, run));
+      ASSERT_EQ(source.size(), model.page_groups()[g].page_bytes);
+      std::ranges::copy(source, other.PageBytes(g, to.Page(to_sequence, run)).begin());
+    }
+  }
+}
+
+// How many of the sequences threads share.
+size_t SharedBy(const std::vector<Stepper::Part>& parts, const ModelConfig& config, uint32_t threads) {
+  std::vector<SequenceSlice> slices;
+  for (const Stepper::Part& part : parts) {
+    slices.push_back({static_cast<uint32_t>(part.tokens.size()), part.start, {}});
+  }
+  AttentionPlan plan;
+  PlanAttention(slices, StepBuffers::PlanLimits(config, threads), plan);
+  return plan.shared.size();
+}
+
 class TransformerBits : public testing::TestWithParam<KvType> {};
 
 TEST_P(TransformerBits, SameForAnyThreadsInstructionSetCutsAndNeighbours) {
@@ -220,6 +243,44 @@ TEST_P(TransformerBits, SameForAnyThreadsInstructionSetCutsAndNeighbours) {
           done += n;
           others_done += m;
         }
+      }
+    }
+  }
+}
+
+// One thread takes long sequences whole; three or five share them.
+TEST_P(TransformerBits, SameWhenThreadsShareLongSequences) {
+  constexpr uint32_t kLengths[] = {1100, 600}, kChunk = 110, kMore = 40;
+  Prng rng(TestSeed() + 3);
+  for (const char* architecture : {"llama", "gemma3"}) {
+    const uint32_t window = std::string_view(architecture) == "gemma3" ? 20 : 0;  // of every other layer
+    const TinyModel tiny({architecture, 256, 64, 256, window, true, 10000.0, 0.0f, 8192}, rng.Next(),
+                         [](GgufBuilder& f) { f.Uint("gemma3.attention.sliding_window_pattern", 2); });
+    const std::vector<TokenId> tokens[] = {RandomTokens(rng, kLengths[0] + kMore),
+                                           RandomTokens(rng, kLengths[1] + kMore)};
+    const auto part = [&](uint32_t sequence, uint32_t begin, uint32_t rows) -> Stepper::Part {
+      const auto first = tokens[sequence].begin() + begin;
+      return {sequence, begin, {first, first + rows}};
+    };
+    const std::vector<Stepper::Part> steps[] = {
+        {part(0, 1100, 1)}, {part(0, 1101, 7)}, {part(0, 1108, 1), part(1, 600, 1)}, {part(0, 1109, 16)}};
+    const auto one = tiny.Load(1, BestIsa(), GetParam());
+    Stepper alone(*one, 2, kChunk);
+    for (uint32_t s = 0; s < 2; ++s) {
+      for (uint32_t at = 0; at < kLengths[s]; at += kChunk) {
+        alone.Step({part(s, at, std::min(kChunk, kLengths[s] - at))});
+      }
+    }
+    std::vector<std::vector<float>> want;
+    for (const auto& step : steps) want.push_back(alone.Step(step));
+    for (const float v : want.back()) ASSERT_TRUE(std::isfinite(v)) << architecture;
+    for (const uint32_t threads : {3u, 5u}) {
+      const auto model = tiny.Load(threads, BestIsa(), GetParam());
+      Stepper together(*model, 2, kChunk);
+      for (uint32_t s = 0; s < 2; ++s) CopyPages(*one, alone, s, *model, together, s, kLengths[s] / kPageTokens + 1);
+      for (size_t i = 0; i < std::size(steps); ++i) {
+        EXPECT_EQ(SharedBy(steps[i], model->config(), threads), steps[i].size());
+        EXPECT_TRUE(together.Step(steps[i]) == want[i]) << architecture << " threads=" << threads << " step " << i;
       }
     }
   }
@@ -316,13 +377,7 @@ void ExpectPagesServeInAnotherProcess(const TinyModel& tiny, KvType type) {
   const std::vector<TokenId> prompt(tokens.begin(), tokens.begin() + 80), rest(tokens.begin() + 80, tokens.end());
   Stepper one(*first, 1, 128), other(*second, 2, 128);
   one.Step({{0, 0, prompt}});
-  for (size_t g = 0; g < first->page_groups().size(); ++g) {
-    for (uint32_t run = 0; run < 5; ++run) {
-      const auto from = first->PageBytes(g, one.Page(0, run)), to = second->PageBytes(g, other.Page(1, run));
-      ASSERT_EQ(from.size(), first->page_groups()[g].page_bytes);
-      std::ranges::copy(from, to.begin());
-    }
-  }
+  CopyPages(*first, one, 0, *second, other, 1, 5);
   EXPECT_EQ(other.Step({{1, 80, rest}}), one.Step({{0, 80, rest}}));
 }
 
