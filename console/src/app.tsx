@@ -1,5 +1,5 @@
 import type { ComponentType } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { branch, current, current_id, loaded } from "./state/chat.ts";
 import { server } from "./state/server.ts";
 import { may_use_models, session, wants_sign_in } from "./state/session.ts";
@@ -67,7 +67,8 @@ export function App() {
   const covered = narrow.value && drawer.value !== null;
   const title = page.value !== "chat" ? kPages[page.value][0] : current_id.value === null ? "New chat" : current.value.title;
   const asks = wants_sign_in.value;
-  useEffect(() => { if (!asks) document.title = `${title} · Bedplate`; }, [title, asks]);
+  // Together with what it names: a tab must not wear the title of what it showed before.
+  useLayoutEffect(() => { if (!asks) document.title = `${title} · Bedplate`; }, [title, asks]);
   useEffect(() => {
     // On a phone a panel takes the place of the chat: the focus goes with it.
     if (covered) document.querySelector<HTMLElement>(`#${drawer.value} button`)?.focus();

@@ -67,7 +67,7 @@ test("history outlives a reload, and an address opens its chat", {}, async ({ pa
   check(page.url().includes("#/c/"), "the address names the chat");
   await page.goBack();
   await until(async () => (await page.locator(".bubble").first().textContent()) === "Another chat", "back");
-  check(await page.title().then((title) => title.startsWith("Another chat")), "the title follows");
+  await until(async () => (await page.title()).startsWith("Another chat"), "the title follows");
 });
 
 test("parameters and the system prompt are sent, and only those that are set", { mock: true }, async ({ page, server }) => {
