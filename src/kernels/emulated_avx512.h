@@ -66,6 +66,13 @@ inline __m512i EmulatedMulloEpi16(__m512i a, __m512i b) {
   for (int i = 0; i < 32; ++i) x[i] = static_cast<uint16_t>(static_cast<uint32_t>(x[i]) * y[i]);
   return simde_mm512_loadu_si512(x);
 }
+inline __m512i EmulatedSllvEpi16(__m512i v, __m512i counts) {
+  uint16_t x[32], n[32];
+  std::memcpy(x, &v, sizeof(x));
+  std::memcpy(n, &counts, sizeof(n));
+  for (int i = 0; i < 32; ++i) x[i] = static_cast<uint16_t>(n[i] > 15 ? 0 : uint32_t{x[i]} << n[i]);
+  return simde_mm512_loadu_si512(x);
+}
 inline __m512 EmulatedCvtphPs(__m256i v) {
   float out[16];
   __m128i halves[2];
@@ -187,6 +194,8 @@ inline void EmulatedMaskStore(float* p, uint16_t mask, __m512 v) {
 #define _mm512_madd_epi16 simde_mm512_madd_epi16
 #undef _mm512_mullo_epi16
 #define _mm512_mullo_epi16 EmulatedMulloEpi16
+#undef _mm512_sllv_epi16
+#define _mm512_sllv_epi16 EmulatedSllvEpi16
 #undef _mm512_cvtps_ph
 #define _mm512_cvtps_ph(v, rounding) EmulatedCvtpsPh(v)
 #undef _mm512_cvttps_epi32

@@ -1,6 +1,7 @@
 #include "kernels/matmul.h"
 
 #include "kernels/matmul_isa.h"
+#include "kernels/packed_format.h"
 #include "kernels/quantized_rows.h"
 
 namespace bedplate {
@@ -9,9 +10,9 @@ size_t QuantizedBytes(uint32_t rows, uint32_t inputs) {
   return static_cast<size_t>(rows) * (inputs / kInputBlock) * sizeof(QuantizedBlock);
 }
 
-// Two tiles of codes widened to bytes; see matmul_tiles.h.
+// Two tiles unpacked; see matmul_tiles.h.
 size_t MatmulScratchBytes(uint32_t inputs_max) {
-  return static_cast<size_t>(2) * kTileOutputs * ((inputs_max + kInputBlock - 1) / kInputBlock * kInputBlock);
+  return 2 * TileScratchBytes((inputs_max + kInputBlock - 1) / kInputBlock * kInputBlock);
 }
 
 const MatmulKernels& MatmulKernelsFor(Isa isa) {
@@ -23,8 +24,9 @@ const MatmulKernels& MatmulKernelsFor(Isa isa) {
     case Isa::kAvx512:
       return kMatmulAvx512;
     case Isa::kAvx512Vnni:
-    case Isa::kAvx512Bf16:
       return kMatmulAvx512Vnni;
+    case Isa::kAvx512Bf16:
+      return kMatmulAvx512Bf16;
   }
   return kMatmulScalar;
 }

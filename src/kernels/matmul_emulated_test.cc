@@ -4,10 +4,12 @@
 #define BEDPLATE_EMULATED_ISA
 #define kMatmulAvx512 kMatmulAvx512Emulated
 #define kMatmulAvx512Vnni kMatmulAvx512VnniEmulated
+#define kMatmulAvx512Bf16 kMatmulAvx512Bf16Emulated
 #include "kernels/emulated_avx512.h"
 // Then:
 #include "kernels/matmul_avx512.cc"      // NOLINT(bugprone-suspicious-include)
 #include "kernels/matmul_avx512vnni.cc"  // NOLINT(bugprone-suspicious-include)
+#include "kernels/matmul_avx512bf16.cc"  // NOLINT(bugprone-suspicious-include)
 #include "kernels/matmul_isa.h"
 #include "kernels/matmul_testing.h"
 
@@ -15,7 +17,8 @@ namespace bedplate::test {
 
 std::vector<NamedKernels> VectorMatmuls() {
   std::vector<NamedKernels> all = {{"avx512 emulated", &kMatmulAvx512Emulated},
-                                   {"avx512vnni emulated", &kMatmulAvx512VnniEmulated}};
+                                   {"avx512vnni emulated", &kMatmulAvx512VnniEmulated},
+                                   {"avx512bf16 emulated", &kMatmulAvx512Bf16Emulated}};
   for (const Isa isa : SupportedIsas()) {
     if (isa != Isa::kScalar) all.push_back({IsaName(isa), &MatmulKernelsFor(isa)});
   }

@@ -11,5 +11,6 @@ extern const MatmulKernels kMatmulScalar;
 extern const MatmulKernels kMatmulAvx2;
 extern const MatmulKernels kMatmulAvx512;
 extern const MatmulKernels kMatmulAvx512Vnni;
+extern const MatmulKernels kMatmulAvx512Bf16;
 
 }  // namespace bedplate

@@ -30,6 +30,7 @@ struct Avx2Math {
   // 4 rows x 16 outputs: 8 accumulators of 16 bits, 2 registers of weights, 1 of x leave room for temporaries among 16
   // registers; the 8 float chains wait in L1 meanwhile, which costs a load and a store per 8 lines.
   static constexpr int kRows = 4, kTiles = 1, kFewRows = 4;
+  static constexpr int kFewChains = 16;  // the compiler sees to it
   static constexpr int kFloatRows = 4, kFloatTilesOneRow = 4;
 
   static BP_INLINE Bytes Load(const std::byte* p) {
@@ -99,6 +100,11 @@ struct Avx2Math {
     asm volatile("" : "+x"(v.low), "+x"(v.high));
 #endif
   }
+  static BP_INLINE void Pin([[maybe_unused]] Floats& v) {
+#if !defined(BEDPLATE_EMULATED_ISA)
+    asm volatile("" : "+x"(v.low), "+x"(v.high));
+#endif
+  }
   static BP_INLINE SignedLine PrepareSigned(Bytes w) { return {w, {_mm256_abs_epi8(w.low), _mm256_abs_epi8(w.high)}}; }
   /// acc + w . x with signed w: |w| . (x with w's sign). |w| reaches 128 and x 127, so a pair is at most 32,512 and
   /// does not saturate; two pairs would, so they are widened at once.
@@ -124,6 +130,33 @@ struct Avx2Math {
     const __m256i high = _mm256_setr_epi8(-1, 8, -1, 8, -1, 9, -1, 9, -1, 10, -1, 10, -1, 11, -1, 11,  //
                                           -1, 12, -1, 12, -1, 13, -1, 13, -1, 14, -1, 14, -1, 15, -1, 15);
     return {_mm256_srai_epi16(_mm256_shuffle_epi8(b, low), 8), _mm256_srai_epi16(_mm256_shuffle_epi8(b, high), 8)};
+  }
+
+  /// Finite numbers rounded to bf16, ties to even: the even ones in the lower halves of 32-bit lanes.
+  static BP_INLINE Ints PairsOfBf16(Floats even, Floats odd) {
+    const auto rounded = [](__m256 v) __attribute__((always_inline)) {
+      const __m256i bits = _mm256_castps_si256(v);
+      const __m256i last = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+      return _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), last);
+    };
+    const auto pairs = [&](__m256 lower, __m256 upper) __attribute__((always_inline)) {
+      return _mm256_or_si256(_mm256_srli_epi32(rounded(lower), 16),
+                             _mm256_and_si256(rounded(upper), _mm256_set1_epi32(-65536)));
+    };
+    return {pairs(even.low, odd.low), pairs(even.high, odd.high)};
+  }
+  /// acc + products of pairs of bf16 numbers, the odd ones' first, each rounded once with its sum.
+  static BP_INLINE Floats DotBf16(Floats acc, Ints a, Ints b) {
+    const auto odd = [](Ints v) __attribute__((always_inline)) {
+      const __m256i mask = _mm256_set1_epi32(-65536);
+      return Floats{_mm256_castsi256_ps(_mm256_and_si256(v.low, mask)),
+                    _mm256_castsi256_ps(_mm256_and_si256(v.high, mask))};
+    };
+    const auto even = [](Ints v) __attribute__((always_inline)) {
+      return Floats{_mm256_castsi256_ps(_mm256_slli_epi32(v.low, 16)),
+                    _mm256_castsi256_ps(_mm256_slli_epi32(v.high, 16))};
+    };
+    return MultiplyAdd(even(a), even(b), MultiplyAdd(odd(a), odd(b), acc));
   }
 
   static BP_INLINE Floats ZeroFloats() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -160,6 +193,9 @@ struct Avx2Math {
   /// -(a * b) + c, rounded once.
   static BP_INLINE Floats NegMultiplyAdd(Floats a, Floats b, Floats c) {
     return {_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)};
+  }
+  static BP_INLINE Floats Add(Floats a, Floats b) {
+    return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
   }
   static BP_INLINE void StoreFloats(float* p, Floats v) {
     _mm256_storeu_ps(p, v.low);

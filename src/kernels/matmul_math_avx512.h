@@ -40,6 +40,7 @@ struct Avx512Math {
 #else
   static constexpr int kRows = 6, kTiles = 2, kFewRows = 8;
 #endif
+  static constexpr int kFewChains = 6;  // four kinds of them fit the registers
   static constexpr int kFloatRows = 8, kFloatTilesOneRow = 4;
 
   static BP_INLINE Bytes Load(const std::byte* p) { return _mm512_load_si512(p); }
@@ -103,6 +104,35 @@ struct Avx512Math {
     return _mm512_or_si512(low, _mm512_slli_epi32(lanes, 16));
   }
 
+  /// 16-bit halves: of even bytes the lower, of odd ones the upper.
+  static BP_INLINE Ints PairsOf(__m128i even, __m128i odd) {
+    return _mm512_or_si512(_mm512_cvtepu8_epi32(even), _mm512_slli_epi32(_mm512_cvtepu8_epi32(odd), 16));
+  }
+  static BP_INLINE Ints PairsOfSigned(__m128i even, __m128i odd) {
+    const __m512i low = _mm512_and_si512(_mm512_cvtepi8_epi32(even), _mm512_set1_epi32(0xFFFF));
+    return _mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtepi8_epi32(odd), 16));
+  }
+  /// Finite numbers rounded to bf16, ties to even: the even ones in the lower halves.
+  static BP_INLINE Ints PairsOfBf16(Floats even, Floats odd) {
+    const auto rounded = [](Floats v) __attribute__((always_inline)) {
+      const __m512i bits = _mm512_castps_si512(v);
+      const __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+      return _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), last);
+    };
+    return _mm512_or_si512(_mm512_srli_epi32(rounded(even), 16),
+                           _mm512_and_si512(rounded(odd), _mm512_set1_epi32(-65536)));
+  }
+  /// acc + products of pairs of bf16 numbers, the odd ones' first, each rounded once with its sum.
+  static BP_INLINE Floats DotBf16(Floats acc, Ints a, Ints b) {
+    const auto odd = [](Ints v) __attribute__((always_inline)) {
+      return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(-65536)));
+    };
+    const auto even = [](Ints v) __attribute__((always_inline)) {
+      return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
+    };
+    return MultiplyAdd(even(a), even(b), MultiplyAdd(odd(a), odd(b), acc));
+  }
+
   static BP_INLINE Floats ZeroFloats() { return _mm512_setzero_ps(); }
   static BP_INLINE Floats ToFloats(Ints v) { return _mm512_cvtepi32_ps(v); }
   static BP_INLINE Floats FloatsOfUnsigned(__m128i bytes) { return ToFloats(_mm512_cvtepu8_epi32(bytes)); }
@@ -119,6 +149,7 @@ struct Avx512Math {
   static BP_INLINE Floats Multiply(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static BP_INLINE Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static BP_INLINE Floats NegMultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fnmadd_ps(a, b, c); }
+  static BP_INLINE Floats Add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
   static BP_INLINE void StoreFloats(float* p, Floats v) { _mm512_storeu_ps(p, v); }
 };
 
@@ -132,8 +163,35 @@ struct Avx512VnniMath : Avx512Math {
     static_assert(std::has_single_bit(unsigned{kFactor}));
     return _mm512_slli_epi32(v, std::countr_zero(unsigned{kFactor}));
   }
+  /// Two sums of 16 bits in a lane: v becomes the upper one, and the lower one begins with `start`.
+  static BP_INLINE Ints BeginLower(Ints v, Ints start) { return Add32(_mm512_slli_epi32(v, 16), start); }
+  /// Lower halves begin with 2^15, so that what they add up to borrows nothing from the upper ones, and lose it so.
+  static BP_INLINE Ints LowerStart(Ints v) { return Add32(v, _mm512_set1_epi32(0x8000)); }
+  static BP_INLINE Ints LowerEnd(Ints v) { return _mm512_xor_si512(v, _mm512_set1_epi32(0x8000)); }
+  /// 16-bit lanes.
+  static BP_INLINE Ints ShiftLeftBy(Ints v, Ints counts) { return _mm512_sllv_epi16(v, counts); }
   /// Signed bytes to unsigned: v + 128.
   static BP_INLINE Bytes FlipSigns(Bytes v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }
+};
+#endif
+
+#if defined(__AVX512BF16__) || defined(BEDPLATE_EMULATED_ISA)
+struct Avx512Bf16Math : Avx512VnniMath {
+#if !defined(BEDPLATE_EMULATED_ISA)
+  static BP_INLINE Ints PairsOfBf16(Floats even, Floats odd) {
+    const auto rounded = [](Floats v) __attribute__((always_inline)) {
+      return _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(v)));
+    };
+    return _mm512_or_si512(rounded(even), _mm512_slli_epi32(rounded(odd), 16));
+  }
+#endif
+  static BP_INLINE Floats DotBf16(Floats acc, Ints a, Ints b) {
+#if defined(BEDPLATE_EMULATED_ISA)
+    return EmulatedDpbf16Ps(acc, a, b);
+#else
+    return _mm512_dpbf16_ps(acc, std::bit_cast<__m512bh>(a), std::bit_cast<__m512bh>(b));
+#endif
+  }
 };
 #endif
 

@@ -49,18 +49,26 @@ TEST(PackedMatrix, LosesNothing) {
   }
 }
 
+std::vector<QuantizedBlock> Quantized(const std::vector<float>& x) {
+  const auto inputs = static_cast<uint32_t>(x.size());
+  std::vector<QuantizedBlock> out(inputs / 32);
+  EXPECT_EQ(QuantizedBytes(1, inputs), sizeof(QuantizedBlock) * out.size());
+  MatmulKernelsFor(Isa::kScalar)
+      .quantize_rows(x.data(), inputs, 1, inputs, reinterpret_cast<std::byte*>(out.data()), inputs);
+  return out;
+}
+
 TEST(QuantizeRows, RoundsToNearestEvenInBlocksOf32) {
-  std::vector<float> x(96, 0.0f);
+  std::vector<float> x(160, 0.0f);
   x[0] = 127.0f;
   x[1] = -0.5f;  // ties go to even
   x[2] = 1.5f;
   x[3] = 2.5f;
-  x[32] = 0x1p-101f;  // below the floor: counts as zero
+  x[16] = -1.0f;
   x[64] = INFINITY;
   x[65] = 1.0f;
-  std::vector<QuantizedBlock> out(3);
-  ASSERT_EQ(QuantizedBytes(1, 96), sizeof(QuantizedBlock) * 3);
-  MatmulKernelsFor(Isa::kScalar).quantize_rows(x.data(), 96, 1, 96, reinterpret_cast<std::byte*>(out.data()), 96);
+  x[128] = 0x1p-101f;  // below the floor: counts as zero
+  const std::vector<QuantizedBlock> out = Quantized(x);
   EXPECT_EQ(out[0].scale, 1.0f);
   EXPECT_EQ(out[0].q[0], 127);
   EXPECT_EQ(out[0].q[1], 0);
@@ -68,11 +76,64 @@ TEST(QuantizeRows, RoundsToNearestEvenInBlocksOf32) {
   EXPECT_EQ(out[0].q[3], 2);
   EXPECT_EQ(out[0].sum[0][0], 127);
   EXPECT_EQ(out[0].sum[0][1], 4);
-  EXPECT_EQ(out[0].scaled_total, 131.0f);
-  EXPECT_EQ(out[1].scale, 0.0f);
-  EXPECT_EQ(out[1].q[0], 0);
-  EXPECT_TRUE(std::isnan(out[2].scale));
+  EXPECT_EQ(out[0].minus_total, -130);
+  EXPECT_EQ(out[0].minus_halves, -131 * 65536 + 1);
+  for (const int block : {2, 3}) {
+    EXPECT_TRUE(std::isnan(out[block].scale));
+    EXPECT_TRUE(std::isnan(out[block].pair_unit));
+  }
   EXPECT_EQ(out[2].q[1], 0);
+  EXPECT_EQ(out[4].scale, 0.0f);
+  EXPECT_EQ(out[4].q[0], 0);
+}
+
+TEST(QuantizeRows, ScalesOfAPairDifferByAPowerOfTwo) {
+  std::vector<float> x(192, 0.0f);
+  x[0] = 127.0f;
+  x[32] = 31.75f;  // a quarter of the other's largest
+  x[33] = 0.125f;
+  x[64] = 31.8f;  // and a hair more
+  x[96] = 127.0f;
+  x[128] = 127.0f;
+  x[160] = 0.001f;  // as far as shifts go
+  const std::vector<QuantizedBlock> out = Quantized(x);
+  EXPECT_EQ(out[0].scale, 1.0f);
+  EXPECT_EQ(out[1].scale, 0.25f);
+  EXPECT_EQ(out[1].q[0], 127);
+  EXPECT_EQ(out[1].q[1], 0);
+  EXPECT_EQ(out[0].shifts[1], 9);  // of the first block: 2^-9 units
+  EXPECT_EQ(out[0].shifts[0], 7);
+  EXPECT_EQ(out[0].pair_unit, 0x1p-9f);
+  EXPECT_EQ(out[1].pair_unit, 0x1p-9f);
+  EXPECT_EQ(Bf16ToF32(out[1].totals[0]), 127.0f);
+  EXPECT_EQ(Bf16ToF32(out[1].totals[1]), 31.75f);
+  EXPECT_EQ(out[2].scale, 0.5f);
+  EXPECT_EQ(out[3].scale, 1.0f);
+  EXPECT_EQ(out[5].scale, 0x1p-9f);
+  EXPECT_EQ(out[5].q[0], 1);
+}
+
+TEST(QuantizeRows, FlatBlocksStayWithinTheirSum) {
+  Prng rng(TestSeed());
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> x = rng.Floats(64);
+    const float least = static_cast<float>(round % 10) * 0.1f + 0.1f;  // 1: all alike
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (i < 32 || round % 2 == 0) x[i] = std::copysign(std::max(std::fabs(x[i]), least * 2), x[i]);
+    }
+    const std::vector<QuantizedBlock> out = Quantized(x);
+    for (size_t i = 0; i < x.size(); ++i) {
+      const QuantizedBlock& block = out[i / 32];
+      ASSERT_NEAR(block.scale * block.q[i % 32], x[i], block.scale * 0.5001f);
+    }
+    for (const QuantizedBlock& block : out) {
+      for (int half = 0; half < 2; ++half) {
+        int32_t sum = 0;
+        for (int i = 0; i < 16; ++i) sum += std::abs(block.q[16 * half + i]);
+        ASSERT_LE(sum, kHalfSumMax);
+      }
+    }
+  }
 }
 
 /// sum |parts of w| |x| of one output, the measure that rounding errors are relative to.
@@ -97,6 +158,24 @@ double Magnitude(const Matrix& m, uint32_t output, const std::vector<double>& x)
   return sum;
 }
 
+/// What rounding to bf16 may do to an output's mins, where they are: of each product, both numbers.
+double MinsError(const Matrix& m, uint32_t output, const test::Rows& x, uint32_t row) {
+  const PackedFormat f = MakePackedFormat(m.type);
+  if (ProductsOf(f) != Products::kByPair) return 0;
+  const std::byte* tile = m.packed.data() + output / 16 * PackedTileBytes(m.type, m.inputs);
+  const auto* blocks = reinterpret_cast<const QuantizedBlock*>(x.quantized.data()) + size_t{row} * m.inputs / 32;
+  const uint32_t o = output % 16;
+  TileBlock block;
+  double sum = 0;
+  for (uint32_t k = 0; k < m.inputs / 32; ++k) {
+    ReadTileBlock(m.type, tile, k, block);
+    const double middle = static_cast<double>(F16ToF32(block.d[o])) * block.sub[0][o] * CodeCentre(f) -
+                          static_cast<double>(F16ToF32(block.m[o])) * block.min[0][o];
+    sum += std::fabs(middle * blocks[k].minus_total) * static_cast<double>(blocks[k].scale);
+  }
+  return sum * 0x1.02p-8;
+}
+
 TEST(MatmulScalar, MeetsDoublePrecision) {
   Prng rng(TestSeed());
   for (const WeightType type : test::AllTypes()) {
@@ -115,7 +194,7 @@ TEST(MatmulScalar, MeetsDoublePrecision) {
         // A chain of n fmas errs by n half-ulps of sum |terms|; a step's scale product, the reference's own w, and
         // the second-order rest by one each.
         const double steps = NeedsQuantizedInput(type) ? 2.0 * inputs / 32 : inputs;
-        const double tolerance = (steps + 3) * 0x1p-24 * Magnitude(m, o, xs);
+        const double tolerance = (steps + 3) * 0x1p-24 * Magnitude(m, o, xs) + MinsError(m, o, x, r);
         ASSERT_NEAR(got[r * outputs + o], want, tolerance) << InfoOf(type).name << " inputs " << inputs;
       }
     }
@@ -219,6 +298,9 @@ TEST(QuantizeRows, EveryIsaEqualsScalarByteForByte) {
     std::vector<float> x =
         rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1e-30f, 1e-38f, 1e38f, 0.0f}));
     if (round % 5 == 0) x[static_cast<size_t>(rng.Range(0, 31))] = rng.Pick({INFINITY, -INFINITY, NAN, -0.0f, 1e-45f});
+    if (round % 4 == 1) {  // flat
+      for (float& v : x) v = std::copysign(v, 1.0f) + std::fabs(x[0]) * 2.0f;
+    }
     if (round % 3 == 0) {  // ties
       for (float& v : x) v = static_cast<float>(rng.Range(-254, 254)) * 0.5f;
       x[0] = 127.0f;
@@ -233,7 +315,7 @@ TEST(QuantizeRows, EveryIsaEqualsScalarByteForByte) {
     for (const test::NamedKernels& kernels : all) {
       test::Guarded got(want.size());
       const auto row = static_cast<uint32_t>(rng.Range(0, rows)),
-                 block = static_cast<uint32_t>(rng.Range(0, inputs / 32));
+                 block = 2 * static_cast<uint32_t>(rng.Range(0, inputs / 64));  // pairs stay whole
       const auto part = [&](uint32_t row_begin, uint32_t row_end, uint32_t begin, uint32_t end) {
         std::byte* const out = got.data() + QuantizedBytes(row_begin, inputs) + QuantizedBytes(1, begin);
         kernels.table->quantize_rows(apart.data() + size_t{row_begin} * stride + begin, stride, row_end - row_begin,

@@ -11,13 +11,14 @@
 ///     8 lines * 2 * 16 * 127 = 32,512 (5 bits), 4 lines * 2 * 32 * 127 = 32,512 (6 bits) fit; on the way there 16-bit
 ///     sums may wrap, which modular addition undoes. One vpmaddubsw is at most 2 * 63 * 127 = 16,002 and does not
 ///     saturate.
-/// With VNNI they are summed in 32 bits, and a block's one sub-scale multiplies d, once for all rows: exact, see
-/// matmul_scalar.cc. What a block then costs each row of a tile, one conversion and three or four float operations,
-/// caps it at about 70 % of the dot products' peak.
+/// With VNNI they are summed in 32 bits. What a block then costs each row of a tile, one conversion and three or four
+/// float operations, caps it at about 70 % of the dot products' peak, since those take the same two ports. So where
+/// sub-scales are integers, two sums share a lane, 16 bits each, and one multiply-add meets both of their sub-scales
+/// (Products in packed_format.h): the upper one is summed first and shifted up, the lower one on top of it.
 ///
 /// Few rows (groups of up to M::kFewRows): codes are unpacked in registers, again for each group. Many rows (M::kRows):
 /// the first row group of two tiles leaves its bytes in scratch, 64 a line (K * 32 bytes: L2), and the others read them
-/// there. Scales are always read from the packed tile.
+/// there, as they do what two blocks' scales become. Other scales are read from the packed tile.
 
 #include "kernels/inline.h"
 #include "kernels/matmul.h"
@@ -38,24 +39,24 @@ BP_INLINE void PinAll(typename M::Ints (&sum)[kTiles][kRows]) {
   }
 }
 
-/// Sums in 16 bits (see the top). dot[tile][row] = float(exact integer with offsets and sub-scales in) * d[tile].
+/// Sums in 16 bits (see the top), widened: exact integers with offsets and sub-scales in. factor: what sub-scales are
+/// multiplied by, of each row.
 template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
-BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const typename M::Floats* d,
-                       typename M::Floats (&dot)[kTiles][kRows]) {
+BP_INLINE void SumIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x, const int16_t* factor,
+                       typename M::Ints (&total)[kTiles][kRows]) {
   using Ints = typename M::Ints;
   constexpr PackedFormat f = kFormat<kType>;
-  constexpr bool kOneSum = f.sub != SubScales::kPer16 && (!f.has_bits || f.code_offset != 0);
+  constexpr bool kOneSum = f.sub != SubScales::kPer16 && (!f.has_bits || kCentre<kType> != 0);
   constexpr int kLines = kOneSum ? 8 : 4;
-  Ints total[kTiles][kRows];
   Unrolled<0, 8 / kLines>(BP_EACH {
     constexpr int kGroup = decltype(index)::value;
     Ints sum[kTiles][kRows];
     for (int r = 0; r < kRows; ++r) {
       Ints start = M::Zero();
-      if constexpr (f.code_offset != 0) {
+      if constexpr (kCentre<kType> != 0) {
         start = M::Broadcast4(x[r]->sum[kGroup]);
         if constexpr (kOneSum) start = M::Add16(start, M::Broadcast4(x[r]->sum[1]));
-        start = M::Times16(start, static_cast<int16_t>(-f.code_offset));
+        start = M::Times16(start, static_cast<int16_t>(-kCentre<kType>));
       }
       for (int t = 0; t < kTiles; ++t) sum[t][r] = start;
     }
@@ -73,14 +74,13 @@ BP_INLINE void DotIn16(const TileCursor* tiles, uint32_t k, const QuantizedBlock
     for (int t = 0; t < kTiles; ++t) {
       const Ints sub = SubPairs<M, kType, kGroup>(tiles[t].header, k);
       for (int r = 0; r < kRows; ++r) {
-        const Ints wide = M::DotPairs16(sum[t][r], sub);
+        Ints by = sub;
+        if constexpr (kProducts<kType> == Products::kByPair) by = M::Times16(sub, factor[r]);
+        const Ints wide = M::DotPairs16(sum[t][r], by);
         total[t][r] = kGroup == 0 ? wide : M::Add32(total[t][r], wide);
       }
     }
   });
-  for (int t = 0; t < kTiles; ++t) {
-    for (int r = 0; r < kRows; ++r) dot[t][r] = M::Multiply(M::ToFloats(total[t][r]), d[t]);
-  }
 }
 
 /// Signed weights without VNNI: each line is widened on its own.
@@ -109,10 +109,18 @@ BP_INLINE void DotSigned(const TileCursor* tiles, uint32_t k, const QuantizedBlo
   }
 }
 
+// How far ahead of use one row's weights are asked for: at 10 bytes a cycle, 4 KiB are 400 cycles, about DRAM's
+// latency.
+constexpr size_t kPrefetchAhead = 4096;
+
+BP_INLINE void PrefetchBlocks(const std::byte* from, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + kPrefetchAhead + at);
+}
+
 // ---- The chains
 // ------------------------------------------------------------------------------------------------------
 
-/// What a block's min needs of a tile: its multiplier or, of two sub-blocks, the codes of both.
+/// What a block's min needs of a tile: its multiplier and, of two sub-blocks, the codes of both.
 template <class M>
 struct BlockMin {
   typename M::Floats scaled;
@@ -120,32 +128,26 @@ struct BlockMin {
 };
 template <class M, WeightType kType>
 BP_INLINE BlockMin<M> MinOf(const TileCursor& tile, uint32_t k, typename M::Floats m) {
-  constexpr PackedFormat f = kFormat<kType>;
   BlockMin<M> min{};
-  if constexpr (f.sub == SubScales::kPer32) {
-    min.scaled = M::Multiply(M::FloatsOfUnsigned(MinBytes<kType, 0>(tile.header, k)), m);
-  } else {
-    min.scaled = m;
-  }
-  if constexpr (f.sub == SubScales::kPer16) {
+  min.scaled = m;
+  if constexpr (kFormat<kType>.sub == SubScales::kPer16) {
     min.first = M::PairsOfUnsigned(MinBytes<kType, 0>(tile.header, k));
     min.second = M::PairsOfUnsigned(MinBytes<kType, 1>(tile.header, k));
   }
   return min;
 }
 
-/// The min's step of a block: acc - m * min * (sum of x), or + for Q4_1 and Q5_1.
+/// The min's step of a block of Q4_1, Q5_1 or Q2_K.
 template <class M, WeightType kType>
 BP_INLINE typename M::Floats AddMin(const BlockMin<M>& min, const QuantizedBlock& x, typename M::Floats acc) {
-  constexpr PackedFormat f = kFormat<kType>;
-  if constexpr (f.sub == SubScales::kNone) {
-    return M::MultiplyAdd(min.scaled, M::BroadcastFloat(&x.scaled_total), acc);
-  } else if constexpr (f.sub == SubScales::kPer32) {
-    return M::NegMultiplyAdd(min.scaled, M::BroadcastFloat(&x.scaled_total), acc);
+  const typename M::Floats scale = M::BroadcastFloat(&x.scale);
+  if constexpr (kFormat<kType>.sub == SubScales::kNone) {
+    const typename M::Floats minus_total = M::Multiply(M::ToFloats(M::Broadcast4(&x.minus_total)), scale);
+    return M::NegMultiplyAdd(min.scaled, minus_total, acc);
   } else {
     const typename M::Ints min_sum =
         M::Add32(M::DotPairs16(min.first, M::Broadcast4(x.sum[0])), M::DotPairs16(min.second, M::Broadcast4(x.sum[1])));
-    return M::NegMultiplyAdd(M::Multiply(M::ToFloats(min_sum), min.scaled), M::BroadcastFloat(&x.scale), acc);
+    return M::NegMultiplyAdd(M::Multiply(M::ToFloats(min_sum), min.scaled), scale, acc);
   }
 }
 
@@ -180,9 +182,8 @@ BP_INLINE void BlockStepsIn32(const TileCursor* tiles, uint32_t k, const Quantiz
       Ints start = M::Zero();
       if constexpr (kOffset != 0) {
         // Nothing here multiplies: that would take turns with the dot products.
-        Ints minus_total = M::Broadcast4(&x[r]->minus_total[kGroup]);
-        if constexpr (!kPer16) minus_total = M::Add32(minus_total, M::Broadcast4(&x[r]->minus_total[1]));
-        start = M::template TimesPowerOfTwo<kOffset>(minus_total);
+        static_assert(!kPer16);
+        start = M::template TimesPowerOfTwo<kOffset>(M::Broadcast4(&x[r]->minus_total));
       }
       for (int t = 0; t < kTiles; ++t) sum[t][r] = start;
     }
@@ -235,7 +236,7 @@ BP_INLINE void BlockStepsIn32(const TileCursor* tiles, uint32_t k, const Quantiz
   });
 }
 
-/// A block's steps of all chains of the group.
+/// A block's steps of all chains of the group, where it goes by itself.
 template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
 BP_INLINE void BlockSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
                           const typename M::Floats* d, const typename M::Floats* m,
@@ -247,7 +248,11 @@ BP_INLINE void BlockSteps(const TileCursor* tiles, uint32_t k, const QuantizedBl
     if constexpr (kIsSigned<kType>) {
       DotSigned<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, dot);
     } else {
-      DotIn16<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, dot);
+      typename M::Ints total[kTiles][kRows];
+      SumIn16<M, kType, kSource, kTiles, kRows>(tiles, k, x, nullptr, total);
+      for (int t = 0; t < kTiles; ++t) {
+        for (int r = 0; r < kRows; ++r) dot[t][r] = M::Multiply(M::ToFloats(total[t][r]), d[t]);
+      }
     }
     for (int t = 0; t < kTiles; ++t) {
       for (int r = 0; r < kRows; ++r) {
@@ -259,6 +264,216 @@ BP_INLINE void BlockSteps(const TileCursor* tiles, uint32_t k, const QuantizedBl
       }
     }
   }
+}
+
+// ---- Chunks: integers of several sub-scales, and d at the end
+// ------------------------------------------------------------------------------------------------------
+
+/// f(tile, row) of each chain.
+template <int kTiles, int kRows, class F>
+BP_INLINE void EachChain(const F& f) {
+  Unrolled<0, kRows>([&](auto row) __attribute__((always_inline)) {
+    Unrolled<0, kTiles>([&](auto tile) __attribute__((always_inline)) { f(tile.value, row.value); });
+  });
+}
+
+/// Chains that would fill the registers lie in memory while others run.
+template <class M, int kTiles, int kRows>
+BP_INLINE void KeepInMemory([[maybe_unused]] typename M::Floats (&chains)[kTiles][kRows]) {
+#if !defined(BEDPLATE_EMULATED_ISA)
+  if constexpr (kTiles * kRows > M::kFewChains) asm volatile("" : "+m"(chains));
+#endif
+}
+
+/// Loaded once: left alone, the compiler works on the one number, in more instructions, or loads it for each tile.
+template <class M>
+BP_INLINE typename M::Ints Broadcast4Here(const void* p) {
+  typename M::Ints v = M::Broadcast4(p);
+  M::Pin(v);
+  return v;
+}
+
+/// VNNI: adds kCount lines of a block, from kFirst on. meanwhile(Const<n>): called after the nth.
+template <class M, WeightType kType, Source kSource, int kFirst, int kCount, int kTiles, int kRows, class Meanwhile>
+BP_INLINE void AddLines(const TileCursor* tiles, const QuantizedBlock* const* x, uint32_t block,
+                        typename M::Ints (&sum)[kTiles][kRows], const Meanwhile& meanwhile) {
+  constexpr bool kInterleaved = kCount == 8 && kFormat<kType>.has_nibbles;
+  Unrolled<0, kCount>(BP_EACH {
+    constexpr int kLine = kInterleaved ? NibbleOrder(decltype(index)::value) : kFirst + decltype(index)::value;
+    typename M::Bytes w[kTiles];
+    Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
+      w[t.value] = Line<M, kType, kSource, kLine>(tiles[t.value]);
+    });
+    Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
+      const typename M::Ints four = M::Broadcast4(x[r.value][block].q + 4 * kLine);
+      Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
+        sum[t.value][r.value] = M::DotFours(sum[t.value][r.value], w[t.value], four);
+      });
+    });
+    EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) { M::Pin(sum[t][r]); });
+    meanwhile(index);
+  });
+}
+
+/// One block of Products::kByHalves: sum += integers * the block's scale.
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
+BP_INLINE void HalvesSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+                           typename M::Floats (&sum)[kTiles][kRows]) {
+  using Ints = typename M::Ints;
+  Ints total[kTiles][kRows];
+  if constexpr (M::kDotsInInt32) {
+    constexpr auto kNothing = [](auto) {};
+    EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) { total[t][r] = M::Zero(); });
+    AddLines<M, kType, kSource, 0, 4>(tiles, x, 0, total, kNothing);
+    Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
+      const Ints start =
+          M::LowerStart(M::template TimesPowerOfTwo<kCentre<kType>>(Broadcast4Here<M>(&x[r.value]->minus_halves)));
+      Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
+        total[t.value][r.value] = M::BeginLower(total[t.value][r.value], start);
+      });
+    });
+    AddLines<M, kType, kSource, 4, 4>(tiles, x, 0, total, kNothing);
+    Ints sub[kTiles];
+    for (int t = 0; t < kTiles; ++t) {
+      sub[t] = M::PairsOfSigned(SubBytes<kType, 1>(tiles[t].header, k), SubBytes<kType, 0>(tiles[t].header, k));
+    }
+    Unrolled<0, kRows>([&](auto row) __attribute__((always_inline)) {
+      constexpr int r = decltype(row)::value;
+      typename M::Floats scale = M::BroadcastFloat(&x[r]->scale);
+      M::Pin(scale);
+      Unrolled<0, kTiles>([&](auto tile) __attribute__((always_inline)) {
+        constexpr int t = decltype(tile)::value;
+        const Ints halves = M::DotPairs16(M::LowerEnd(total[t][r]), sub[t]);
+        sum[t][r] = M::MultiplyAdd(M::ToFloats(halves), scale, sum[t][r]);
+        M::Pin(sum[t][r]);
+      });
+    });
+  } else {
+    SumIn16<M, kType, kSource, kTiles, kRows>(tiles, k, x, nullptr, total);
+    for (int t = 0; t < kTiles; ++t) {
+      for (int r = 0; r < kRows; ++r) {
+        sum[t][r] = M::MultiplyAdd(M::ToFloats(total[t][r]), M::BroadcastFloat(&x[r]->scale), sum[t][r]);
+      }
+    }
+  }
+}
+
+/// Two blocks of Products::kByPair: sum += integers * the pair's unit, and the mins' step. centred: centre * d.
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
+BP_INLINE void PairSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlock* const* x,
+                         const typename M::Floats* centred, const typename M::Floats* m,
+                         typename M::Floats (&sum)[kTiles][kRows], typename M::Floats (&mins)[kTiles][kRows]) {
+  using Ints = typename M::Ints;
+  TileCursor second[kTiles];
+  Ints middles[kTiles];
+  for (int t = 0; t < kTiles; ++t) {
+    second[t] = tiles[t];
+    if constexpr (kSource != Source::kUnpacked) second[t].codes += kFormat<kType>.block_bytes;
+    if constexpr (kSource != Source::kPacked) second[t].lines += kInputBlock * kTileOutputs;
+  }
+  const auto min_step = [&](int t, int r) __attribute__((always_inline)) {
+    typename M::Floats next = M::DotBf16(mins[t][r], middles[t], M::Broadcast4(x[r][1].totals));
+    M::Pin(next);
+    mins[t][r] = next;
+  };
+  Ints total[kTiles][kRows];
+  if constexpr (M::kDotsInInt32) {
+    constexpr int kFactor = kCentre<kType>;
+    const auto start_of = [&](int r, int block) __attribute__((always_inline)) {
+      return M::template TimesPowerOfTwo<kFactor>(Broadcast4Here<M>(&x[r][block].minus_total));
+    };
+    Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
+      const Ints start = start_of(r.value, 0);
+      Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) { total[t.value][r.value] = start; });
+    });
+    AddLines<M, kType, kSource, 0, 8>(tiles, x, 0, total, [](auto) {});
+    Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
+      const Ints start = M::LowerStart(start_of(r.value, 1));
+      Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
+        total[t.value][r.value] = M::BeginLower(total[t.value][r.value], start);
+        M::Pin(total[t.value][r.value]);
+      });
+    });
+    // The mins' steps come among the dot products, a row's after each line: at the end they would wait for each other.
+    static_assert(kRows <= 8);
+    for (int t = 0; t < kTiles; ++t) middles[t] = PairMiddles<M, kType, kSource>(tiles[t], k, centred[t], m[t]);
+    KeepInMemory<M>(mins);
+    AddLines<M, kType, kSource, 0, 8>(second, x, 1, total, [&](auto line) __attribute__((always_inline)) {
+      constexpr int kRow = decltype(line)::value;
+      if constexpr (kRow < kRows) {
+        Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) { min_step(t.value, kRow); });
+      }
+    });
+    KeepInMemory<M>(mins);
+    Ints sub[kTiles];
+    for (int t = 0; t < kTiles; ++t) sub[t] = PairSubs<M, kType, kSource>(tiles[t], k);
+    Unrolled<0, kRows>([&](auto row) __attribute__((always_inline)) {
+      constexpr int r = decltype(row)::value;
+      const Ints shifts = Broadcast4Here<M>(x[r]->shifts);
+      typename M::Floats unit = M::BroadcastFloat(&x[r]->pair_unit);
+      M::Pin(unit);
+      Unrolled<0, kTiles>([&](auto tile) __attribute__((always_inline)) {
+        constexpr int t = decltype(tile)::value;
+        const Ints pair = M::DotPairs16(M::LowerEnd(total[t][r]), M::ShiftLeftBy(sub[t], shifts));
+        sum[t][r] = M::MultiplyAdd(M::ToFloats(pair), unit, sum[t][r]);
+        M::Pin(sum[t][r]);
+      });
+    });
+  } else {
+    Ints other[kTiles][kRows];
+    int16_t factor[2][kRows];
+    const QuantizedBlock* next[kRows];
+    for (int r = 0; r < kRows; ++r) {
+      next[r] = x[r] + 1;
+      for (int i = 0; i < 2; ++i) factor[i][r] = static_cast<int16_t>(1 << x[r]->shifts[1 - i]);
+    }
+    SumIn16<M, kType, kSource, kTiles, kRows>(tiles, k, x, factor[0], total);
+    SumIn16<M, kType, kSource, kTiles, kRows>(second, k + 1, next, factor[1], other);
+    for (int t = 0; t < kTiles; ++t) {
+      middles[t] = PairMiddles<M, kType, kSource>(tiles[t], k, centred[t], m[t]);
+      for (int r = 0; r < kRows; ++r) {
+        const typename M::Floats pair = M::ToFloats(M::Add32(total[t][r], other[t][r]));
+        sum[t][r] = M::MultiplyAdd(pair, M::BroadcastFloat(&x[r]->pair_unit), sum[t][r]);
+        min_step(t, r);
+      }
+    }
+  }
+}
+
+/// The chunk that tiles and x stand at the beginning of: all of its steps, and both behind it then. mins: another chain,
+/// of Products::kByPair.
+template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
+BP_INLINE void ChunkSteps(TileCursor* tiles, const QuantizedBlock** x, const typename M::Floats* d,
+                          [[maybe_unused]] const typename M::Floats* m, typename M::Floats (&acc)[kTiles][kRows],
+                          [[maybe_unused]] typename M::Floats (&mins)[kTiles][kRows]) {
+  constexpr PackedFormat f = kFormat<kType>;
+  constexpr bool kByPair = kProducts<kType> == Products::kByPair;
+  constexpr uint32_t kStep = kByPair ? 2 : 1;
+  typename M::Floats sum[kTiles][kRows], centred[kTiles];
+  EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) { sum[t][r] = M::ZeroFloats(); });
+  if constexpr (kByPair && kSource != Source::kUnpacked) {
+    static constexpr float kFactor = kCentre<kType>;
+    for (int t = 0; t < kTiles; ++t) centred[t] = M::Multiply(d[t], M::BroadcastFloat(&kFactor));
+  }
+  KeepInMemory<M>(acc);
+  for (uint32_t k = 0; k < f.chunk_inputs / kInputBlock; k += kStep) {
+    if constexpr (kSource == Source::kPacked && kTiles == 1) PrefetchBlocks(tiles[0].codes, kStep * f.block_bytes);
+    if constexpr (kByPair) {
+      PairSteps<M, kType, kSource>(tiles, k, x, centred, m, sum, mins);
+    } else {
+      HalvesSteps<M, kType, kSource>(tiles, k, x, sum);
+    }
+    for (int t = 0; t < kTiles; ++t) {
+      if constexpr (kSource != Source::kUnpacked) tiles[t].codes += kStep * f.block_bytes;
+      if constexpr (kSource != Source::kPacked) tiles[t].lines += kStep * kInputBlock * kTileOutputs;
+      if constexpr (kSource != Source::kPacked && kByPair) tiles[t].scales += kPairScaleBytes;
+    }
+    for (int r = 0; r < kRows; ++r) x[r] += kStep;
+  }
+  EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) {
+    acc[t][r] = M::MultiplyAdd(sum[t][r], d[t], acc[t][r]);
+  });
+  KeepInMemory<M>(acc);
 }
 
 /// Where results go: full tiles are stored whole, a matrix's last one only as far as it has outputs.
@@ -285,10 +500,6 @@ struct Job {
     return out + row * out_stride + (output - first_output);
   }
 };
-
-// How far ahead of use one row's weights are asked for: at 10 bytes a cycle, 4 KiB are 400 cycles, about DRAM's
-// latency.
-constexpr size_t kPrefetchAhead = 4096;
 
 /// The packed tiles that come next, of which each row group of the present ones asks for its part: the group that
 /// unpacks them would else wait for memory. (32 rows of a 1.5B model: 100 ms of arithmetic on two cores, 25 ms of
@@ -334,12 +545,17 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   const std::byte* header[kTiles];
   for (int t = 0; t < kTiles; ++t) {
     header[t] = job.packed + (tile + static_cast<size_t>(t)) * job.tile_bytes;
-    if constexpr (!kPacked) tiles[t].lines = lines + static_cast<size_t>(t) * job.inputs * kTileOutputs;
+    if constexpr (!kPacked) {
+      tiles[t].lines = lines + static_cast<size_t>(t) * TileScratchBytes(job.inputs);
+      tiles[t].scales = tiles[t].lines + static_cast<size_t>(job.inputs) * kTileOutputs;
+    }
   }
-  Floats acc[kTiles][kRows], d[kTiles], m[kTiles];
-  for (int t = 0; t < kTiles; ++t) {
-    for (int r = 0; r < kRows; ++r) acc[t][r] = M::ZeroFloats();
-  }
+  constexpr bool kHasMins = kProducts<kType> == Products::kByPair;
+  Floats acc[kTiles][kRows], mins[kTiles][kRows], d[kTiles], m[kTiles];
+  EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) {
+    acc[t][r] = M::ZeroFloats();
+    if constexpr (kHasMins) mins[t][r] = M::ZeroFloats();
+  });
   PartAhead part_ahead(ahead, part, (blocks + kChunkBlocks - 1) / kChunkBlocks);
   for (uint32_t begin = 0; begin < blocks; begin += kChunkBlocks) {
     const uint32_t count = blocks - begin < kChunkBlocks ? blocks - begin : kChunkBlocks;
@@ -350,25 +566,30 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
       header[t] += f.chunk_bytes;
       if constexpr (f.d_count == 1) d[t] = M::LoadF16(tiles[t].header);
       if constexpr (f.d_count == 1 && f.has_min) m[t] = M::LoadF16(tiles[t].header + f.m_at);
-      if constexpr (kStreams) {
-        for (uint32_t at = 0; at < f.header_bytes; at += 64) __builtin_prefetch(tiles[t].header + kPrefetchAhead + at);
-      }
+      if constexpr (kStreams) PrefetchBlocks(tiles[t].header, f.header_bytes);
     }
-    for (uint32_t k = 0; k < count; ++k) {
-      for (int t = 0; t < kTiles; ++t) {
-        if constexpr (f.d_count != 1) d[t] = M::LoadF16(tiles[t].header + 32 * k);
-        if constexpr (f.d_count != 1 && f.has_min) m[t] = M::LoadF16(tiles[t].header + f.m_at + 32 * k);
-        if constexpr (kStreams) {
-          for (uint32_t at = 0; at < f.block_bytes; at += 64) __builtin_prefetch(tiles[t].codes + kPrefetchAhead + at);
+    if constexpr (kProducts<kType> != Products::kByBlock) {
+      ChunkSteps<M, kType, kSource>(tiles, x, d, m, acc, mins);
+    } else {
+      for (uint32_t k = 0; k < count; ++k) {
+        for (int t = 0; t < kTiles; ++t) {
+          if constexpr (f.d_count != 1) d[t] = M::LoadF16(tiles[t].header + 32 * k);
+          if constexpr (f.d_count != 1 && f.has_min) m[t] = M::LoadF16(tiles[t].header + f.m_at + 32 * k);
+          if constexpr (kStreams) PrefetchBlocks(tiles[t].codes, f.block_bytes);
         }
+        BlockSteps<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, m, acc);
+        for (int t = 0; t < kTiles; ++t) {
+          if constexpr (kHasCodes) tiles[t].codes += f.block_bytes;
+          if constexpr (!kPacked) tiles[t].lines += kInputBlock * kTileOutputs;
+        }
+        for (int r = 0; r < kRows; ++r) ++x[r];
       }
-      BlockSteps<M, kType, kSource, kTiles, kRows>(tiles, k, x, d, m, acc);
-      for (int t = 0; t < kTiles; ++t) {
-        if constexpr (kHasCodes) tiles[t].codes += f.block_bytes;
-        if constexpr (!kPacked) tiles[t].lines += kInputBlock * kTileOutputs;
-      }
-      for (int r = 0; r < kRows; ++r) ++x[r];
     }
+  }
+  if constexpr (kHasMins) {
+    EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) {
+      acc[t][r] = M::Add(acc[t][r], mins[t][r]);
+    });
   }
   for (int t = 0; t < kTiles; ++t) {
     const uint32_t first = (tile + static_cast<uint32_t>(t)) * kTileOutputs;
@@ -418,7 +639,7 @@ void RowGroups(const Job& job, uint32_t tile, uint32_t tile_end, std::byte* line
         }
       });
       ++part;
-      if constexpr (kUnpack) at += static_cast<size_t>(kTiles) * job.inputs * kTileOutputs;
+      if constexpr (kUnpack) at += kTiles * TileScratchBytes(job.inputs);
     }
   }
 }
@@ -509,13 +730,18 @@ void FloatTiles(const Job& job, uint32_t tile, uint32_t tile_end) {
 // ---- The entry
 // -------------------------------------------------------------------------------------------------------
 
+inline Job JobOf(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, float* out,
+                 size_t out_stride, std::span<const std::byte> next) {
+  const std::byte* packed = w.data + expert * PackedBytes(w.type, w.outputs, w.inputs);
+  return {w.inputs,   w.outputs, PackedTileBytes(w.type, w.inputs), packed, x, out, tile_begin * kTileOutputs,
+          out_stride, next};
+}
+
 template <class M>
 void TiledMatmul(const PackedMatrix& w, uint32_t expert, const MatmulInput& x, uint32_t tile_begin, uint32_t tile_end,
                  float* out, size_t out_stride, std::byte* scratch, std::span<const std::byte> next) {
   using enum WeightType;
-  const std::byte* packed = w.data + expert * PackedBytes(w.type, w.outputs, w.inputs);
-  const Job job = {w.inputs,   w.outputs, PackedTileBytes(w.type, w.inputs), packed, x, out, tile_begin * kTileOutputs,
-                   out_stride, next};
+  const Job job = JobOf(w, expert, x, tile_begin, out, out_stride, next);
   switch (w.type) {
     case kF32:
       return FloatTiles<M, kF32>(job, tile_begin, tile_end);

@@ -95,6 +95,31 @@ constexpr PackedFormat MakePackedFormat(WeightType type) {
   return f;
 }
 
+/// How a block's products become floats (matmul.h).
+enum class Products : uint8_t {
+  kByBlock,   // each block by its own scales
+  kByHalves,  // those of a block's two sub-scales in integers; d meets a chunk's sum
+  kByPair,    // those of two blocks, whose sub-scales meet x's shifts, in integers; d meets a chunk's sum, mins are bf16
+};
+
+constexpr Products ProductsOf(const PackedFormat& f) {
+  if (f.sub == SubScales::kPer16 && !f.has_min) return Products::kByHalves;  // Q3_K, Q6_K
+  if (f.sub == SubScales::kPer32 && f.has_min) return Products::kByPair;     // Q4_K, Q5_K
+  return Products::kByBlock;
+}
+
+/// What codes are counted from: what a format takes off them or, where pairs of blocks are taken at once, half their
+/// range, so that a block's sum fits 16 bits. The mins make up for that.
+constexpr int32_t CodeCentre(const PackedFormat& f) {
+  return ProductsOf(f) != Products::kByPair ? f.code_offset : f.has_bits ? 16 : 8;
+}
+
+/// What row groups leave of a tile for each other (matmul_tiles.h): codes widened to bytes, and beside them what the
+/// scales of two blocks become, 128 bytes a pair. A multiple of 64 for whole blocks.
+constexpr size_t TileScratchBytes(uint32_t inputs) {
+  return static_cast<size_t>(inputs) * (kTileOutputs + 2);
+}
+
 /// 32 inputs of a tile in plain integers: the meeting point of packing, unpacking, the scalar twin and the tests.
 /// x[input][output] = d * sub * (code - offset) + or - min parts, as in dequantize.h; sub is 1 where the format has
 /// none.

@@ -23,6 +23,10 @@ BP_INLINE __m128i Load16(const void* p) {
 
 template <WeightType kType>
 constexpr PackedFormat kFormat = MakePackedFormat(kType);
+template <WeightType kType>
+constexpr Products kProducts = ProductsOf(kFormat<kType>);
+template <WeightType kType>
+constexpr int kCentre = CodeCentre(kFormat<kType>);
 
 /// Weights with a sign of their own (bytes and table values), rather than unsigned codes with an offset.
 template <WeightType kType>
@@ -78,7 +82,10 @@ struct TileCursor {
   const std::byte* header;  // of the chunk
   const std::byte* codes;   // of the packed block; not of kUnpacked
   std::byte* lines;         // of the unpacked block; not of kPacked
+  std::byte* scales;        // beside them, what PairOf... below make of two blocks' scales; not of kPacked
 };
+
+constexpr size_t kPairScaleBytes = 128;  // two registers' worth
 
 template <class M, WeightType kType, Source kSource, int kLine>
 BP_INLINE typename M::Bytes Line(const TileCursor& tile) {
@@ -149,6 +156,37 @@ BP_INLINE typename M::Floats SubFloats(const std::byte* header, uint32_t k) {
   } else {
     return M::FloatsOfUnsigned(SubBytes<kType, kSub>(header, k));
   }
+}
+
+/// What a pair of blocks' scales become, for a tile as kSource says: made, left for other row groups, or found.
+template <class M, Source kSource, int kAt, class Make>
+BP_INLINE typename M::Ints PairScale(const TileCursor& tile, const Make& make) {
+  if constexpr (kSource == Source::kUnpacked) return M::Load(tile.scales + kAt);
+  const typename M::Ints made = make();
+  if constexpr (kSource == Source::kUnpacking) M::Store(tile.scales + kAt, made);
+  return made;
+}
+
+/// 16-bit halves of each lane: the sub-scale of block k + 1, then (the upper) that of k.
+template <class M, WeightType kType, Source kSource>
+BP_INLINE typename M::Ints PairSubs(const TileCursor& tile, uint32_t k) {
+  return PairScale<M, kSource, 0>(tile, [&]() __attribute__((always_inline)) {
+    return M::PairsOf(SubBytes<kType, 0>(tile.header, k + 1), SubBytes<kType, 0>(tile.header, k));
+  });
+}
+
+/// What inputs times 1 meet, since codes count from their centre: centre * d * sub - m * min of blocks k and k + 1, as
+/// bf16. centred: centre * d.
+template <class M, WeightType kType, Source kSource>
+BP_INLINE typename M::Ints PairMiddles(const TileCursor& tile, uint32_t k, typename M::Floats centred,
+                                       typename M::Floats m) {
+  const auto middle = [&](uint32_t block) __attribute__((always_inline)) {
+    return M::NegMultiplyAdd(M::FloatsOfUnsigned(MinBytes<kType, 0>(tile.header, block)), m,
+                             M::Multiply(M::FloatsOfUnsigned(SubBytes<kType, 0>(tile.header, block)), centred));
+  };
+  return PairScale<M, kSource, 64>(tile, [&]() __attribute__((always_inline)) {
+    return M::PairsOfBf16(middle(k), middle(k + 1));
+  });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -70,38 +71,84 @@ BP_INLINE void StoreFirsts(void* out, __m256i v) {
                    _mm_unpacklo_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
 }
 
-BP_INLINE void QuantizeBlock(const float* x, QuantizedBlock& out) {
-  const BlockFloats block(x);
-  const uint32_t amax_bits = block.LargestBits();
-  if (amax_bits >= kInfinityBits || amax_bits < kQuantizeFloorBits) {
-    std::memset(&out, 0, sizeof(out));
-    const uint32_t scale_bits = amax_bits >= kInfinityBits ? 0x7FC00000u : 0u;
-    std::memcpy(&out.scale, &scale_bits, 4);
-    return;
-  }
-  float largest;
-  std::memcpy(&largest, &amax_bits, 4);
-  const __m256i q = block.Rounded(127.0f / largest);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q), q);
+/// The larger sum of |q| of the block's two halves.
+BP_INLINE int32_t LargerHalfSum(__m256i q) {
+  const __m256i sums = _mm256_sad_epu8(_mm256_abs_epi8(q), _mm256_setzero_si256());  // of 8 each
+  const __m256i halves = _mm256_add_epi64(sums, _mm256_shuffle_epi32(sums, 0x4E));
+  const int32_t first = _mm256_cvtsi256_si32(halves), second = _mm256_extract_epi32(halves, 4);
+  return first > second ? first : second;
+}
 
+/// All but what pairs share.
+BP_INLINE float StoreBlock(__m256i q, float scale, QuantizedBlock& out) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.q), q);
   // 16-bit lanes: inputs 0 + 1 and 2 + 3 of each four; then the four fours of each half.
   __m256i sums = _mm256_maddubs_epi16(_mm256_set1_epi8(1), q);
   sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0x4E));
   sums = _mm256_add_epi16(sums, _mm256_shuffle_epi32(sums, 0xB1));
   const __m256i minus = _mm256_madd_epi16(sums, _mm256_set1_epi16(-1));
   StoreFirsts(out.sum, sums);
-  StoreFirsts(out.minus_total, minus);
-  const int32_t total =
-      -_mm_cvtsi128_si32(_mm_add_epi32(_mm256_castsi256_si128(minus), _mm256_extracti128_si256(minus, 1)));
-  out.scale = largest / 127.0f;
-  out.scaled_total = static_cast<float>(total) * out.scale;
+  const int32_t first = _mm256_cvtsi256_si32(minus), second = _mm256_extract_epi32(minus, 4);
+  out.minus_total = first + second;
+  out.minus_halves = static_cast<int32_t>(static_cast<uint32_t>(first) << 16) + second;
+  out.scale = scale;
+  return static_cast<float>(-out.minus_total) * scale;
+}
+
+template <int kBlocks>
+BP_INLINE void QuantizePair(const float* x, QuantizedBlock* out) {
+  constexpr int kSecond = kBlocks - 1;
+  const BlockFloats blocks[2] = {BlockFloats(x), BlockFloats(x + kSecond * int{kInputBlock})};
+  const uint32_t amax_bits[2] = {blocks[0].LargestBits(), blocks[1].LargestBits()};
+  const uint32_t largest_bits = amax_bits[0] > amax_bits[1] ? amax_bits[0] : amax_bits[1];
+  const auto store_none = [&](uint32_t scale_bits) __attribute__((always_inline)) {
+    std::memset(out, 0, kBlocks * sizeof(*out));
+    for (int i = 0; i < kBlocks; ++i) out[i].scale = out[i].pair_unit = std::bit_cast<float>(scale_bits);
+  };
+  if (largest_bits >= kInfinityBits) return store_none(0x7FC00000u);
+  if (largest_bits < kQuantizeFloorBits) return store_none(0);
+  const uint32_t j[2] = {ScaleShift(amax_bits[0], largest_bits), ScaleShift(amax_bits[1], largest_bits)};
+  const auto times_two_to = [](uint32_t n) { return std::bit_cast<float>((127 + n) << 23); };
+  const auto over_two_to = [](uint32_t n) { return std::bit_cast<float>((127 - n) << 23); };
+  auto largest = std::bit_cast<float>(largest_bits);
+  __m256i q[2];
+  const auto round = [&]() __attribute__((always_inline)) {
+    const float to_int = 127.0f / largest;
+    for (int i = 0; i < kBlocks; ++i) q[i] = blocks[i].Rounded(to_int * times_two_to(j[i]));
+    int32_t sum = LargerHalfSum(q[0]);
+    if constexpr (kBlocks == 2) {
+      const int32_t second = LargerHalfSum(q[1]);
+      sum = second > sum ? second : sum;
+    }
+    return sum;
+  };
+  const int32_t sum = round();
+  if (sum > kHalfSumMax) [[unlikely]] {
+    largest = largest * (static_cast<float>(sum) / 1007.0f);
+    if (std::bit_cast<uint32_t>(largest) >= kInfinityBits) return store_none(0x7FC00000u);
+    round();
+  }
+  const float scale = largest / 127.0f;
+  float totals[2] = {};
+  for (int i = 0; i < kBlocks; ++i) {
+    totals[i] = StoreBlock(q[i], scale * over_two_to(j[i]), out[i]);
+    out[i].pair_unit = scale * over_two_to(kPairShifts);
+  }
+  out[0].shifts[0] = static_cast<uint16_t>(kPairShifts - j[kSecond]);
+  out[0].shifts[1] = static_cast<uint16_t>(kPairShifts - j[0]);
+  if constexpr (kBlocks == 2) {
+    for (int i = 0; i < 2; ++i) out[1].totals[i] = RoundTotal(totals[i]);
+  }
 }
 
 void QuantizeRowsVector(const float* values, size_t stride, uint32_t rows, uint32_t width, std::byte* out,
                         uint32_t out_width) {
   for (size_t r = 0; r < rows; ++r) {
     QuantizedBlock* const to = reinterpret_cast<QuantizedBlock*>(out) + r * (out_width / kInputBlock);
-    for (size_t i = 0; i < width; i += kInputBlock) QuantizeBlock(values + r * stride + i, to[i / kInputBlock]);
+    const float* const from = values + r * stride;
+    size_t i = 0;
+    for (; i + 2 * kInputBlock <= width; i += 2 * kInputBlock) QuantizePair<2>(from + i, to + i / kInputBlock);
+    if (i < width) QuantizePair<1>(from + i, to + i / kInputBlock);
   }
 }
 

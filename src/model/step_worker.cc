@@ -14,17 +14,20 @@ constexpr uint32_t kRowsToReadAhead = 9;
 
 // Tiles that a thread claims at once: small enough to balance, large enough that claiming costs nothing. An even
 // number, since tiles of many rows go in pairs. Who reads ahead holds two claims, so each is half as large.
-uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads, uint32_t rows) {
+uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads, uint32_t rows, uint32_t unit = 2) {
   const uint32_t claims = threads * (rows < kRowsToReadAhead ? 12 : 24);
-  return std::clamp((tiles / claims + 1) / 2 * 2, 2u, 32u);
+  return std::clamp((tiles / claims + unit / 2) / unit * unit, unit, 32u);
 }
 
 // Floats of outputs that are only passed on, a few tiles' of all rows: they stay in the second-level cache beside the
 // tiles. (Stored whole, the gated hidden of 512 rows of a 1.5B model are 18 MB, thrice written and read in each layer.)
 constexpr uint32_t kPassedOnFloats = 16384;
+// Those that are quantised begin and end with a pair of blocks.
+constexpr uint32_t kPairTiles = 2 * kInputBlock / kTileOutputs;
 
-uint32_t TilesPassedOn(uint32_t rows, uint32_t at_once) {
-  return std::clamp(kPassedOnFloats / (rows * kTileOutputs) / 2 * 2, 2u, at_once);
+/// unit: a number of tiles that at_once is a multiple of.
+uint32_t TilesPassedOn(uint32_t rows, uint32_t at_once, uint32_t unit) {
+  return std::clamp(kPassedOnFloats / (rows * kTileOutputs) / unit * unit, unit, at_once);
 }
 
 // The part of a matrix whose turn comes when that of its first tiles does.
@@ -107,7 +110,7 @@ size_t Carve(const ModelConfig& c, const StepLimits& limits, uint32_t inputs_max
     b.matmul_scratch[t] = carver.Take<std::byte>(MatmulScratchBytes(inputs_max));
     b.attention_scratch[t] = carver.Take<float>(AttentionScratchFloats(c.head_dim, c.heads / c.kv_heads));
     for (std::vector<float*>& each : b.passed_on) {
-      each[t] = carver.Take<float>(std::max<size_t>(kPassedOnFloats, rows * 2 * kTileOutputs));
+      each[t] = carver.Take<float>(std::max<size_t>(kPassedOnFloats, rows * kPairTiles * kTileOutputs));
     }
   }
   b.attention_states = carver.Take<float>(StepBuffers::PlanLimits(c, threads).states_floats);
@@ -220,7 +223,7 @@ void StepWorker::Project(std::span<const Linear* const> linears, std::span<float
       after = FirstOf(linears[then.linear]->matrix, then.begin, then.end);
     }
     const bool kept = outs[chunk.linear] != nullptr;
-    const uint32_t step = kept ? at_once : TilesPassedOn(input.rows, at_once);
+    const uint32_t step = kept ? at_once : TilesPassedOn(input.rows, at_once, 2);
     for (uint32_t begin = chunk.begin, end; begin < chunk.end; begin = end) {
       end = std::min(begin + step, chunk.end);
       const uint32_t first = begin * kTileOutputs, count = std::min(end * kTileOutputs, m.outputs) - first;
@@ -400,9 +403,9 @@ void StepWorker::GatedHidden(const LayerWeights& layer) {
   const PackedMatrix& up = layer.up.matrix;
   const bool quantizes = NeedsQuantizedInput(layer.down.matrix.type);
   const auto activate = c_.config.activation == Activation::kSilu ? c_.vector.silu_multiply : c_.vector.gelu_multiply;
-  const uint32_t at_once = TilesAtOnce(gate.tiles(), member_.count(), input.rows);
+  const uint32_t at_once = TilesAtOnce(gate.tiles(), member_.count(), input.rows, kPairTiles);
   const uint32_t chunks = (gate.tiles() + at_once - 1) / at_once;
-  const uint32_t step = TilesPassedOn(input.rows, at_once);
+  const uint32_t step = TilesPassedOn(input.rows, at_once, kPairTiles);
   const size_t stride = size_t{step} * kTileOutputs;
   std::byte* scratch = b.matmul_scratch[member_.index()];
   float* const gates = b.passed_on[0][member_.index()];

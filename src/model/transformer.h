@@ -17,7 +17,7 @@ namespace bedplate {
 
 /// Changes whenever the same inputs may give other bits. Sent with packed files and between nodes; results are only
 /// exchanged between equal versions, and between equal types of keys and values (KvType).
-inline constexpr uint32_t kNumericsVersion = 2;
+inline constexpr uint32_t kNumericsVersion = 3;
 
 struct TransformerOptions {
   uint32_t threads = 1;
