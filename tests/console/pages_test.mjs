@@ -251,6 +251,7 @@ test("a key: made, shown once, used, changed, rotated and revoked", { ...kStandI
   await signIn(page, server, "acme-owner");
   await openPage(page, server, "keys");
   await page.getByRole("button", { name: "New key" }).click();
+  await page.getByRole("dialog").waitFor();
   await accessible(page, "new key");
   await page.getByRole("textbox", { name: "Name" }).fill("made-here");
   await page.getByLabel("Project").selectOption("support-chat");
@@ -291,6 +292,7 @@ test("a key: made, shown once, used, changed, rotated and revoked", { ...kStandI
 
   await row.getByRole("button", { name: "Actions for made-here" }).click();
   await page.getByRole("menuitem", { name: "Revoke" }).click();
+  await page.getByRole("dialog").waitFor();
   await accessible(page, "revoke");
   await page.getByRole("button", { name: "Cancel" }).click();
   equal(await use(other), 200, "cancelled");
@@ -361,6 +363,7 @@ test("tenants and projects: made, disabled and enabled", kStandIn, async ({ page
   await card.getByText("tps-reports").waitFor();
   await card.getByRole("button", { name: "Actions for initech" }).click();
   await page.getByRole("menuitem", { name: "Disable" }).click();
+  await page.getByRole("dialog").waitFor();
   await accessible(page, "disable");
   await page.getByRole("button", { name: "Disable", exact: true }).click();
   await card.getByText(/^Disabled/).waitFor();

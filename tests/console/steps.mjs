@@ -38,6 +38,22 @@ export async function limitAnswer(page, tokens) {
   await page.getByRole("button", { name: "Close parameters" }).click();
 }
 
+/// Waits until what the page has begun to write to its storage is there: a later reading waits for earlier writing.
+export function stored(page) {
+  return page.evaluate(() => new Promise((done, fail) => {
+    const request = indexedDB.open("bedplate");
+    request.onerror = () => fail(request.error);
+    request.onsuccess = () => {
+      const reading = request.result.transaction("conversations");
+      reading.objectStore("conversations").count();
+      reading.oncomplete = () => { request.result.close(); done(); };
+    };
+  }));
+}
+
+/// The next frame: what the page has put off until then is done.
+export const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(done)));
+
 /// True when nothing is wider than the window.
 export function fitsWidth(page) {
   return page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.body.scrollWidth <= innerWidth

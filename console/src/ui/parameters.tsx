@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { Parameters as Values } from "../api/client.ts";
 import { change, current, model_in_use, setParameter } from "../state/chat.ts";
 import { models } from "../state/server.ts";
@@ -46,7 +46,8 @@ function NumberKnob({ knob, note = "" }: { knob: Knob; note?: string }) {
   const parsed = parseKnob(text, knob);
   const wrong = typeof parsed === "string" ? parsed : null;
   const chat = current.value.id;
-  useEffect(() => { setText(value === undefined ? "" : String(value)); }, [chat]);
+  // Before the next key can arrive: later it would wipe what was typed meanwhile.
+  useLayoutEffect(() => { setText(value === undefined ? "" : String(value)); }, [chat]);
   const take = (next: string) => {
     setText(next);
     const number = parseKnob(next, knob);
