@@ -262,7 +262,7 @@ test("a key: made, shown once, used, changed, rotated and revoked", { ...kStandI
   await accessible(page, "the secret");
   const secret = await dialog.locator(".secret code").textContent();
   await dialog.getByRole("button", { name: "Copy key" }).click();
-  equal(await until(() => page.evaluate(() => navigator.clipboard.readText()), "the clipboard"), secret, "copied");
+  await until(async () => (await page.evaluate(() => navigator.clipboard.readText())) === secret, "the clipboard");
   await dialog.getByRole("button", { name: "I have copied it" }).click();
   check(!(await page.content()).includes(secret), "it is shown no more");
   const row = page.locator("tbody tr", { hasText: "made-here" });

@@ -35,6 +35,7 @@ export function watchAnswers(): void {
         announce("Answering");
       }
       const end = sentenceEnd(last.content, said);
+      if (last.finish) return;  // it is about to leave `running`: what is left is told with how it ended, and not before
       if (end === said || performance.now() - last_ms < kPauseMs) return;
       announce(last.content.slice(said, end));
       said = end;

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import type { Parameters as Values } from "../api/client.ts";
 import { change, current, model_in_use, setParameter } from "../state/chat.ts";
 import { models } from "../state/server.ts";
@@ -79,7 +79,7 @@ export function stopsFrom(text: string): string[] | undefined {
 function StopTexts() {
   const shown = (current.value.parameters.stop ?? []).map((stop) => stop.replace(/\n/g, "\\n").replace(/\t/g, "\\t")).join("\n");
   const [text, setText] = useState(shown);
-  useEffect(() => { setText(shown); }, [current.value.id]);
+  useLayoutEffect(() => { setText(shown); }, [current.value.id]);
   return (
     <div class="knob">
       <label for="knob-stop">Stop texts</label>
