@@ -163,8 +163,11 @@ struct Avx512VnniMath : Avx512Math {
     static_assert(std::has_single_bit(unsigned{kFactor}));
     return _mm512_slli_epi32(v, std::countr_zero(unsigned{kFactor}));
   }
-  /// Two sums of 16 bits in a lane: v becomes the upper one, and the lower one begins with `start`.
-  static BP_INLINE Ints BeginLower(Ints v, Ints start) { return Add32(_mm512_slli_epi32(v, 16), start); }
+  /// Two sums of 16 bits in a lane: v becomes the upper one.
+  static BP_INLINE Ints ShiftUp(Ints v) { return _mm512_slli_epi32(v, 16); }
+  static BP_INLINE Ints Join(Ints upper, Ints lower) {
+    return _mm512_mask_blend_epi16(0xAAAAAAAAu, lower, ShiftUp(upper));
+  }
   /// Lower halves begin with 2^15, so that what they add up to borrows nothing from the upper ones, and lose it so.
   static BP_INLINE Ints LowerStart(Ints v) { return Add32(v, _mm512_set1_epi32(0x8000)); }
   static BP_INLINE Ints LowerEnd(Ints v) { return _mm512_xor_si512(v, _mm512_set1_epi32(0x8000)); }

@@ -117,6 +117,19 @@ BP_INLINE void PrefetchBlocks(const std::byte* from, size_t bytes) {
   for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(from + kPrefetchAhead + at);
 }
 
+/// The same in up to kParts parts, one after each line: memory is asked evenly.
+template <WeightType kType, Source kSource, int kTiles, int kBlocks, int kParts>
+BP_INLINE auto PrefetchAfterLines([[maybe_unused]] const TileCursor* tiles) {
+  constexpr int kBytes = kBlocks * static_cast<int>(kFormat<kType>.block_bytes);
+  if constexpr (kSource == Source::kPacked && kTiles == 1) {
+    return [at = tiles[0].codes + kPrefetchAhead](auto line) __attribute__((always_inline)) {
+      for (int i = line.value * 64; i < kBytes; i += kParts * 64) __builtin_prefetch(at + i);
+    };
+  } else {
+    return [](auto) {};
+  }
+}
+
 // ---- The chains
 // ------------------------------------------------------------------------------------------------------
 
@@ -293,6 +306,32 @@ BP_INLINE typename M::Ints Broadcast4Here(const void* p) {
   return v;
 }
 
+/// VNNI: upper, whole sums, becomes pairs of sums, to whose lower halves `add` adds from start_of(row) on. Few chains
+/// would wait for themselves: then the lower sums are chains of their own, and meet the upper ones at the end. kBoth:
+/// what start_of gives, the upper sums need, too.
+template <class M, bool kBoth, int kTiles, int kRows, class StartOf, class Add>
+BP_INLINE void AddLowerSums(typename M::Ints (&upper)[kTiles][kRows], const StartOf& start_of, const Add& add) {
+  constexpr bool kApart = kTiles * kRows <= M::kFewRows;
+  constexpr bool kJoined = kApart && !kBoth;  // the lower sums whole, too
+  typename M::Ints lower[kTiles][kRows];
+  Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
+    typename M::Ints start = start_of(r.value);
+    if constexpr (!kJoined) start = M::LowerStart(start);
+    Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
+      lower[t.value][r.value] = kApart ? start : M::Add32(M::ShiftUp(upper[t.value][r.value]), start);
+      if constexpr (!kApart) M::Pin(lower[t.value][r.value]);
+    });
+  });
+  add(lower);
+  EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) {
+    if constexpr (kJoined) {
+      upper[t][r] = M::Join(upper[t][r], lower[t][r]);
+    } else {
+      upper[t][r] = M::LowerEnd(kApart ? M::Add32(M::ShiftUp(upper[t][r]), lower[t][r]) : lower[t][r]);
+    }
+  });
+}
+
 /// VNNI: adds kCount lines of a block, from kFirst on. meanwhile(Const<n>): called after the nth.
 template <class M, WeightType kType, Source kSource, int kFirst, int kCount, int kTiles, int kRows, class Meanwhile>
 BP_INLINE void AddLines(const TileCursor* tiles, const QuantizedBlock* const* x, uint32_t block,
@@ -322,17 +361,16 @@ BP_INLINE void HalvesSteps(const TileCursor* tiles, uint32_t k, const QuantizedB
   using Ints = typename M::Ints;
   Ints total[kTiles][kRows];
   if constexpr (M::kDotsInInt32) {
-    constexpr auto kNothing = [](auto) {};
     EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) { total[t][r] = M::Zero(); });
-    AddLines<M, kType, kSource, 0, 4>(tiles, x, 0, total, kNothing);
-    Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
-      const Ints start =
-          M::LowerStart(M::template TimesPowerOfTwo<kCentre<kType>>(Broadcast4Here<M>(&x[r.value]->minus_halves)));
-      Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
-        total[t.value][r.value] = M::BeginLower(total[t.value][r.value], start);
-      });
-    });
-    AddLines<M, kType, kSource, 4, 4>(tiles, x, 0, total, kNothing);
+    AddLines<M, kType, kSource, 0, 4>(tiles, x, 0, total, PrefetchAfterLines<kType, kSource, kTiles, 1, 4>(tiles));
+    AddLowerSums<M, true>(
+        total,
+        [&](int r) __attribute__((always_inline)) {
+          return M::template TimesPowerOfTwo<kCentre<kType>>(Broadcast4Here<M>(&x[r]->minus_halves));
+        },
+        [&](auto& lower) __attribute__((always_inline)) {
+          AddLines<M, kType, kSource, 4, 4>(tiles, x, 0, lower, [](auto) {});
+        });
     Ints sub[kTiles];
     for (int t = 0; t < kTiles; ++t) {
       sub[t] = M::PairsOfSigned(SubBytes<kType, 1>(tiles[t].header, k), SubBytes<kType, 0>(tiles[t].header, k));
@@ -343,7 +381,7 @@ BP_INLINE void HalvesSteps(const TileCursor* tiles, uint32_t k, const QuantizedB
       M::Pin(scale);
       Unrolled<0, kTiles>([&](auto tile) __attribute__((always_inline)) {
         constexpr int t = decltype(tile)::value;
-        const Ints halves = M::DotPairs16(M::LowerEnd(total[t][r]), sub[t]);
+        const Ints halves = M::DotPairs16(total[t][r], sub[t]);
         sum[t][r] = M::MultiplyAdd(M::ToFloats(halves), scale, sum[t][r]);
         M::Pin(sum[t][r]);
       });
@@ -386,24 +424,22 @@ BP_INLINE void PairSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlo
       const Ints start = start_of(r.value, 0);
       Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) { total[t.value][r.value] = start; });
     });
-    AddLines<M, kType, kSource, 0, 8>(tiles, x, 0, total, [](auto) {});
-    Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
-      const Ints start = M::LowerStart(start_of(r.value, 1));
-      Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
-        total[t.value][r.value] = M::BeginLower(total[t.value][r.value], start);
-        M::Pin(total[t.value][r.value]);
-      });
-    });
+    AddLines<M, kType, kSource, 0, 8>(tiles, x, 0, total, PrefetchAfterLines<kType, kSource, kTiles, 2, 8>(tiles));
     // The mins' steps come among the dot products, a row's after each line: at the end they would wait for each other.
     static_assert(kRows <= 8);
     for (int t = 0; t < kTiles; ++t) middles[t] = PairMiddles<M, kType, kSource>(tiles[t], k, centred[t], m[t]);
-    KeepInMemory<M>(mins);
-    AddLines<M, kType, kSource, 0, 8>(second, x, 1, total, [&](auto line) __attribute__((always_inline)) {
+    const auto min_steps = [&](auto line) __attribute__((always_inline)) {
       constexpr int kRow = decltype(line)::value;
       if constexpr (kRow < kRows) {
         Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) { min_step(t.value, kRow); });
       }
-    });
+    };
+    KeepInMemory<M>(mins);
+    AddLowerSums<M, false>(
+        total, [&](int r) __attribute__((always_inline)) { return start_of(r, 1); },
+        [&](auto& lower) __attribute__((always_inline)) {
+          AddLines<M, kType, kSource, 0, 8>(second, x, 1, lower, min_steps);
+        });
     KeepInMemory<M>(mins);
     Ints sub[kTiles];
     for (int t = 0; t < kTiles; ++t) sub[t] = PairSubs<M, kType, kSource>(tiles[t], k);
@@ -414,7 +450,7 @@ BP_INLINE void PairSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlo
       M::Pin(unit);
       Unrolled<0, kTiles>([&](auto tile) __attribute__((always_inline)) {
         constexpr int t = decltype(tile)::value;
-        const Ints pair = M::DotPairs16(M::LowerEnd(total[t][r]), M::ShiftLeftBy(sub[t], shifts));
+        const Ints pair = M::DotPairs16(total[t][r], M::ShiftLeftBy(sub[t], shifts));
         sum[t][r] = M::MultiplyAdd(M::ToFloats(pair), unit, sum[t][r]);
         M::Pin(sum[t][r]);
       });
@@ -457,7 +493,9 @@ BP_INLINE void ChunkSteps(TileCursor* tiles, const QuantizedBlock** x, const typ
   }
   KeepInMemory<M>(acc);
   for (uint32_t k = 0; k < f.chunk_inputs / kInputBlock; k += kStep) {
-    if constexpr (kSource == Source::kPacked && kTiles == 1) PrefetchBlocks(tiles[0].codes, kStep * f.block_bytes);
+    if constexpr (!M::kDotsInInt32 && kSource == Source::kPacked && kTiles == 1) {
+      PrefetchBlocks(tiles[0].codes, kStep * f.block_bytes);
+    }
     if constexpr (kByPair) {
       PairSteps<M, kType, kSource>(tiles, k, x, centred, m, sum, mins);
     } else {
