@@ -6,14 +6,14 @@
 /// padded.
 ///
 /// Numerics (the same on every instruction set, for every number of rows, thread and tile split):
-///   quantised types: x is cut into blocks of 32 inputs, each int8 with one f32 scale sx; in a pair of blocks scales
-///     differ by a power of two, 2^-j (quantized_rows.h). Dots are exact integers, sub-scales and offsets in.
+///   quantised types: x is cut into blocks of 32 inputs, each int8 with one f32 scale sx; in a pair of blocks scales are
+///     small multiples of a unit (quantized_rows.h). Dots are exact integers, sub-scales and offsets in.
 ///   with one scale sw a block, and Q2_K, IQ4_XS: per output one f32 chain over blocks ascending:
 ///     acc = fma(float(dot) * sw, sx, acc). Types with minima go on with acc = fma(sm, sx * sum of x, acc), the last
 ///     product rounded; Q2_K, with two minima a block, with acc = fma(-(float(min_sum) * sm), sx, acc).
 ///   Q3_K, Q6_K: in each 256 inputs a chain over blocks, sum = fma(float(dot), sx, sum); then acc = fma(sum, d, acc).
 ///   Q4_K, Q5_K: codes are counted from 8 or 16. In each 256 inputs a chain over pairs of blocks,
-///     sum = fma(float(dot 2^(9 - j) + the other block's), pair_unit, sum); then acc = fma(sum, d, acc). What the mins
+///     sum = fma(float(dot * factor + the other block's), unit, sum); then acc = fma(sum, d, acc). What the mins
 ///     and the codes' centre stand for, (8 or 16) d sub - m min, is rounded to bf16, as is sx * sum of x: one chain
 ///     over all pairs, the second block's product first, which is added to acc at the end. So one vdpbf16ps takes two.
 ///   F32, F16, BF16: one f32 chain per output over inputs ascending, acc = fma(w, x, acc).

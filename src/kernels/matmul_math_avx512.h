@@ -171,7 +171,7 @@ struct Avx512VnniMath : Avx512Math {
   /// Lower halves begin with 2^15, so that what they add up to borrows nothing from the upper ones, and lose it so.
   static BP_INLINE Ints LowerStart(Ints v) { return Add32(v, _mm512_set1_epi32(0x8000)); }
   static BP_INLINE Ints LowerEnd(Ints v) { return _mm512_xor_si512(v, _mm512_set1_epi32(0x8000)); }
-  /// 16-bit lanes.
+  /// 16-bit lanes; by more than 15 bits gives zero.
   static BP_INLINE Ints ShiftLeftBy(Ints v, Ints counts) { return _mm512_sllv_epi16(v, counts); }
   /// Signed bytes to unsigned: v + 128.
   static BP_INLINE Bytes FlipSigns(Bytes v) { return _mm512_xor_si512(v, _mm512_set1_epi8(-128)); }

@@ -5,7 +5,7 @@
 // 32 * 127 * 127 * 32 = 16,516,096; all below 2^24, so float(dot) is exact, and so is float(sub) * float(dot of codes).
 // So is d * sub: 11 bits by at most 8. Kernels may multiply by a block's one sub-scale in integers, in floats, or with
 // d: float(dot) * d is the one rounding either way. A pair of blocks of Q4_K or Q5_K adds up to
-// 2 * 32,736 * (63 << 9) = 2,111,864,832 at most, below 2^31; float() rounds it.
+// 2 * 32,736 * 63 * 512 = 2,111,864,832 at most, below 2^31; float() rounds it.
 
 #include <algorithm>
 #include <bit>
@@ -71,12 +71,14 @@ void QuantizePair(const float* x, uint32_t blocks, QuantizedBlock* out) {
   if (blocks == 1) amax_bits[1] = amax_bits[0];
   if (largest_bits < kQuantizeFloorBits) return;
   float largest = std::bit_cast<float>(largest_bits);
-  int j[2];
-  for (uint32_t i = 0; i < 2; ++i) j[i] = static_cast<int>(ScaleShift(amax_bits[i], largest_bits));
+  const float to_share = static_cast<float>(kLargestFactor) / largest;
+  BlockFactor factors[2];
+  for (uint32_t i = 0; i < 2; ++i) factors[i] = FactorOf(std::bit_cast<float>(amax_bits[i]) * to_share);
   const auto round = [&] {
     int32_t sum = 0;
     for (uint32_t i = 0; i < blocks; ++i) {
-      sum = std::max(sum, RoundBlock(x + i * kInputBlock, std::ldexp(127.0f / largest, j[i]), out[i]));
+      const float to_int = 127.0f / largest * (static_cast<float>(kLargestFactor) / factors[i].value());
+      sum = std::max(sum, RoundBlock(x + i * kInputBlock, to_int, out[i]));
     }
     return sum;
   };
@@ -88,18 +90,23 @@ void QuantizePair(const float* x, uint32_t blocks, QuantizedBlock* out) {
   }
   if (!std::isfinite(largest)) {
     std::memset(out, 0, blocks * sizeof(*out));
-    for (uint32_t i = 0; i < blocks; ++i) out[i].scale = out[i].pair_unit = std::bit_cast<float>(0x7FC00000u);
+    for (uint32_t i = 0; i < blocks; ++i) out[i].scale = std::bit_cast<float>(0x7FC00000u);
+    out[0].pair_unit = out[0].scale;
     return;
   }
+  const float unit = largest / 127.0f / static_cast<float>(kLargestFactor);
   float totals[2] = {};
   for (uint32_t i = 0; i < blocks; ++i) {
-    out[i].scale = std::ldexp(largest / 127.0f, -j[i]);
-    out[i].pair_unit = std::ldexp(largest / 127.0f, -static_cast<int>(kPairShifts));
+    out[i].scale = unit * factors[i].value();
     totals[i] = SumUp(out[i]);
   }
-  for (uint32_t i = 0; i < 2; ++i) out[0].shifts[i] = static_cast<uint16_t>(static_cast<int>(kPairShifts) - j[1 - i]);
+  out[0].pair_unit = unit;
+  for (uint32_t i = 0; i < 2; ++i) out[0].shifts[i] = static_cast<uint16_t>(factors[1 - i].shift);
   if (blocks < 2) return;
-  for (uint32_t i = 0; i < 2; ++i) out[1].totals[i] = RoundTotal(totals[i]);
+  for (uint32_t i = 0; i < 2; ++i) {
+    out[1].more_shifts[i] = static_cast<uint16_t>(factors[1 - i].more_shift);
+    out[1].totals[i] = RoundTotal(totals[i]);
+  }
 }
 
 void QuantizeRows(const float* values, size_t stride, uint32_t rows, uint32_t width, std::byte* out,
@@ -176,7 +183,8 @@ void ChunkStep(const PackedFormat& f, const TileBlock (&packed)[kBlocks], const 
   for (uint32_t k = 0; k < kBlocks; k += 2) {
     int32_t pair = 0;
     for (uint32_t i = 0; i < 2; ++i) {
-      pair += Dot(packed[k + i], w[k + i], o, x[k + i]) * (1 << x[k].shifts[1 - i]);
+      const int32_t more = (1 << x[k + 1].more_shifts[1 - i]) & 0xFFFF;  // none: 2^16
+      pair += Dot(packed[k + i], w[k + i], o, x[k + i]) * ((1 << x[k].shifts[1 - i]) + more);
     }
     sum = std::fma(static_cast<float>(pair), x[k].pair_unit, sum);
     for (const uint32_t i : {1u, 0u}) {

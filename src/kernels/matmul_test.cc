@@ -78,39 +78,57 @@ TEST(QuantizeRows, RoundsToNearestEvenInBlocksOf32) {
   EXPECT_EQ(out[0].sum[0][1], 4);
   EXPECT_EQ(out[0].minus_total, -130);
   EXPECT_EQ(out[0].minus_halves, -131 * 65536 + 1);
-  for (const int block : {2, 3}) {
-    EXPECT_TRUE(std::isnan(out[block].scale));
-    EXPECT_TRUE(std::isnan(out[block].pair_unit));
-  }
+  for (const int block : {2, 3}) EXPECT_TRUE(std::isnan(out[block].scale));
+  EXPECT_TRUE(std::isnan(out[2].pair_unit));
   EXPECT_EQ(out[2].q[1], 0);
   EXPECT_EQ(out[4].scale, 0.0f);
   EXPECT_EQ(out[4].q[0], 0);
 }
 
-TEST(QuantizeRows, ScalesOfAPairDifferByAPowerOfTwo) {
+TEST(QuantizeRows, ScalesOfAPairAreMultiplesOfItsUnit) {
   std::vector<float> x(192, 0.0f);
   x[0] = 127.0f;
   x[32] = 31.75f;  // a quarter of the other's largest
   x[33] = 0.125f;
-  x[64] = 31.8f;  // and a hair more
+  x[64] = 32.5f;  // a hair more: 132 of 512 units, 2^7 + 2^2
   x[96] = 127.0f;
   x[128] = 127.0f;
-  x[160] = 0.001f;  // as far as shifts go
+  x[160] = 0.001f;  // as little as factors go
   const std::vector<QuantizedBlock> out = Quantized(x);
+  EXPECT_EQ(out[0].pair_unit, 0x1p-9f);
   EXPECT_EQ(out[0].scale, 1.0f);
   EXPECT_EQ(out[1].scale, 0.25f);
   EXPECT_EQ(out[1].q[0], 127);
   EXPECT_EQ(out[1].q[1], 0);
-  EXPECT_EQ(out[0].shifts[1], 9);  // of the first block: 2^-9 units
+  EXPECT_EQ(out[0].shifts[1], 9);  // of the first block
   EXPECT_EQ(out[0].shifts[0], 7);
-  EXPECT_EQ(out[0].pair_unit, 0x1p-9f);
-  EXPECT_EQ(out[1].pair_unit, 0x1p-9f);
+  EXPECT_EQ(out[1].more_shifts[0], kNoShift);
+  EXPECT_EQ(out[1].more_shifts[1], kNoShift);
   EXPECT_EQ(Bf16ToF32(out[1].totals[0]), 127.0f);
   EXPECT_EQ(Bf16ToF32(out[1].totals[1]), 31.75f);
-  EXPECT_EQ(out[2].scale, 0.5f);
+  EXPECT_EQ(out[2].scale, 132.0f / 512.0f);
+  EXPECT_EQ(out[2].shifts[1], 7);
+  EXPECT_EQ(out[3].more_shifts[1], 2);
+  EXPECT_EQ(out[2].q[0], 126);
   EXPECT_EQ(out[3].scale, 1.0f);
   EXPECT_EQ(out[5].scale, 0x1p-9f);
   EXPECT_EQ(out[5].q[0], 1);
+}
+
+TEST(QuantizeRows, FactorsAreTheLeastOfTwoBitsThatDo) {
+  for (int eighths = 0; eighths <= 8 * 512 + 1; ++eighths) {
+    const float share = static_cast<float>(eighths) / 8.0f;
+    const float got = FactorOf(share).value();
+    float want = 512.0f;
+    for (int a = 0; a < 9; ++a) {
+      for (int b = 0; b <= a; ++b) {
+        for (const int each : {1 << a, a == b ? 1 << a : (1 << a) + (1 << b)}) {
+          if (static_cast<float>(each) >= share) want = std::min(want, static_cast<float>(each));
+        }
+      }
+    }
+    ASSERT_EQ(got, want) << share;
+  }
 }
 
 TEST(QuantizeRows, FlatBlocksStayWithinTheirSum) {

@@ -445,12 +445,13 @@ BP_INLINE void PairSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlo
     for (int t = 0; t < kTiles; ++t) sub[t] = PairSubs<M, kType, kSource>(tiles[t], k);
     Unrolled<0, kRows>([&](auto row) __attribute__((always_inline)) {
       constexpr int r = decltype(row)::value;
-      const Ints shifts = Broadcast4Here<M>(x[r]->shifts);
+      const Ints shifts = Broadcast4Here<M>(x[r]->shifts), more_shifts = Broadcast4Here<M>(x[r][1].more_shifts);
       typename M::Floats unit = M::BroadcastFloat(&x[r]->pair_unit);
       M::Pin(unit);
       Unrolled<0, kTiles>([&](auto tile) __attribute__((always_inline)) {
         constexpr int t = decltype(tile)::value;
-        const Ints pair = M::DotPairs16(total[t][r], M::ShiftLeftBy(sub[t], shifts));
+        const Ints factor = M::Add16(M::ShiftLeftBy(sub[t], shifts), M::ShiftLeftBy(sub[t], more_shifts));
+        const Ints pair = M::DotPairs16(total[t][r], factor);
         sum[t][r] = M::MultiplyAdd(M::ToFloats(pair), unit, sum[t][r]);
         M::Pin(sum[t][r]);
       });
@@ -461,7 +462,10 @@ BP_INLINE void PairSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlo
     const QuantizedBlock* next[kRows];
     for (int r = 0; r < kRows; ++r) {
       next[r] = x[r] + 1;
-      for (int i = 0; i < 2; ++i) factor[i][r] = static_cast<int16_t>(1 << x[r]->shifts[1 - i]);
+      for (int i = 0; i < 2; ++i) {
+        const int more = (1 << x[r][1].more_shifts[1 - i]) & 0xFFFF;  // none: 2^16
+        factor[i][r] = static_cast<int16_t>((1 << x[r]->shifts[1 - i]) + more);
+      }
     }
     SumIn16<M, kType, kSource, kTiles, kRows>(tiles, k, x, factor[0], total);
     SumIn16<M, kType, kSource, kTiles, kRows>(second, k + 1, next, factor[1], other);

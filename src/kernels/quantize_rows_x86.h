@@ -103,18 +103,25 @@ BP_INLINE void QuantizePair(const float* x, QuantizedBlock* out) {
   const uint32_t largest_bits = amax_bits[0] > amax_bits[1] ? amax_bits[0] : amax_bits[1];
   const auto store_none = [&](uint32_t scale_bits) __attribute__((always_inline)) {
     std::memset(out, 0, kBlocks * sizeof(*out));
-    for (int i = 0; i < kBlocks; ++i) out[i].scale = out[i].pair_unit = std::bit_cast<float>(scale_bits);
+    for (int i = 0; i < kBlocks; ++i) out[i].scale = std::bit_cast<float>(scale_bits);
+    out[0].pair_unit = out[0].scale;
   };
   if (largest_bits >= kInfinityBits) return store_none(0x7FC00000u);
   if (largest_bits < kQuantizeFloorBits) return store_none(0);
-  const uint32_t j[2] = {ScaleShift(amax_bits[0], largest_bits), ScaleShift(amax_bits[1], largest_bits)};
-  const auto times_two_to = [](uint32_t n) { return std::bit_cast<float>((127 + n) << 23); };
-  const auto over_two_to = [](uint32_t n) { return std::bit_cast<float>((127 - n) << 23); };
   auto largest = std::bit_cast<float>(largest_bits);
+  const float to_share = static_cast<float>(kLargestFactor) / largest;
+  BlockFactor factors[2];
+  float values[2];
+  for (int i = 0; i < 2; ++i) {
+    factors[i] = FactorOf(std::bit_cast<float>(amax_bits[i]) * to_share);
+    values[i] = factors[i].value();
+  }
   __m256i q[2];
   const auto round = [&]() __attribute__((always_inline)) {
     const float to_int = 127.0f / largest;
-    for (int i = 0; i < kBlocks; ++i) q[i] = blocks[i].Rounded(to_int * times_two_to(j[i]));
+    for (int i = 0; i < kBlocks; ++i) {
+      q[i] = blocks[i].Rounded(to_int * (static_cast<float>(kLargestFactor) / values[i]));
+    }
     int32_t sum = LargerHalfSum(q[0]);
     if constexpr (kBlocks == 2) {
       const int32_t second = LargerHalfSum(q[1]);
@@ -128,16 +135,16 @@ BP_INLINE void QuantizePair(const float* x, QuantizedBlock* out) {
     if (std::bit_cast<uint32_t>(largest) >= kInfinityBits) return store_none(0x7FC00000u);
     round();
   }
-  const float scale = largest / 127.0f;
+  const float unit = largest / 127.0f / static_cast<float>(kLargestFactor);
   float totals[2] = {};
-  for (int i = 0; i < kBlocks; ++i) {
-    totals[i] = StoreBlock(q[i], scale * over_two_to(j[i]), out[i]);
-    out[i].pair_unit = scale * over_two_to(kPairShifts);
-  }
-  out[0].shifts[0] = static_cast<uint16_t>(kPairShifts - j[kSecond]);
-  out[0].shifts[1] = static_cast<uint16_t>(kPairShifts - j[0]);
+  for (int i = 0; i < kBlocks; ++i) totals[i] = StoreBlock(q[i], unit * values[i], out[i]);
+  out[0].pair_unit = unit;
+  for (int i = 0; i < 2; ++i) out[0].shifts[i] = static_cast<uint16_t>(factors[1 - i].shift);
   if constexpr (kBlocks == 2) {
-    for (int i = 0; i < 2; ++i) out[1].totals[i] = RoundTotal(totals[i]);
+    for (int i = 0; i < 2; ++i) {
+      out[1].more_shifts[i] = static_cast<uint16_t>(factors[1 - i].more_shift);
+      out[1].totals[i] = RoundTotal(totals[i]);
+    }
   }
 }
 
