@@ -6,7 +6,7 @@
 /// padded.
 ///
 /// Numerics (the same on every instruction set, for every number of rows, thread and tile split):
-///   quantised types: x is cut into blocks of 32 inputs, each int8 with one f32 scale sx; in a pair of blocks scales are
+///   quantised types: x is cut into blocks of 32 inputs, each int8 with one f32 scale sx; in a pair of blocks those are
 ///     small multiples of a unit (quantized_rows.h). Dots are exact integers, sub-scales and offsets in.
 ///   with one scale sw a block, and Q2_K, IQ4_XS: per output one f32 chain over blocks ascending:
 ///     acc = fma(float(dot) * sw, sx, acc). Types with minima go on with acc = fma(sm, sx * sum of x, acc), the last
@@ -71,9 +71,9 @@ size_t QuantizedBytes(uint32_t rows, uint32_t inputs);
 size_t MatmulScratchBytes(uint32_t inputs_max);
 
 struct MatmulKernels {
-  /// Quantises `width` inputs of each of `rows` rows, a multiple of kInputBlock that begins with a pair of blocks and ends with one
-  /// or the row (quantized_rows.h). values: the first of them, rows
-  /// `stride` floats apart. out: where its block goes, rows QuantizedBytes(1, out_width) apart.
+  /// Quantises `width` inputs of each of `rows` rows, a multiple of kInputBlock that begins with a pair of blocks and
+  /// ends with one or the row (quantized_rows.h). values: the first of them, rows `stride` floats apart. out: where its
+  /// block goes, rows QuantizedBytes(1, out_width) apart.
   void (*quantize_rows)(const float* values, size_t stride, uint32_t rows, uint32_t width, std::byte* out,
                         uint32_t out_width);
   /// out[r * out_stride + o] = sum_i W[16 tile_begin + o][i] x[r][i] for all rows r and the outputs of tiles

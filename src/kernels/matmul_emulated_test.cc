@@ -8,8 +8,8 @@
 #include "kernels/emulated_avx512.h"
 // Then:
 #include "kernels/matmul_avx512.cc"      // NOLINT(bugprone-suspicious-include)
-#include "kernels/matmul_avx512vnni.cc"  // NOLINT(bugprone-suspicious-include)
 #include "kernels/matmul_avx512bf16.cc"  // NOLINT(bugprone-suspicious-include)
+#include "kernels/matmul_avx512vnni.cc"  // NOLINT(bugprone-suspicious-include)
 #include "kernels/matmul_isa.h"
 #include "kernels/matmul_testing.h"
 

@@ -127,9 +127,8 @@ struct Avx512Math {
     const auto odd = [](Ints v) __attribute__((always_inline)) {
       return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32(-65536)));
     };
-    const auto even = [](Ints v) __attribute__((always_inline)) {
-      return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16));
-    };
+    const auto even = [](Ints v)
+                          __attribute__((always_inline)) { return _mm512_castsi512_ps(_mm512_slli_epi32(v, 16)); };
     return MultiplyAdd(even(a), even(b), MultiplyAdd(odd(a), odd(b), acc));
   }
 

@@ -340,9 +340,8 @@ BP_INLINE void AddLines(const TileCursor* tiles, const QuantizedBlock* const* x,
   Unrolled<0, kCount>(BP_EACH {
     constexpr int kLine = kInterleaved ? NibbleOrder(decltype(index)::value) : kFirst + decltype(index)::value;
     typename M::Bytes w[kTiles];
-    Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
-      w[t.value] = Line<M, kType, kSource, kLine>(tiles[t.value]);
-    });
+    Unrolled<0, kTiles>(
+        [&](auto t) __attribute__((always_inline)) { w[t.value] = Line<M, kType, kSource, kLine>(tiles[t.value]); });
     Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
       const typename M::Ints four = M::Broadcast4(x[r.value][block].q + 4 * kLine);
       Unrolled<0, kTiles>([&](auto t) __attribute__((always_inline)) {
@@ -368,9 +367,8 @@ BP_INLINE void HalvesSteps(const TileCursor* tiles, uint32_t k, const QuantizedB
         [&](int r) __attribute__((always_inline)) {
           return M::template TimesPowerOfTwo<kCentre<kType>>(Broadcast4Here<M>(&x[r]->minus_halves));
         },
-        [&](auto& lower) __attribute__((always_inline)) {
-          AddLines<M, kType, kSource, 4, 4>(tiles, x, 0, lower, [](auto) {});
-        });
+        [&](auto& lower)
+            __attribute__((always_inline)) { AddLines<M, kType, kSource, 4, 4>(tiles, x, 0, lower, [](auto) {}); });
     Ints sub[kTiles];
     for (int t = 0; t < kTiles; ++t) {
       sub[t] = M::PairsOfSigned(SubBytes<kType, 1>(tiles[t].header, k), SubBytes<kType, 0>(tiles[t].header, k));
@@ -437,9 +435,8 @@ BP_INLINE void PairSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlo
     KeepInMemory<M>(mins);
     AddLowerSums<M, false>(
         total, [&](int r) __attribute__((always_inline)) { return start_of(r, 1); },
-        [&](auto& lower) __attribute__((always_inline)) {
-          AddLines<M, kType, kSource, 0, 8>(second, x, 1, lower, min_steps);
-        });
+        [&](auto& lower)
+            __attribute__((always_inline)) { AddLines<M, kType, kSource, 0, 8>(second, x, 1, lower, min_steps); });
     KeepInMemory<M>(mins);
     Ints sub[kTiles];
     for (int t = 0; t < kTiles; ++t) sub[t] = PairSubs<M, kType, kSource>(tiles[t], k);
@@ -480,8 +477,8 @@ BP_INLINE void PairSteps(const TileCursor* tiles, uint32_t k, const QuantizedBlo
   }
 }
 
-/// The chunk that tiles and x stand at the beginning of: all of its steps, and both behind it then. mins: another chain,
-/// of Products::kByPair.
+/// The chunk that tiles and x stand at the beginning of: all of its steps, and both behind it then. mins: another
+/// chain, of Products::kByPair.
 template <class M, WeightType kType, Source kSource, int kTiles, int kRows>
 BP_INLINE void ChunkSteps(TileCursor* tiles, const QuantizedBlock** x, const typename M::Floats* d,
                           [[maybe_unused]] const typename M::Floats* m, typename M::Floats (&acc)[kTiles][kRows],
@@ -512,9 +509,8 @@ BP_INLINE void ChunkSteps(TileCursor* tiles, const QuantizedBlock** x, const typ
     }
     for (int r = 0; r < kRows; ++r) x[r] += kStep;
   }
-  EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) {
-    acc[t][r] = M::MultiplyAdd(sum[t][r], d[t], acc[t][r]);
-  });
+  EachChain<kTiles, kRows>(
+      [&](int t, int r) __attribute__((always_inline)) { acc[t][r] = M::MultiplyAdd(sum[t][r], d[t], acc[t][r]); });
   KeepInMemory<M>(acc);
 }
 
@@ -629,9 +625,8 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
     }
   }
   if constexpr (kHasMins) {
-    EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) {
-      acc[t][r] = M::Add(acc[t][r], mins[t][r]);
-    });
+    EachChain<kTiles, kRows>([&](int t, int r)
+                                 __attribute__((always_inline)) { acc[t][r] = M::Add(acc[t][r], mins[t][r]); });
   }
   for (int t = 0; t < kTiles; ++t) {
     const uint32_t first = (tile + static_cast<uint32_t>(t)) * kTileOutputs;

@@ -99,7 +99,7 @@ constexpr PackedFormat MakePackedFormat(WeightType type) {
 enum class Products : uint8_t {
   kByBlock,   // each block by its own scales
   kByHalves,  // those of a block's two sub-scales in integers; d meets a chunk's sum
-  kByPair,    // those of two blocks, whose sub-scales meet x's factors, in integers; d meets a chunk's sum, mins are bf16
+  kByPair,  // those of two blocks, whose sub-scales meet x's factors, in integers; d meets a chunk's sum, mins are bf16
 };
 
 constexpr Products ProductsOf(const PackedFormat& f) {

@@ -184,9 +184,8 @@ BP_INLINE typename M::Ints PairMiddles(const TileCursor& tile, uint32_t k, typen
     return M::NegMultiplyAdd(M::FloatsOfUnsigned(MinBytes<kType, 0>(tile.header, block)), m,
                              M::Multiply(M::FloatsOfUnsigned(SubBytes<kType, 0>(tile.header, block)), centred));
   };
-  return PairScale<M, kSource, 64>(tile, [&]() __attribute__((always_inline)) {
-    return M::PairsOfBf16(middle(k), middle(k + 1));
-  });
+  return PairScale<M, kSource, 64>(
+      tile, [&]() __attribute__((always_inline)) { return M::PairsOfBf16(middle(k), middle(k + 1)); });
 }
 
 }  // namespace

@@ -11,10 +11,11 @@
 ///                      to 512 that is a power of two or the sum of two (FactorOf). scale = unit * factor, q = x *
 ///                      (127 / M * (512 / factor)), rounded to nearest even. |q| <= 127 needs no clamp:
 ///                      that product is 127 (1 + 2^-21) at most, which rounds to 127.
-///   Flat inputs:       where |q| of inputs 0..15 or 16..31 of a block add up to more than kHalfSumMax, the largest such
-///                      sum S of the pair, M = M * (S / 1007), and q and scales are made once more with the same j. Then
-///                      none does: (S + 8) * 1007 / S + 8 < 1023. So sums of 16 products with numbers in [-32, 31], and
-///                      of 32 with numbers in [-16, 15], fit 16 bits. (M times that may be infinite: see there.)
+///   Flat inputs:       where |q| of inputs 0..15 or 16..31 of a block add up to more than kHalfSumMax, the largest of
+///                      the pair to S, M = M * (S / 1007), and q, unit and scales are made once more, factors as they
+///                      are. Then none does: (S + 8) * 1007 / S + 8 < 1023. So sums of 16 products with numbers in
+///                      [-32, 31], and of 32 with numbers in [-16, 15], fit 16 bits. (M may be infinite now: see
+///                      there.)
 
 #include <bit>
 #include <cstddef>
