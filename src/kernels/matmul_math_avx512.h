@@ -1,7 +1,7 @@
 #pragma once
-/// The vocabulary of matmul_tiles.h for AVX-512 (F, BW, DQ, VL), without and with VNNI: a 64-byte line, 16 ints or 16
-/// floats are one register. Only for *_avx512.cc and *_avx512vnni.cc; internal linkage as in matmul_math_avx2.h.
-/// With BEDPLATE_EMULATED_ISA the intrinsics come from emulated_avx512.h, for tests on CPUs without AVX-512.
+/// The vocabulary of matmul_tiles.h for AVX-512 (F, BW, DQ, VL), without and with VNNI and BF16: a 64-byte line, 16
+/// ints or 16 floats are one register. Only for *_avx512*.cc; internal linkage as in matmul_math_avx2.h. With
+/// BEDPLATE_EMULATED_ISA the intrinsics come from emulated_avx512.h, for tests on CPUs without AVX-512.
 
 #if defined(BEDPLATE_EMULATED_ISA)
 #include "kernels/emulated_avx512.h"
@@ -33,14 +33,15 @@ struct Avx512Math {
   };
 
   static constexpr bool kDotsInInt32 = false;
-  // 6 rows x 2 tiles: 12 accumulators, 12 float chains, 2 lines of weights and 1 dword of x make 27 of 32 registers. A
-  // line takes 8 loads and 12 dot products of two a cycle each: loads do not limit.
+  // 6 rows x 2 tiles: 12 accumulators, 12 float chains, 2 lines of weights and 1 dword of x make 27 of 32 registers;
+  // other chains wait in memory. A line takes 8 loads and 12 dot products of two a cycle each: loads do not limit.
 #if defined(BEDPLATE_EMULATED_ISA) || __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
   static constexpr int kRows = 2, kTiles = 2, kFewRows = 2;  // the same template; with six it takes minutes to compile
 #else
   static constexpr int kRows = 6, kTiles = 2, kFewRows = 8;
 #endif
-  static constexpr int kFewChains = 6;  // four kinds of them fit the registers
+  static constexpr int kFewChains = 6;      // four kinds of them fit the registers
+  static constexpr int kWaitingChains = 8;  // so many sums wait for each other
   static constexpr int kFloatRows = 8, kFloatTilesOneRow = 4;
 
   static BP_INLINE Bytes Load(const std::byte* p) { return _mm512_load_si512(p); }
@@ -104,14 +105,6 @@ struct Avx512Math {
     return _mm512_or_si512(low, _mm512_slli_epi32(lanes, 16));
   }
 
-  /// 16-bit halves: of even bytes the lower, of odd ones the upper.
-  static BP_INLINE Ints PairsOf(__m128i even, __m128i odd) {
-    return _mm512_or_si512(_mm512_cvtepu8_epi32(even), _mm512_slli_epi32(_mm512_cvtepu8_epi32(odd), 16));
-  }
-  static BP_INLINE Ints PairsOfSigned(__m128i even, __m128i odd) {
-    const __m512i low = _mm512_and_si512(_mm512_cvtepi8_epi32(even), _mm512_set1_epi32(0xFFFF));
-    return _mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtepi8_epi32(odd), 16));
-  }
   /// Finite numbers rounded to bf16, ties to even: the even ones in the lower halves.
   static BP_INLINE Ints PairsOfBf16(Floats even, Floats odd) {
     const auto rounded = [](Floats v) __attribute__((always_inline)) {
@@ -161,6 +154,14 @@ struct Avx512VnniMath : Avx512Math {
   static BP_INLINE Ints TimesPowerOfTwo(Ints v) {
     static_assert(std::has_single_bit(unsigned{kFactor}));
     return _mm512_slli_epi32(v, std::countr_zero(unsigned{kFactor}));
+  }
+  /// 16-bit halves: of even bytes the lower, of odd ones the upper.
+  static BP_INLINE Ints PairsOf(__m128i even, __m128i odd) {
+    return _mm512_or_si512(_mm512_cvtepu8_epi32(even), _mm512_slli_epi32(_mm512_cvtepu8_epi32(odd), 16));
+  }
+  static BP_INLINE Ints PairsOfSigned(__m128i even, __m128i odd) {
+    const __m512i low = _mm512_and_si512(_mm512_cvtepi8_epi32(even), _mm512_set1_epi32(0xFFFF));
+    return _mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtepi8_epi32(odd), 16));
   }
   /// Two sums of 16 bits in a lane: v becomes the upper one.
   static BP_INLINE Ints ShiftUp(Ints v) { return _mm512_slli_epi32(v, 16); }

@@ -1,8 +1,8 @@
 // The scalar twin: what a matmul means, in plain integers and single f32 operations. The other instruction sets equal
 // it bit for bit. Nothing is allocated; rows of a block cost one unpacking.
 //
-// Integers stay exact. The largest dot over 32 inputs is Q6_K's, 32 * 32 * 127 * 128 = 16,646,144; IQ4_XS has
-// 32 * 127 * 127 * 32 = 16,516,096; all below 2^24, so float(dot) is exact, and so is float(sub) * float(dot of codes).
+// Integers stay exact. The largest dot over 32 inputs is IQ4_XS's, 32 * 127 * 127 * 32 = 16,516,096 at most; all are
+// below 2^24, so float(dot) is exact, and so is float(sub) * float(dot of codes).
 // So is d * sub: 11 bits by at most 8. Kernels may multiply by a block's one sub-scale in integers, in floats, or with
 // d: float(dot) * d is the one rounding either way. A pair of blocks of Q4_K or Q5_K adds up to
 // 2 * 32,736 * 63 * 512 = 2,111,864,832 at most, below 2^31; float() rounds it.
@@ -70,6 +70,12 @@ void QuantizePair(const float* x, uint32_t blocks, QuantizedBlock* out) {
   }
   if (blocks == 1) amax_bits[1] = amax_bits[0];
   if (largest_bits < kQuantizeFloorBits) return;
+  const auto store_nan = [&] {
+    std::memset(out, 0, blocks * sizeof(*out));
+    for (uint32_t i = 0; i < blocks; ++i) out[i].scale = std::bit_cast<float>(0x7FC00000u);
+    out[0].pair_unit = out[0].scale;
+  };
+  if (largest_bits >= kInfinityBits) return store_nan();
   float largest = std::bit_cast<float>(largest_bits);
   const float to_share = static_cast<float>(kLargestFactor) / largest;
   BlockFactor factors[2];
@@ -82,17 +88,10 @@ void QuantizePair(const float* x, uint32_t blocks, QuantizedBlock* out) {
     }
     return sum;
   };
-  if (largest_bits < kInfinityBits) {
-    if (const int32_t sum = round(); sum > kHalfSumMax) {
-      largest = largest * (static_cast<float>(sum) / 1007.0f);
-      if (std::isfinite(largest)) round();
-    }
-  }
-  if (!std::isfinite(largest)) {
-    std::memset(out, 0, blocks * sizeof(*out));
-    for (uint32_t i = 0; i < blocks; ++i) out[i].scale = std::bit_cast<float>(0x7FC00000u);
-    out[0].pair_unit = out[0].scale;
-    return;
+  if (const int32_t sum = round(); sum > kHalfSumMax) {
+    largest = largest * (static_cast<float>(sum) / 1007.0f);
+    if (!std::isfinite(largest)) return store_nan();
+    round();
   }
   const float unit = largest / 127.0f / static_cast<float>(kLargestFactor);
   float totals[2] = {};

@@ -131,6 +131,18 @@ TEST(QuantizeRows, FactorsAreTheLeastOfTwoBitsThatDo) {
   }
 }
 
+TEST(QuantizeRows, TotalsAreRoundedAndKeptInRange) {
+  const auto round = [](float total) { return Bf16ToF32(RoundTotal(total)); };
+  EXPECT_EQ(round(0x1.01p0f), 0x1.00p0f);  // ties go to even
+  EXPECT_EQ(round(0x1.03p0f), 0x1.04p0f);
+  EXPECT_EQ(round(-0x1.03p0f), -0x1.04p0f);
+  EXPECT_EQ(round(0x1.010002p0f), 0x1.02p0f);
+  EXPECT_EQ(round(0x1p-74f), 0x1p-74f);
+  EXPECT_EQ(round(0x1.fffffep-75f), 0.0f);
+  EXPECT_EQ(round(0x1.8p100f), 0x1p100f);
+  EXPECT_EQ(round(-INFINITY), -0x1p100f);
+}
+
 TEST(QuantizeRows, FlatBlocksStayWithinTheirSum) {
   Prng rng(TestSeed());
   for (int round = 0; round < 200; ++round) {
@@ -176,6 +188,15 @@ double Magnitude(const Matrix& m, uint32_t output, const std::vector<double>& x)
   return sum;
 }
 
+/// Blocks of very different sizes, so that pairs' factors are of every kind.
+std::vector<float> Uneven(Prng& rng, std::vector<float> values) {
+  for (size_t i = 0; i < values.size(); i += 32) {
+    const float factor = std::ldexp(1.0f + static_cast<float>(rng.Unit()), -static_cast<int>(rng.Range(0, 11)));
+    for (size_t j = i; j < std::min(i + 32, values.size()); ++j) values[j] *= factor;
+  }
+  return values;
+}
+
 /// What rounding to bf16 may do to an output's mins, where they are: of each product, both numbers.
 double MinsError(const Matrix& m, uint32_t output, const test::Rows& x, uint32_t row) {
   const PackedFormat f = MakePackedFormat(m.type);
@@ -199,7 +220,8 @@ TEST(MatmulScalar, MeetsDoublePrecision) {
   for (const WeightType type : test::AllTypes()) {
     const uint32_t outputs = 21, inputs = test::RandomInputs(rng, type), rows = 3;
     const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom);
-    const test::Rows x = test::QuantizedOf(rng.Floats(static_cast<size_t>(rows) * inputs), rows, inputs, type);
+    const test::Rows x =
+        test::QuantizedOf(Uneven(rng, rng.Floats(static_cast<size_t>(rows) * inputs)), rows, inputs, type);
     std::vector<float> got(rows * outputs);
     MatmulKernelsFor(Isa::kScalar).matmul(m.View(), 0, x.View(), 0, m.View().tiles(), got.data(), outputs, nullptr, {});
     for (uint32_t r = 0; r < rows; ++r) {
@@ -262,7 +284,8 @@ TEST(Matmul, EveryIsaEqualsScalarBitForBit) {
       const uint32_t rows = static_cast<uint32_t>(round < 34 ? round + 1 : rng.Range(35, 60));  // each size of group
       const float scale = rng.Pick({0x1p-10f, 1.0f, 0x1p-20f});
       const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom, 1, scale);
-      const auto values = rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1e-20f, 1e10f}));
+      const auto values = Uneven(
+          rng, rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1.0f, 1e-20f, 1e-24f, 1e-28f, 1e10f})));
       ExpectEqualsTwin(m, test::QuantizedOf(values, rows, inputs, type), 0, rng, "random");
     }
   }
@@ -271,18 +294,47 @@ TEST(Matmul, EveryIsaEqualsScalarBitForBit) {
 TEST(Matmul, ExtremesDoNotOverflow) {
   Prng rng(TestSeed());
   for (const WeightType type : test::AllTypes()) {
-    for (const test::Fill fill : {test::Fill::kHigh, test::Fill::kLow, test::Fill::kMost}) {
+    for (const test::Fill fill : {test::Fill::kHigh, test::Fill::kLow, test::Fill::kMost, test::Fill::kFarthest}) {
       for (const uint32_t rows : {1u, 5u, 13u, 30u}) {
         const uint32_t inputs = InfoOf(type).block_elements == 256 ? 512 : 96;
         const Matrix m = test::RandomMatrix(rng, type, 33, inputs, fill);
         std::vector<float> values(static_cast<size_t>(rows) * inputs);
-        // Every q is 127, -127, of alternating sign, or zero in whole blocks.
-        const int pattern = static_cast<int>(rng.Range(0, 3));
+        // Every q is the same, of either sign or both, or zero in whole blocks: 63 then, since such blocks are flat. Or
+        // half of them are 127 or -127, all in one 16-bit lane, and a half's sum is the largest that goes.
+        const int pattern = static_cast<int>(rng.Range(0, 5));
         for (size_t i = 0; i < values.size(); ++i) {
           const float sign = pattern == 0 ? 1.0f : pattern == 1 ? -1.0f : rng.Chance(0.5) ? 1.0f : -1.0f;
           values[i] = pattern == 3 && i / 32 % 2 == 0 ? 0.0f : sign;
+          if (pattern >= 4) values[i] = i % 4 < 2 ? (pattern == 4 ? 127.0f : -127.0f) : i % 16 == 2 ? 7.0f : 0.0f;
         }
         ExpectEqualsTwin(m, test::QuantizedOf(values, rows, inputs, type), 0, rng, "extremes");
+      }
+    }
+  }
+}
+
+TEST(Matmul, WhatIsNotFiniteIsSeenInItsRowAlone) {
+  Prng rng(TestSeed());
+  for (const WeightType type : test::AllTypes()) {
+    if (!NeedsQuantizedInput(type)) continue;
+    const uint32_t inputs = 512, outputs = 20;
+    for (const uint32_t rows : {3u, 14u}) {
+      const Matrix m = test::RandomMatrix(rng, type, outputs, inputs, test::Fill::kRandom);
+      std::vector<float> values = rng.Floats(size_t{rows} * inputs);
+      for (uint32_t i = 0; i < 32; ++i) values[inputs + 96 + i] = 3e38f;  // flat, and its scale no number
+      values[2 * inputs + 40] = rng.Pick({INFINITY, NAN});
+      const test::Rows x = test::QuantizedOf(values, rows, inputs, type);
+      std::vector<test::NamedKernels> all = test::VectorMatmuls();
+      all.push_back({"scalar", &MatmulKernelsFor(Isa::kScalar)});
+      const test::Guarded scratch(MatmulScratchBytes(inputs));
+      for (const test::NamedKernels& kernels : all) {
+        std::vector<float> got(size_t{rows} * outputs);
+        kernels.table->matmul(m.View(), 0, x.View(), 0, m.View().tiles(), got.data(), outputs, scratch.data(), {});
+        for (size_t i = 0; i < got.size(); ++i) {
+          const size_t row = i / outputs;
+          ASSERT_EQ(std::isnan(got[i]), row == 1 || row == 2)
+              << kernels.name << " " << InfoOf(type).name << " row " << row;
+        }
       }
     }
   }
@@ -314,7 +366,7 @@ TEST(QuantizeRows, EveryIsaEqualsScalarByteForByte) {
   for (int round = 0; round < 200; ++round) {
     const uint32_t rows = static_cast<uint32_t>(rng.Range(1, 4)), inputs = 32 * static_cast<uint32_t>(rng.Range(1, 9));
     std::vector<float> x =
-        rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1e-30f, 1e-38f, 1e38f, 0.0f}));
+        Uneven(rng, rng.Floats(static_cast<size_t>(rows) * inputs, rng.Pick({1.0f, 1e-30f, 1e-38f, 1e38f, 0.0f})));
     if (round % 5 == 0) x[static_cast<size_t>(rng.Range(0, 31))] = rng.Pick({INFINITY, -INFINITY, NAN, -0.0f, 1e-45f});
     if (round % 4 == 1) {  // flat
       for (float& v : x) v = std::copysign(v, 1.0f) + std::fabs(x[0]) * 2.0f;

@@ -24,7 +24,9 @@ inline std::vector<WeightType> AllTypes() {
 
 /// kRandom: any code bits, scales of about 2^-10. kHigh: all bits set (largest codes, sub-scales -1 or largest). kLow:
 /// all code and sub-scale bits clear. kMost: the codes and sub-scales of the largest magnitude that signed fields have.
-enum class Fill { kRandom, kHigh, kLow, kMost };
+/// kFarthest: Q4_K's and Q5_K's codes as far below their centre as they go, with the largest sub-scales; others as
+/// kLow.
+enum class Fill { kRandom, kHigh, kLow, kMost, kFarthest };
 
 /// GGUF rows, and the same packed.
 struct Matrix {
@@ -85,6 +87,9 @@ inline Matrix RandomMatrix(Prng& rng, WeightType type, uint32_t outputs, uint32_
                             : fill == Fill::kMost ? 0x80
                                                   : 0;
       block[i] = static_cast<std::byte>(bits);
+    }
+    if (fill == Fill::kFarthest && (type == WeightType::kQ4_K || type == WeightType::kQ5_K)) {
+      std::memset(block + 4, 0xFF, 12);
     }
     const auto value = [&] { return (rng.Unit() * 2.0f - 1.0f) * scale; };
     SetScales(type, block, F32ToF16(value()), F32ToF16(value()));

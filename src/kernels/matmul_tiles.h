@@ -17,7 +17,7 @@
 /// (Products in packed_format.h): the upper one is summed first and shifted up, the lower one on top of it.
 ///
 /// Few rows (groups of up to M::kFewRows): codes are unpacked in registers, again for each group. Many rows (M::kRows):
-/// the first row group of two tiles leaves its bytes in scratch, 64 a line (K * 32 bytes: L2), and the others read them
+/// the first row group of two tiles leaves its bytes in scratch, 64 a line (K * 36 bytes: L2), and the others read them
 /// there, as they do what two blocks' scales become. Other scales are read from the packed tile.
 
 #include "kernels/inline.h"
@@ -311,7 +311,7 @@ BP_INLINE typename M::Ints Broadcast4Here(const void* p) {
 /// what start_of gives, the upper sums need, too.
 template <class M, bool kBoth, int kTiles, int kRows, class StartOf, class Add>
 BP_INLINE void AddLowerSums(typename M::Ints (&upper)[kTiles][kRows], const StartOf& start_of, const Add& add) {
-  constexpr bool kApart = kTiles * kRows <= M::kFewRows;
+  constexpr bool kApart = kTiles * kRows <= M::kWaitingChains;
   constexpr bool kJoined = kApart && !kBoth;  // the lower sums whole, too
   typename M::Ints lower[kTiles][kRows];
   Unrolled<0, kRows>([&](auto r) __attribute__((always_inline)) {
@@ -486,7 +486,7 @@ BP_INLINE void ChunkSteps(TileCursor* tiles, const QuantizedBlock** x, const typ
   constexpr PackedFormat f = kFormat<kType>;
   constexpr bool kByPair = kProducts<kType> == Products::kByPair;
   constexpr uint32_t kStep = kByPair ? 2 : 1;
-  typename M::Floats sum[kTiles][kRows], centred[kTiles];
+  typename M::Floats sum[kTiles][kRows], centred[kTiles] = {};
   EachChain<kTiles, kRows>([&](int t, int r) __attribute__((always_inline)) { sum[t][r] = M::ZeroFloats(); });
   if constexpr (kByPair && kSource != Source::kUnpacked) {
     static constexpr float kFactor = kCentre<kType>;
@@ -579,7 +579,7 @@ __attribute__((noinline)) void RowGroup(const Job& job, uint32_t tile, uint32_t 
   for (int r = 0; r < kRows; ++r) {
     x[r] = reinterpret_cast<const QuantizedBlock*>(job.x.quantized) + (row + static_cast<size_t>(r)) * blocks;
   }
-  TileCursor tiles[kTiles];
+  TileCursor tiles[kTiles] = {};
   const std::byte* header[kTiles];
   for (int t = 0; t < kTiles; ++t) {
     header[t] = job.packed + (tile + static_cast<size_t>(t)) * job.tile_bytes;

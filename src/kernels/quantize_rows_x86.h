@@ -1,6 +1,6 @@
 #pragma once
 /// Quantising x with AVX2, and AVX-512 where the file is compiled for it: a block of 32 floats is four registers or
-/// two. Included by every *_avx2.cc, *_avx512.cc and *_avx512vnni.cc matmul file after its vocabulary.
+/// two. Included by every vector matmul file after its vocabulary.
 
 #include <immintrin.h>
 

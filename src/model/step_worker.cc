@@ -12,8 +12,9 @@ namespace {
 // Where so many rows go through a matrix, arithmetic takes longer than reading: weights can be asked for ahead.
 constexpr uint32_t kRowsToReadAhead = 9;
 
-// Tiles that a thread claims at once: small enough to balance, large enough that claiming costs nothing. An even
-// number, since tiles of many rows go in pairs. Who reads ahead holds two claims, so each is half as large.
+// Tiles that a thread claims at once: small enough to balance, large enough that claiming costs nothing. A
+// multiple of unit: tiles of many rows go in pairs, and some calls need more of them together. Who reads ahead holds
+// two claims, so each is half as large.
 uint32_t TilesAtOnce(uint32_t tiles, uint32_t threads, uint32_t rows, uint32_t unit = 2) {
   const uint32_t claims = threads * (rows < kRowsToReadAhead ? 12 : 24);
   return std::clamp((tiles / claims + unit / 2) / unit * unit, unit, 32u);
