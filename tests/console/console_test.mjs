@@ -438,7 +438,8 @@ test("an answer is told to screen readers, sentence by sentence", { mock: true }
   });
   await say(page, "hello");
   const told = await page.evaluate(() => globalThis.told.join(" / "));
-  check(/Answering/.test(told) && /You said:[\s/]*hello/.test(told) && /Answer finished/.test(told), `told: ${told}`);
+  const heard = told.replaceAll(" / ", "").replaceAll("\u00a0", "");  // a slow answer is told in more pieces
+  check(/Answering/.test(told) && /You said: hello/.test(heard) && /Answer finished/.test(told), `told: ${told}`);
   check((await page.evaluate(() => globalThis.told.length)) < 8, "not token by token");
 });
 
